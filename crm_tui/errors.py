@@ -1,0 +1,37 @@
+"""What can go wrong, by what the reader should do about it.
+
+    CrmError
+    ├── UserError          shown as written: what happened, to which record, what to do next
+    │   ├── NotFound       the record named does not exist
+    │   ├── BadInput       a file or value that cannot be used as it is
+    │   └── StoreError     the store cannot be opened, read or written
+    └── Cancelled          the operator stopped a running job; carries how far it came
+
+Everything else that is raised is a defect, and is shown as one.
+"""
+
+from __future__ import annotations
+
+
+class CrmError(Exception):
+    """The root of every error this program raises on purpose."""
+
+
+class UserError(CrmError):
+    """A sentence for the operator: what happened, to which record, what to do next."""
+
+
+class NotFound(UserError):
+    """The record that was named does not exist."""
+
+
+class BadInput(UserError):
+    """A file or a value that cannot be used as it is."""
+
+
+class StoreError(UserError):
+    """The store cannot be opened, read or written."""
+
+
+class Cancelled(CrmError):
+    """The operator stopped a job; what was done before stays done and is said."""

@@ -1,0 +1,182 @@
+"""Every word that is stored: the enumerations, their order and what belongs together."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ContactStatus(StrEnum):
+    """How far contact with a business has come; computed by the fold, never written by hand."""
+
+    PENDING = "pending"
+    EMAILED = "emailed"
+    TEXTED = "texted"
+    CALLED = "called"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    REPLIED = "replied"
+    PURCHASED = "purchased"
+
+    @property
+    def rank(self) -> int:
+        """0 (pending) to 5 (purchased); the highest rank reached names the status."""
+        return _CONTACT_RANK[self]
+
+
+_CONTACT_RANK = {
+    ContactStatus.PENDING: 0,
+    ContactStatus.EMAILED: 1,
+    ContactStatus.TEXTED: 1,
+    ContactStatus.CALLED: 1,
+    ContactStatus.OPENED: 2,
+    ContactStatus.CLICKED: 3,
+    ContactStatus.REPLIED: 4,
+    ContactStatus.PURCHASED: 5,
+}
+
+
+class WebsiteStatus(StrEnum):
+    """What a business's preview site has come to, over all its sites."""
+
+    NONE = "none"
+    GENERATING = "generating"
+    GENERATED = "generated"
+    PUBLISHED = "published"
+    SOLD = "sold"
+    FAILED = "failed"
+    ARCHIVED = "archived"
+
+
+class SiteStatus(StrEnum):
+    """The state of one site."""
+
+    PREVIEW = "preview"
+    PUBLISHED = "published"
+    SOLD = "sold"
+    ARCHIVED = "archived"
+
+
+class Outcome(StrEnum):
+    """What came of it so far, as sorted by a payment, a call or the operator."""
+
+    OPEN = "open"
+    INTERESTED = "interested"
+    LATER = "later"
+    WON = "won"
+    LOST = "lost"
+    WRONG_CONTACT = "wrong_contact"
+
+
+class ContactKind(StrEnum):
+    """The kinds of contact point."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    WEBSITE = "website"
+    SOCIAL = "social"
+
+
+class ContactState(StrEnum):
+    """What is known about reaching one contact point."""
+
+    UNKNOWN = "unknown"
+    OK = "ok"
+    SOFT_BOUNCED = "soft_bounced"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+    STOPPED = "stopped"
+    INVALID = "invalid"
+
+
+class EventKind(StrEnum):
+    """One line of a business's timeline."""
+
+    CAPTURED = "captured"
+    MERGED = "merged"
+    EDITED = "edited"
+    TAGGED = "tagged"
+    NOTE = "note"
+    CALL = "call"
+    STATUS_SET = "status_set"
+    STATUS_IMPORTED = "status_imported"
+    OUTCOME_SET = "outcome_set"
+    TASK_ADDED = "task_added"
+    DO_NOT_CONTACT = "do_not_contact"
+    EMAIL_SENT = "email_sent"
+    SMS_SENT = "sms_sent"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    REPLIED = "replied"
+    PURCHASED = "purchased"
+    SITE_BUILDING = "site_building"
+    SITE_BUILT = "site_built"
+    SITE_FAILED = "site_failed"
+    SITE_ABANDONED = "site_abandoned"
+    SITE_IMPORTED = "site_imported"
+    SITE_LINKED = "site_linked"
+    PREVIEWED = "previewed"
+    ARCHIVED = "archived"
+    UNARCHIVED = "unarchived"
+    VOIDED = "voided"
+
+
+class CallOutcome(StrEnum):
+    """How a phone call went."""
+
+    NO_ANSWER = "no_answer"
+    VOICEMAIL = "voicemail"
+    TALKED = "talked"
+    LATER = "later"
+    NO = "no"
+    WRONG_NUMBER = "wrong_number"
+
+
+class TaskState(StrEnum):
+    """A follow-up is open until it is done."""
+
+    OPEN = "open"
+    DONE = "done"
+
+
+class BatchState(StrEnum):
+    """The life of an import batch; one left `running` by a dead process is taken back."""
+
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+class RowAction(StrEnum):
+    """What an import did with one row."""
+
+    CREATED = "created"
+    MERGED = "merged"
+    SKIPPED = "skipped"
+    REJECTED = "rejected"
+
+
+class AliasKind(StrEnum):
+    """Keys, besides contact points, that lead to a business."""
+
+    PLACE_ID = "place_id"
+    GOOGLE_ID = "google_id"
+    KEY = "key"
+    LEGACY = "legacy"
+
+
+class UnmatchedKind(StrEnum):
+    """What waits in the inbox for a business."""
+
+    SITE = "site"
+
+
+class UnmatchedState(StrEnum):
+    """Where an unmatched record stands."""
+
+    OPEN = "open"
+    LINKED = "linked"
+    CREATED = "created"
+    DISMISSED = "dismissed"
