@@ -180,3 +180,12 @@ class UnmatchedState(StrEnum):
     LINKED = "linked"
     CREATED = "created"
     DISMISSED = "dismissed"
+
+
+class SuppressionKind(StrEnum):
+    """What a suppression bars from being contacted."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    DOMAIN = "domain"
+    BUSINESS = "business"

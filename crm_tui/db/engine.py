@@ -1,0 +1,178 @@
+"""The one way to the store: readers that cannot write, writers that begin at once.
+
+`Database.write()` holds the only commit in the project. A writer emits BEGIN IMMEDIATE itself,
+because a deferred transaction that turns into a write fails at once when another process writes,
+without honouring the busy timeout. Within one process a lock keeps writers in line.
+
+A task that is cancelled stops its statement: cancelling alone would leave the SQL running in the
+driver's thread. SQLAlchemy gives up the connection of a cancelled task, and we interrupt it first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, event
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.util import await_only
+
+from crm_tui.errors import StoreError
+
+BUSY_TIMEOUT_MS = 5000
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+)
+_READER_PRAGMAS = (*_PRAGMAS, "PRAGMA query_only = ON")
+
+
+class ReadSession(AsyncSession):
+    """A session on a connection that cannot write."""
+
+
+class WriteSession(ReadSession):
+    """A session inside a write transaction; `Database.write` commits it, nothing else may."""
+
+
+class Database:
+    """An open store.
+
+    Args:
+        path: the SQLite file; it must exist and be migrated (services.store.open_store does both).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._watch: AsyncConnection | None = None
+        self._readers = _engine(path, _READER_PRAGMAS, begin="BEGIN", pool_size=4)
+        self._writer = _engine(path, _PRAGMAS, begin="BEGIN IMMEDIATE", pool_size=1)
+        self._read_sessions = async_sessionmaker(
+            self._readers, class_=ReadSession, expire_on_commit=False
+        )
+        self._write_sessions = async_sessionmaker(
+            self._writer, class_=WriteSession, expire_on_commit=False
+        )
+        self._one_writer = asyncio.Lock()
+
+    @property
+    def site_folder(self) -> Path:
+        """The folder beside the store that holds a copy of every site's file."""
+        return beside(self.path, "sites")
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        """A session that sees one snapshot of the store and cannot change it.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with store_errors(self.path):
+            async with self._read_sessions() as session:
+                yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteSession]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Never await the network, a dialog or a file upload inside it.
+
+        Raises:
+            StoreError: the store cannot be written; nothing was changed.
+        """
+        async with self._one_writer:
+            with store_errors(self.path):
+                async with self._write_sessions() as session:
+                    await session.connection()
+                    yield session
+                    await session.commit()
+
+    async def data_version(self) -> int:
+        """A number that differs when another connection has changed the store since."""
+        with store_errors(self.path):
+            if self._watch is None:
+                self._watch = await self._readers.connect()
+            version = (await self._watch.exec_driver_sql("PRAGMA data_version")).scalar_one()
+            await self._watch.rollback()
+        return int(version)
+
+    async def close(self) -> None:
+        """Close every connection; the driver's threads would otherwise keep the program alive."""
+        if self._watch is not None:
+            await self._watch.close()
+            self._watch = None
+        await self._readers.dispose()
+        await self._writer.dispose()
+
+
+def beside(store: Path, what: str) -> Path:
+    """A file or folder that belongs to a store: crm.db → crm.db.sites."""
+    return store.with_name(f"{store.name}.{what}")
+
+
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """Turn the driver's words about a store that cannot be used into ours."""
+    try:
+        yield
+    except DatabaseError as error:
+        sentence = _sentence(str(error.orig), path)
+        if sentence is None:
+            raise
+        raise StoreError(sentence) from error
+
+
+def _sentence(problem: str, path: Path) -> str | None:
+    sentences = {
+        "database is locked": f"The store {path} is locked by another program. "
+        "Wait until it has finished, or close it, and try again.",
+        "database or disk is full": f"The disk that holds {path} is full. Nothing was changed; "
+        "make room and try again.",
+        "attempt to write a readonly database": f"The store {path} cannot be written: the file or "
+        "its folder is read-only. Nothing was changed.",
+        "unable to open database file": f"The store {path} cannot be opened. Check that its folder "
+        "exists and that you may write there.",
+        "disk I/O error": f"The disk that holds {path} reported an error. Nothing was changed; "
+        "check the disk, and see `crm-tui doctor`.",
+        "database disk image is malformed": f"The store {path} is damaged. Restore a backup with "
+        "`crm-tui restore FILE`; `crm-tui doctor` tells more.",
+        "file is not a database": f"{path} is not a store of crm-tui: it is not an SQLite file.",
+    }
+    return next((said for words, said in sentences.items() if words in problem), None)
+
+
+def _engine(path: Path, pragmas: tuple[str, ...], *, begin: str, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)), pool_size=pool_size, max_overflow=0
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # The driver must not open transactions of its own: it would begin them deferred.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def stop_statement(connection: Any, _record: Any, _error: BaseException | None) -> None:
+        await_only(connection.driver_connection.interrupt())
+
+    return engine

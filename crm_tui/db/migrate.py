@@ -1,0 +1,133 @@
+"""Creating and changing the schema, apart from everything else: alembic is slow to import.
+
+Revisions are numbered "0001", "0002", …; a store's own number tells at once whether it is older,
+current or newer than this program.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from crm_tui.errors import StoreError
+
+HEAD = "0001"
+"""The newest revision in migrations/versions; a test keeps the two equal."""
+
+APPLICATION_ID = 0x63726D74
+"""PRAGMA application_id of every store of ours: "crmt"."""
+
+_MAGIC = b"SQLite format 3\x00"
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def revision(path: Path) -> str | None:
+    """The revision of the store at `path`; None where there is no store yet.
+
+    Raises:
+        StoreError: the file is there, but is not a store of ours, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        return None
+    except IsADirectoryError:
+        raise StoreError(f"{path} is a folder, not a store; name a file.") from None
+    except OSError as error:
+        raise StoreError(f"The store {path} cannot be read: {error.strerror}.") from None
+    if not head:
+        return None
+    if head != _MAGIC:
+        raise StoreError(
+            f"{path} is not a store of crm-tui: it is not an SQLite file. It was not touched."
+        )
+    return _stored_revision(path)
+
+
+def _stored_revision(path: Path) -> str:
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)
+        try:
+            ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+            if not ours:
+                raise StoreError(
+                    f"{path} is an SQLite file of another program, not a store of crm-tui. "
+                    f"It was not touched; to take leads from it, use: crm-tui import {path}"
+                )
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"The store {path} cannot be read ({error}). If it is damaged, restore a backup with "
+            "`crm-tui restore FILE`."
+        ) from error
+    return str(row[0])
+
+
+def is_newer(found: str) -> bool:
+    """Whether a store at revision `found` was written by a newer version of this program."""
+    return found > HEAD
+
+
+def upgrade(path: Path, *, to: str = "head", scripts: Path = _SCRIPTS) -> None:
+    """Bring the store at `path` (created if missing) to revision `to`, all or nothing.
+
+    Runs on a connection of its own with foreign keys off, as a table rebuild with enforcement on
+    would delete every child row; ends with a foreign key check and a count of every table's rows.
+
+    Raises:
+        StoreError: rows were lost or orphaned; the store is as it was.
+    """
+    from alembic import command  # noqa: PLC0415 - half a second, only for a migration
+    from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy import URL, create_engine, event  # noqa: PLC0415
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = OFF")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    with engine.begin() as connection:
+        driver: Any = connection.connection.driver_connection
+        before = _row_counts(driver)
+        config.attributes["connection"] = connection
+        command.upgrade(config, to)
+        after = _row_counts(driver)
+        lost = [table for table, count in before.items() if after.get(table, count) < count]
+        broken = driver.execute("PRAGMA foreign_key_check").fetchall()
+        if lost or broken:
+            raise StoreError(
+                f"The store {path} could not be brought to this version without losing rows of "
+                f"{', '.join(lost or sorted({row[0] for row in broken}))}. It was left as it was."
+            )
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+    with sqlite3.connect(path) as plain:
+        plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    plain.close()
+    engine.dispose()
+
+
+def _row_counts(connection: sqlite3.Connection) -> dict[str, int]:
+    tables = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' "
+        "AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'search_index%' "
+        "AND name <> 'alembic_version'"
+    ).fetchall()
+    return {
+        name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - names from the schema itself
+        for (name,) in tables
+    }
