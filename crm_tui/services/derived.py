@@ -1,0 +1,87 @@
+"""What follows from a business's own facts: primary contacts, score, search index.
+
+Call `renew` at the end of every transaction that changed facts or contact points. Statuses follow
+from events (services.statuses), and last activity too (services.events).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, update
+
+from crm_tui.config import ScoreSettings
+from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.models import Business
+from crm_tui.services import points, scoring, search
+
+CHUNK = 500
+
+
+async def renew(
+    session: WriteSession, business_ids: Sequence[int], *, score: ScoreSettings, now: datetime
+) -> None:
+    """Bring everything derived of these businesses up to date."""
+    for start in range(0, len(business_ids), CHUNK):
+        ids = business_ids[start : start + CHUNK]
+        await points.choose_primaries(session, ids)
+        await points.repeat_primaries(session, ids)
+        await rescore(session, ids, score=score, now=now)
+        await search.index(session, ids)
+
+
+async def rescore(
+    session: WriteSession, business_ids: Sequence[int], *, score: ScoreSettings, now: datetime
+) -> int:
+    """Score businesses again; returns how many scores changed."""
+    stored = await session.execute(
+        select(Business.id, Business.qualification_score).where(Business.id.in_(business_ids))
+    )
+    facts = await score_facts(session, business_ids)
+    changes = [
+        {"business": business_id, "score": fresh}
+        for business_id, old in stored
+        if (fresh := scoring.points(facts[business_id], score, now=now)) != old
+    ]
+    if changes:
+        await session.execute(
+            update(Business)
+            .where(Business.id == bindparam("business"))
+            .values(qualification_score=bindparam("score"))
+            .execution_options(synchronize_session=None),
+            changes,
+        )
+    return len(changes)
+
+
+async def score_facts(
+    session: ReadSession, business_ids: Sequence[int]
+) -> dict[int, scoring.ScoreFacts]:
+    """What the score of each of these businesses is made from."""
+    rows = await session.execute(
+        select(
+            Business.id,
+            Business.website,
+            Business.rating,
+            Business.review_count,
+            Business.photo_count,
+            Business.email,
+            Business.phone,
+            Business.category,
+            Business.captured_at,
+        ).where(Business.id.in_(business_ids))
+    )
+    return {
+        row.id: scoring.ScoreFacts(
+            website=row.website,
+            rating=row.rating,
+            review_count=row.review_count,
+            photo_count=row.photo_count,
+            email=row.email,
+            phone=row.phone,
+            category=row.category,
+            captured_at=row.captured_at,
+        )
+        for row in rows
+    }

@@ -1,0 +1,190 @@
+"""Writing the timeline: events are added, never changed and never deleted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.models import Business, Event
+from crm_tui.services import statuses
+from crm_tui.vocabulary import ContactStatus, EventKind
+
+OPERATOR = "you"
+"""The source of what the operator did."""
+
+QUIET = frozenset({EventKind.EDITED, EventKind.TAGGED, EventKind.VOIDED, EventKind.PREVIEWED})
+"""Kinds that do not count as activity of a lead."""
+
+_BUILDS = frozenset(
+    {
+        EventKind.SITE_BUILDING,
+        EventKind.SITE_BUILT,
+        EventKind.SITE_FAILED,
+        EventKind.SITE_ABANDONED,
+        EventKind.SITE_IMPORTED,
+        EventKind.SITE_LINKED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be written; the same `key` twice is written once.
+
+    Args:
+        business_id: whose timeline it is on.
+        kind: what happened.
+        occurred_at: when, aware UTC.
+        summary: one line, in the domain's words, for the timeline and the list.
+        source: who or what caused it: "you", "import", a provider's name.
+        key: the same for the same happening, whoever reports it; made up when None.
+        moves_to: the contact status it speaks for.
+    """
+
+    business_id: int
+    kind: EventKind
+    occurred_at: datetime
+    summary: str
+    source: str
+    key: str | None = None
+    moves_to: ContactStatus | None = None
+    by_machine: bool = False
+    body: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    site_id: int | None = None
+    batch_id: int | None = None
+
+
+async def record(session: WriteSession, *events: NewEvent, now: datetime) -> list[str]:
+    """Write events, move the statuses they speak for, and note the leads' last activity.
+
+    Returns the keys of the events, those that were there already included.
+    """
+    rows = [row(event, now=now) for event in events]
+    if rows:
+        await insert_rows(session, rows)
+        await note_activity(session, rows)
+        moved = sorted({e.business_id for e in events if moves_status(e)})
+        await statuses.refold(session, moved)
+    return [str(row["key"]) for row in rows]
+
+
+def moves_status(event: NewEvent) -> bool:
+    """Whether the statuses of the business have to be folded again after this event."""
+    return event.moves_to is not None or event.kind is EventKind.VOIDED or event.kind in _BUILDS
+
+
+def row(event: NewEvent, *, now: datetime) -> dict[str, Any]:
+    """The event as a row of the table, for writing many at once."""
+    return {
+        "key": event.key or uuid.uuid4().hex,
+        "business_id": event.business_id,
+        "origin_id": event.business_id,
+        "occurred_at": event.occurred_at,
+        "recorded_at": now,
+        "kind": event.kind,
+        "moves_to": event.moves_to,
+        "by_machine": event.by_machine,
+        "source": event.source,
+        "summary": event.summary,
+        "body": event.body,
+        "data": event.data,
+        "site_id": event.site_id,
+        "batch_id": event.batch_id,
+    }
+
+
+async def insert_rows(session: WriteSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows made by `row`; those whose key is there already are left out."""
+    statement = insert(Event).on_conflict_do_nothing(index_elements=[Event.key])
+    await session.execute(statement, rows)
+
+
+async def note_activity(session: WriteSession, rows: Iterable[dict[str, Any]]) -> None:
+    """Make the newest of these events its lead's last activity, where it is newer than that."""
+    newest: dict[int, dict[str, Any]] = {}
+    for line in rows:
+        if line["kind"] in QUIET or line["by_machine"]:
+            continue
+        known = newest.get(line["business_id"])
+        if known is None or line["occurred_at"] >= known["occurred_at"]:
+            newest[line["business_id"]] = line
+    if newest:
+        await session.execute(
+            update(Business)
+            .where(
+                Business.id == bindparam("business"),
+                (Business.last_activity_at.is_(None))
+                | (Business.last_activity_at <= bindparam("at")),
+            )
+            .values(last_activity_at=bindparam("at"), last_activity=bindparam("what"))
+            .execution_options(synchronize_session=None),
+            [
+                {"business": i, "at": line["occurred_at"], "what": line["summary"]}
+                for i, line in newest.items()
+            ],
+        )
+
+
+async def void(
+    session: WriteSession, business_id: int, keys: Sequence[str], *, why: str, now: datetime
+) -> str:
+    """Take events out of the timeline, the fold and the figures, and say why.
+
+    Returns the key of the voided event; voiding that one brings the others back.
+    """
+    (key,) = await record(
+        session,
+        NewEvent(
+            business_id=business_id,
+            kind=EventKind.VOIDED,
+            occurred_at=now,
+            summary=why,
+            source=OPERATOR,
+            data={"voids": sorted(keys)},
+        ),
+        now=now,
+    )
+    await renew_activity(session, business_id)
+    return key
+
+
+async def voided_keys(session: ReadSession, business_id: int) -> set[str]:
+    """The keys of this business's events that are taken out at present."""
+    rows = await session.execute(
+        select(Event.key, Event.occurred_at, Event.data)
+        .where(Event.business_id == business_id, Event.kind == EventKind.VOIDED)
+        .order_by(Event.occurred_at.desc(), Event.key.desc())
+    )
+    taken_out: set[str] = set()
+    for key, _, data in rows:
+        if key not in taken_out:
+            taken_out |= set(data["voids"])
+    return taken_out
+
+
+async def renew_activity(session: WriteSession, business_id: int) -> None:
+    """Compute the last activity again from the events that stand."""
+    taken_out = await voided_keys(session, business_id)
+    rows = await session.execute(
+        select(Event.key, Event.occurred_at, Event.summary)
+        .where(
+            Event.business_id == business_id,
+            Event.kind.not_in(QUIET),
+            Event.by_machine.is_(False),
+        )
+        .order_by(Event.occurred_at.desc(), Event.id.desc())
+    )
+    latest = next(((at, what) for key, at, what in rows if key not in taken_out), (None, None))
+    await session.execute(
+        update(Business)
+        .where(Business.id == business_id)
+        .values(last_activity_at=latest[0], last_activity=latest[1])
+    )

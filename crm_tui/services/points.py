@@ -1,0 +1,110 @@
+"""Contact points: adding them, and which one of a kind is the primary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from crm_tui.db.engine import WriteSession
+from crm_tui.db.models import Business, ContactPoint
+from crm_tui.vocabulary import ContactKind, ContactState
+
+PRIMARY_COLUMNS = {
+    ContactKind.EMAIL: "email",
+    ContactKind.PHONE: "phone",
+    ContactKind.WEBSITE: "website",
+}
+"""The column of a business that repeats its primary contact point of a kind."""
+
+
+async def add(
+    session: WriteSession,
+    business_id: int,
+    kind: ContactKind,
+    value: str,
+    *,
+    now: datetime,
+    raw: str | None = None,
+    domain: str | None = None,
+    person: str | None = None,
+    label: str | None = None,
+) -> bool:
+    """Add a normalised contact point unless the business has it; returns whether it was new."""
+    result = await session.execute(
+        insert(ContactPoint)
+        .values(
+            business_id=business_id,
+            kind=kind,
+            value=value,
+            raw=raw,
+            domain=domain,
+            person=person,
+            label=label,
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["business_id", "kind", "value"])
+        .returning(ContactPoint.id)
+    )
+    return result.first() is not None
+
+
+async def make_primary(
+    session: WriteSession, business_id: int, kind: ContactKind, value: str | None
+) -> None:
+    """Make the point with this value the primary one of its kind; None leaves it without one."""
+    of_kind = (ContactPoint.business_id == business_id, ContactPoint.kind == kind)
+    await session.execute(
+        update(ContactPoint)
+        .where(*of_kind, ContactPoint.is_primary.is_(True))
+        .values(is_primary=False)
+    )
+    await session.execute(
+        update(ContactPoint).where(*of_kind, ContactPoint.value == value).values(is_primary=True)
+    )
+
+
+async def choose_primaries(session: WriteSession, business_ids: Sequence[int]) -> None:
+    """Where a business has usable points of a kind but no primary, make the oldest it."""
+    for kind in PRIMARY_COLUMNS:
+        of_kind = (ContactPoint.business_id.in_(business_ids), ContactPoint.kind == kind)
+        with_primary = select(ContactPoint.business_id).where(
+            *of_kind, ContactPoint.is_primary.is_(True)
+        )
+        oldest = (
+            select(func.min(ContactPoint.id))
+            .where(
+                *of_kind,
+                ContactPoint.state != ContactState.INVALID,
+                ContactPoint.business_id.not_in(with_primary),
+            )
+            .group_by(ContactPoint.business_id)
+        )
+        await session.execute(
+            update(ContactPoint)
+            .where(ContactPoint.id.in_(oldest))
+            .values(is_primary=True)
+            .execution_options(synchronize_session=None)
+        )
+
+
+async def repeat_primaries(session: WriteSession, business_ids: Sequence[int]) -> None:
+    """Write the primary points of businesses into their own columns."""
+    primaries = {
+        name: select(ContactPoint.value)
+        .where(
+            ContactPoint.business_id == Business.id,
+            ContactPoint.kind == kind,
+            ContactPoint.is_primary.is_(True),
+        )
+        .scalar_subquery()
+        for kind, name in PRIMARY_COLUMNS.items()
+    }
+    await session.execute(
+        update(Business)
+        .where(Business.id.in_(business_ids))
+        .values(primaries)
+        .execution_options(synchronize_session=None)
+    )

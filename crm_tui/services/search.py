@@ -1,0 +1,156 @@
+"""The search index: what it holds of a business, and how words become a query on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, column, delete, select, table, text
+from sqlalchemy.dialects.sqlite import insert
+
+from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.models import Business, ContactPoint, Event, SearchDoc
+from crm_tui.services import events
+from crm_tui.text import fold
+from crm_tui.vocabulary import ContactKind, EventKind
+
+_INDEX = table("search_index", column("rowid"))
+_PHONE_LIKE = re.compile(r"\+?[\d(][\d()./-]*\d[\d()./-]*")
+_TOKEN = re.compile(r"\w+")
+_CHUNK = 500
+
+
+def phone_words(e164: str) -> str:
+    """A phone in the forms it is typed in: with country code, without, and in its groups."""
+    import phonenumbers  # noqa: PLC0415 - 40 ms that a start does not need
+
+    number = phonenumbers.parse(e164)
+    national = phonenumbers.national_significant_number(number)
+    grouped = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return f"{e164[1:]} {national} {grouped}"
+
+
+def match(words: str) -> str | None:
+    """An FTS5 query for what was typed: every word, each as the beginning of a word.
+
+    Returns None where nothing that can be searched for was typed.
+    """
+    terms: list[str] = []
+    for word in words.split():
+        digits = re.sub(r"\D", "", word)
+        if len(digits) >= 3 and _PHONE_LIKE.fullmatch(word):
+            terms.append(f'"{digits}"*')
+        else:
+            terms += [f'"{token}"*' for token in _TOKEN.findall(word)]
+    return " AND ".join(terms) if terms else None
+
+
+def matching(words: str) -> ColumnElement[bool] | None:
+    """A condition on Business for what was typed; None where nothing was."""
+    query = match(words)
+    if query is None:
+        return None
+    found = select(_INDEX.c.rowid).where(
+        text("search_index MATCH :words").bindparams(bindparam("words", query, unique=True))
+    )
+    return Business.id.in_(found)
+
+
+def document(
+    business: Mapping[str, Any],
+    points: Sequence[tuple[ContactKind, str, str | None]],
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """A row of search_doc from a business's columns, its points (kind, value, person) and notes."""
+    by_kind: dict[ContactKind, list[str]] = {}
+    people: list[str] = []
+    for kind, value, person in points:
+        by_kind.setdefault(kind, []).append(value)
+        if person:
+            people.append(person)
+    address = (business.get(part) for part in ("street", "postal_code", "region", "country"))
+    return {
+        "business_id": business["id"],
+        "name": " ".join([business["name"], *people]),
+        "phone": " ".join(map(phone_words, by_kind.get(ContactKind.PHONE, ()))),
+        "email": " ".join(by_kind.get(ContactKind.EMAIL, ())),
+        "address": " ".join(part for part in address if part),
+        "city": business.get("city") or "",
+        "category": business.get("category") or "",
+        "notes": "\n".join(notes),
+    }
+
+
+async def index(session: WriteSession, business_ids: Sequence[int]) -> None:
+    """Bring the search index up to date for these businesses."""
+    for start in range(0, len(business_ids), _CHUNK):
+        documents = await documents_of(session, business_ids[start : start + _CHUNK])
+        await write(session, documents)
+
+
+async def write(session: WriteSession, documents: Sequence[dict[str, Any]]) -> None:
+    """Write rows made by `document`, over those that are there."""
+    if not documents:
+        return
+    statement = insert(SearchDoc)
+    fields = {name: statement.excluded[name] for name in documents[0] if name != "business_id"}
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=[SearchDoc.business_id], set_=fields),
+        documents,
+    )
+
+
+async def remove(session: WriteSession, business_ids: Sequence[int]) -> None:
+    """Take businesses out of the index."""
+    await session.execute(delete(SearchDoc).where(SearchDoc.business_id.in_(business_ids)))
+
+
+async def documents_of(session: ReadSession, business_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """What the index should hold of these businesses."""
+    columns = ("id", "name", "street", "postal_code", "region", "country", "city", "category")
+    businesses = await session.execute(
+        select(*(getattr(Business, name) for name in columns)).where(Business.id.in_(business_ids))
+    )
+    points: dict[int, list[tuple[ContactKind, str, str | None]]] = {}
+    for business_id, kind, value, person in await session.execute(
+        select(ContactPoint.business_id, ContactPoint.kind, ContactPoint.value, ContactPoint.person)
+        .where(ContactPoint.business_id.in_(business_ids))
+        .order_by(ContactPoint.id)
+    ):
+        points.setdefault(business_id, []).append((kind, value, person))
+    notes = await _notes(session, business_ids)
+    return [
+        document(dict(row), points.get(row["id"], ()), notes.get(row["id"], ()))
+        for row in businesses.mappings()
+    ]
+
+
+async def _notes(session: ReadSession, business_ids: Sequence[int]) -> dict[int, list[str]]:
+    notes: dict[int, list[str]] = {}
+    taken_out: dict[int, set[str]] = {}
+    rows = await session.execute(
+        select(Event.business_id, Event.key, Event.body)
+        .where(
+            Event.business_id.in_(business_ids),
+            Event.kind.in_((EventKind.NOTE, EventKind.CALL)),
+            Event.body.is_not(None),
+        )
+        .order_by(Event.id)
+    )
+    for business_id, key, body in rows.all():
+        assert body is not None
+        if business_id not in taken_out:
+            taken_out[business_id] = await events.voided_keys(session, business_id)
+        if key not in taken_out[business_id]:
+            notes.setdefault(business_id, []).append(body)
+    return notes
+
+
+def sort_name(name: str) -> str:
+    """The name as it is sorted: no case, no accents, no leading article or punctuation."""
+    folded = fold(name).lstrip("\"'([{#*-\u2013 ")
+    for article in ("the ", "a ", "an "):
+        if folded.startswith(article) and len(folded) > len(article):
+            return folded[len(article) :]
+    return folded or fold(name) or name

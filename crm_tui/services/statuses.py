@@ -1,0 +1,235 @@
+"""The status fold: two pure functions from what happened to what the statuses are, and their use.
+
+Nothing else computes or writes `contact_status` and `website_status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, or_, select, update
+
+from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.models import Business, Event, Site
+from crm_tui.vocabulary import ContactStatus, EventKind, SiteStatus, WebsiteStatus
+
+CHUNK = 500
+"""How many businesses one statement names at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEvent:
+    """What the fold needs to know of an event.
+
+    Args:
+        key: never changes; the same key twice is one event.
+        origin: the business it belonged to when it came.
+        occurred_at: aware UTC.
+        status: the contact status it speaks for; None for events that speak for none.
+        by_hand: a status set by hand, which overrules the events it knew.
+        by_machine: an open or click by a machine, which moves nothing.
+        overrules: keys of the events known when the status was set by hand.
+        voids: keys of the events this one takes out.
+    """
+
+    key: str
+    origin: int
+    occurred_at: datetime
+    status: ContactStatus | None = None
+    by_hand: bool = False
+    by_machine: bool = False
+    overrules: frozenset[str] = frozenset()
+    voids: frozenset[str] = frozenset()
+
+
+def fold_contact_status(events: Iterable[StatusEvent]) -> ContactStatus:
+    """The contact status a set of events adds up to, whatever their order and repetition.
+
+    Per origin, the latest standing hand-set status is the base, else pending; the result is the
+    highest rank of the base and of the events no hand-set status knew; over several origins the
+    highest. At equal rank the latest event, by (occurred_at, key), names the status.
+    """
+    standing = _standing({event.key: event for event in events}.values())
+    candidates: list[StatusEvent] = []
+    for origin in {event.origin for event in standing}:
+        own = [event for event in standing if event.origin == origin]
+        by_hand = [event for event in own if event.by_hand]
+        overruled = frozenset[str]().union(*(event.overrules for event in by_hand))
+        candidates += [
+            event
+            for event in own
+            if not event.by_hand and not event.by_machine and event.key not in overruled
+        ]
+        if by_hand:
+            candidates.append(max(by_hand, key=_when))
+    spoken = [
+        (event.status.rank, _when(event), event.status) for event in candidates if event.status
+    ]
+    return max(spoken)[2] if spoken else ContactStatus.PENDING
+
+
+def _when(event: StatusEvent) -> tuple[datetime, str]:
+    return event.occurred_at, event.key
+
+
+def _standing(events: Collection[StatusEvent]) -> list[StatusEvent]:
+    """The events that are not voided. A void of a void restores, so the latest speaks first."""
+    voided: set[str] = set()
+    for event in sorted((event for event in events if event.voids), key=_when, reverse=True):
+        if event.key not in voided:
+            voided |= event.voids
+    return [event for event in events if event.key not in voided]
+
+
+class BuildEvent(NamedTuple):
+    """A build of a site that began, failed or was given up; ordered by time, then key."""
+
+    occurred_at: datetime
+    key: str
+    kind: EventKind
+
+
+def fold_website_status(sites: Iterable[SiteStatus], builds: Iterable[BuildEvent]) -> WebsiteStatus:
+    """The website status: sold, else published, else generated, over the sites that stand.
+
+    Without one that stands, the latest build event speaks; else archived, or none.
+    """
+    states = set(sites)
+    for state, status in (
+        (SiteStatus.SOLD, WebsiteStatus.SOLD),
+        (SiteStatus.PUBLISHED, WebsiteStatus.PUBLISHED),
+        (SiteStatus.PREVIEW, WebsiteStatus.GENERATED),
+    ):
+        if state in states:
+            return status
+    latest = max(builds, default=None)
+    if latest is not None and latest.kind is EventKind.SITE_BUILDING:
+        return WebsiteStatus.GENERATING
+    if latest is not None and latest.kind is EventKind.SITE_FAILED:
+        return WebsiteStatus.FAILED
+    return WebsiteStatus.ARCHIVED if states else WebsiteStatus.NONE
+
+
+class Folded(NamedTuple):
+    """What a business's events and sites add up to."""
+
+    contact_status: ContactStatus
+    website_status: WebsiteStatus
+
+
+async def fold(session: ReadSession, business_ids: Sequence[int]) -> dict[int, Folded]:
+    """Fold the statuses of businesses from their events and sites, without writing anything."""
+    contact = await _contact_events(session, business_ids)
+    sites: dict[int, list[SiteStatus]] = {}
+    for business_id, status in await session.execute(
+        select(Site.business_id, Site.status).where(Site.business_id.in_(business_ids))
+    ):
+        sites.setdefault(business_id, []).append(status)
+    builds = await _build_events(session, [i for i in business_ids if not _stands(sites.get(i))])
+    return {
+        business_id: Folded(
+            fold_contact_status(contact.get(business_id, ())),
+            fold_website_status(sites.get(business_id, ()), builds.get(business_id, ())),
+        )
+        for business_id in business_ids
+    }
+
+
+async def refold(session: WriteSession, business_ids: Sequence[int]) -> int:
+    """Write the folded statuses of businesses where they differ; returns how many did."""
+    changed = 0
+    for start in range(0, len(business_ids), CHUNK):
+        ids = business_ids[start : start + CHUNK]
+        folded = await fold(session, ids)
+        changes = await differing(session, folded)
+        if changes:
+            await session.execute(
+                update(Business)
+                .where(Business.id == bindparam("business"))
+                .values(contact_status=bindparam("contact"), website_status=bindparam("website"))
+                .execution_options(synchronize_session=None),
+                [
+                    {"business": i, "contact": f.contact_status, "website": f.website_status}
+                    for i, f in changes.items()
+                ],
+            )
+        changed += len(changes)
+    return changed
+
+
+async def differing(session: ReadSession, folded: Mapping[int, Folded]) -> dict[int, Folded]:
+    """Those of the folded statuses that the stored ones differ from."""
+    stored = await session.execute(
+        select(Business.id, Business.contact_status, Business.website_status).where(
+            Business.id.in_(folded)
+        )
+    )
+    return {
+        business_id: folded[business_id]
+        for business_id, contact, website in stored
+        if (contact, website) != folded[business_id]
+    }
+
+
+def _stands(states: Iterable[SiteStatus] | None) -> bool:
+    return any(state is not SiteStatus.ARCHIVED for state in states or ())
+
+
+async def _contact_events(
+    session: ReadSession, business_ids: Sequence[int]
+) -> dict[int, list[StatusEvent]]:
+    rows = await session.execute(
+        select(
+            Event.business_id,
+            Event.key,
+            Event.origin_id,
+            Event.occurred_at,
+            Event.kind,
+            Event.moves_to,
+            Event.by_machine,
+            Event.data,
+        ).where(
+            Event.business_id.in_(business_ids),
+            or_(Event.moves_to.is_not(None), Event.kind == EventKind.VOIDED),
+        )
+    )
+    events: dict[int, list[StatusEvent]] = {}
+    for business_id, key, origin, occurred_at, kind, moves_to, by_machine, data in rows:
+        events.setdefault(business_id, []).append(
+            StatusEvent(
+                key=key,
+                origin=origin,
+                occurred_at=occurred_at,
+                status=moves_to,
+                by_hand=kind is EventKind.STATUS_SET,
+                by_machine=by_machine,
+                overrules=frozenset(data.get("overrules", ())),
+                voids=frozenset(data.get("voids", ())),
+            )
+        )
+    return events
+
+
+async def _build_events(
+    session: ReadSession, business_ids: Sequence[int]
+) -> dict[int, list[BuildEvent]]:
+    rows = await session.execute(
+        select(Event.business_id, Event.occurred_at, Event.key, Event.kind).where(
+            Event.business_id.in_(business_ids),
+            Event.kind.in_(
+                (
+                    EventKind.SITE_BUILDING,
+                    EventKind.SITE_BUILT,
+                    EventKind.SITE_FAILED,
+                    EventKind.SITE_ABANDONED,
+                )
+            ),
+        )
+    )
+    builds: dict[int, list[BuildEvent]] = {}
+    for business_id, occurred_at, key, kind in rows:
+        builds.setdefault(business_id, []).append(BuildEvent(occurred_at, key, kind))
+    return builds
