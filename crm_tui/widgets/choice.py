@@ -1,0 +1,93 @@
+"""One of a few, picked with the arrows, its number or the mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from crm_tui.widgets.facts import styled
+from crm_tui.widgets.look import Role
+
+
+class Option(NamedTuple):
+    """What can be picked: the value handed back, our word for it, and its colour."""
+
+    value: str
+    word: str
+    role: Role = Role.TEXT
+
+
+class Choice(Widget, can_focus=True):
+    """A short list with one picked; enter on it is the form's own."""
+
+    DEFAULT_CSS = """
+    Choice {
+        height: auto;
+
+        &:focus { background: $panel; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "step(1)", "Next", show=False),
+        Binding("k,up", "step(-1)", "Previous", show=False),
+        *(Binding(str(n), f"pick({n - 1})", f"Number {n}", show=False) for n in range(1, 10)),
+    ]
+
+    picked: reactive[int] = reactive(0)
+
+    class Entered(Message):
+        """Enter was pressed: what is picked is meant."""
+
+    def __init__(self, options: Sequence[Option], value: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._options = options
+        values = [option.value for option in options]
+        self.set_reactive(Choice.picked, values.index(value) if value in values else 0)
+
+    @property
+    def value(self) -> str:
+        """The value that is picked."""
+        return self._options[self.picked].value
+
+    def action_step(self, step: int) -> None:
+        """Pick the next or the previous, without going round."""
+        self.action_pick(max(0, min(self.picked + step, len(self._options) - 1)))
+
+    def action_pick(self, number: int) -> None:
+        """Pick by place; a number beyond the last does nothing."""
+        if number < len(self._options):
+            self.picked = number
+
+    def on_click(self, event: events.Click) -> None:
+        """Pick the line that was clicked."""
+        self.action_pick(event.y)
+
+    def on_key(self, event: events.Key) -> None:
+        """Enter says that what is picked is meant."""
+        if event.key == "enter":
+            event.stop()
+            self.post_message(self.Entered())
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """A line each."""
+        del container, viewport, width
+        return len(self._options)
+
+    def render(self) -> Content:
+        """The options under each other, the picked one marked with more than a colour."""
+        lines = []
+        for number, option in enumerate(self._options):
+            picked = number == self.picked
+            mark = styled("● " if picked else "○ ", Role.ACCENT if picked else Role.QUIET)
+            digit = styled(f"{number + 1}  ", Role.QUIET)
+            lines.append(digit + mark + styled(option.word, option.role if picked else Role.QUIET))
+        return Content("\n").join(lines)

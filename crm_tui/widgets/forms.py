@@ -1,0 +1,266 @@
+"""A small modal form: labelled fields, keyboard first, that saves through the caller.
+
+The caller hands over what saving means. While that fails for a reason the operator can mend (a
+`UserError`), the form stays open with everything that was typed and shows the sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static, TextArea
+
+from crm_tui.errors import UserError
+from crm_tui.widgets.choice import Choice, Option
+from crm_tui.widgets.editor import edit_suspended
+from crm_tui.widgets.facts import styled
+from crm_tui.widgets.look import Role
+
+Save = Callable[[Mapping[str, str]], Awaitable[None]]
+"""Stores the values of a form, by the names of its fields.
+
+Raises:
+    UserError: The values cannot be stored; its sentence says what to change.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LineField:
+    """One line of text; `hint` is shown while it is empty."""
+
+    name: str
+    label: str
+    value: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextField:
+    """Several lines of text, which can also be written in $EDITOR."""
+
+    name: str
+    label: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceField:
+    """One of a few."""
+
+    name: str
+    label: str
+    options: Sequence[Option]
+    value: str = ""
+
+
+Field = LineField | TextField | ChoiceField
+
+
+class Line(Input):
+    """A line of text with readline's keys; up and down go to the fields around it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "app.focus_previous", "Field above", show=False),
+        Binding("down", "app.focus_next", "Field below", show=False),
+        Binding("ctrl+b", "cursor_left", "Back", show=False),
+        Binding("ctrl+f", "cursor_right", "Forward", show=False),
+        Binding("alt+b", "cursor_left_word", "Back a word", show=False),
+        Binding("alt+f", "cursor_right_word", "Forward a word", show=False),
+        Binding("alt+d", "delete_right_word", "Delete the next word", show=False),
+    ]
+
+    def __init__(self, field: LineField) -> None:
+        super().__init__(
+            field.value,
+            placeholder=field.hint,
+            id=field.name,
+            compact=True,
+            select_on_focus=False,
+        )
+
+
+class TextBox(TextArea):
+    """Several lines of text; ctrl+e opens them in $EDITOR."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+e", "edit_outside", "Open in $EDITOR", show=False),
+        Binding("ctrl+b", "cursor_left", "Back", show=False),
+        Binding("ctrl+f", "cursor_right", "Forward", show=False),
+        Binding("alt+b", "cursor_word_left", "Back a word", show=False),
+        Binding("alt+f", "cursor_word_right", "Forward a word", show=False),
+        Binding("alt+d", "delete_word_right", "Delete the next word", show=False),
+    ]
+
+    def __init__(self, field: TextField) -> None:
+        super().__init__(field.value, id=field.name, compact=True, highlight_cursor_line=False)
+        self.move_cursor(self.document.end)
+
+    def action_edit_outside(self) -> None:
+        """Hand the text to $EDITOR and take back what it saved; say so when that failed."""
+        try:
+            edited = edit_suspended(self.app, self.text)
+        except UserError as error:
+            self.screen.query_one("#form-words", Static).update(styled(str(error), Role.BAD))
+            return
+        if edited != self.text:
+            self.text = edited
+            self.move_cursor(self.document.end)
+
+
+class Form(ModalScreen[bool]):
+    """Asks for the values of its fields and has them saved; dismissed with whether they were.
+
+    ctrl+s saves from anywhere, enter from a line or a choice. esc leaves; when typed text would
+    be lost it says so first, and leaves on the second time.
+    """
+
+    DEFAULT_CSS = """
+    Form {
+        align: center middle;
+        background: $background 60%;
+
+        & #form {
+            width: 76;
+            max-width: 100%;
+            height: auto;
+            max-height: 100%;
+            padding: 1 2;
+            background: $surface;
+            border-left: outer $accent;
+        }
+        & #form-title { text-style: bold; }
+        & #form-about { margin-top: 1; }
+        & #form-fields {
+            height: auto;
+            max-height: 1fr;
+            margin-top: 1;
+            scrollbar-size-vertical: 1;
+        }
+        & .field { height: auto; }
+        & .field.-apart { margin-top: 1; }
+        & .label { width: 15; color: $text-muted; }
+        & Line, & TextBox, & Choice { width: 1fr; background: $background; }
+        & Line:focus, & TextBox:focus, & Choice:focus { background: $panel; }
+        & TextBox { height: 6; }
+        & #form-words { margin-top: 1; min-height: 1; height: auto; }
+        & #form-keys { height: 1; margin-top: 1; }
+        & #form-keys Button { margin-right: 3; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "save", "Save", show=False, priority=True),
+        Binding("escape", "leave", "Leave", show=False),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        fields: Sequence[Field],
+        *,
+        save: Save,
+        verb: str = "Save",
+        about: Content | None = None,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._fields = fields
+        self._save = save
+        self._verb = verb
+        self._about = about
+        self._warned = False
+
+    def compose(self) -> ComposeResult:
+        """Title, what it is about, the fields, a line for words, and what the keys do."""
+        with Vertical(id="form"):
+            yield Static(styled(self._title), id="form-title")
+            if self._about is not None:
+                yield Static(self._about, id="form-about")
+            with VerticalScroll(id="form-fields", can_focus=False):
+                before: Field | None = None
+                for field in self._fields:
+                    apart = before is not None and not (
+                        isinstance(before, LineField) and isinstance(field, LineField)
+                    )
+                    with Horizontal(classes="field -apart" if apart else "field"):
+                        yield Static(styled(field.label, Role.QUIET), classes="label")
+                        yield _widget(field)
+                    before = field
+            yield Static(id="form-words")
+            with Horizontal(id="form-keys"):
+                yield Button(f"{self._verb}  ctrl+s", id="save", compact=True)
+                yield Button("Leave  esc", id="leave", compact=True)
+                if any(isinstance(field, TextField) for field in self._fields):
+                    yield Static(styled("ctrl+e  $EDITOR", Role.QUIET), id="form-editor")
+
+    def values(self) -> dict[str, str]:
+        """What stands in the fields now, by name."""
+        return {field.name: _value(self.query_one(f"#{field.name}")) for field in self._fields}
+
+    def _would_lose_text(self) -> bool:
+        now = self.values()
+        return any(
+            now[field.name].strip() and now[field.name] != field.value
+            for field in self._fields
+            if not isinstance(field, ChoiceField)
+        )
+
+    def _say(self, words: str, role: Role) -> None:
+        self.query_one("#form-words", Static).update(styled(words, role))
+
+    @on(Input.Submitted)
+    @on(Choice.Entered)
+    @on(Button.Pressed, "#save")
+    async def action_save(self) -> None:
+        """Save, and leave if that worked."""
+        try:
+            await self._save(self.values())
+        except UserError as error:
+            self._say(str(error), Role.BAD)
+        else:
+            self.dismiss(result=True)
+
+    @on(Button.Pressed, "#leave")
+    def action_leave(self) -> None:
+        """Leave without saving, asking once when typed text would be lost."""
+        if self._would_lose_text() and not self._warned:
+            self._warned = True
+            self._say(
+                "What you typed is not saved. esc again leaves without it, ctrl+s saves it.",
+                Role.ATTENTION,
+            )
+        else:
+            self.dismiss(result=False)
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def _typed_on(self) -> None:
+        """Typing on takes the question back."""
+        if self._warned:
+            self._warned = False
+            self._say("", Role.QUIET)
+
+
+def _widget(field: Field) -> Widget:
+    if isinstance(field, LineField):
+        return Line(field)
+    if isinstance(field, TextField):
+        return TextBox(field)
+    return Choice(field.options, field.value, id=field.name)
+
+
+def _value(widget: Widget) -> str:
+    if isinstance(widget, TextArea):
+        return widget.text
+    if isinstance(widget, (Input, Choice)):
+        return widget.value
+    raise TypeError(widget)

@@ -1,0 +1,460 @@
+"""A lead's history as one virtual widget: newest first, entries of different heights.
+
+Nothing is mounted per entry. A line of the screen is painted from the entries when it is asked
+for, and heights are worked out only as far down as somebody has looked.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from crm_tui import clock
+from crm_tui.text import visible, visible_lines
+from crm_tui.vocabulary import EventKind
+from crm_tui.widgets.columns import fit
+from crm_tui.widgets.look import BEGUN, NOTHING, REACHED, TROUBLE, Role
+from crm_tui.widgets.wrap import wrap
+
+BODY_LINES = 12
+"""The most lines of an entry's text shown in place; its reader shows the rest."""
+
+_MORE = "… enter shows the rest"
+_TEXT_WIDTH = 84
+_SOURCE_WIDTH = 18
+_DAY_COLUMN_FROM = 60
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One line of the history, with the text that belongs to it.
+
+    `source` says who or what caused it; `machine` marks what no person did.
+    """
+
+    id: int
+    at: datetime
+    kind: EventKind
+    summary: str
+    body: str
+    source: str
+    machine: bool
+
+
+_SHAPES: dict[EventKind, tuple[str, Role]] = {
+    EventKind.NOTE: ("■", Role.TEXT),
+    EventKind.CALL: (REACHED, Role.TEXT),
+    EventKind.STATUS_SET: (BEGUN, Role.TEXT),
+    EventKind.OUTCOME_SET: (BEGUN, Role.TEXT),
+    EventKind.TASK_ADDED: (NOTHING, Role.ATTENTION),
+    EventKind.DO_NOT_CONTACT: (TROUBLE, Role.BAD),
+    EventKind.EMAIL_SENT: (REACHED, Role.TEXT),
+    EventKind.SMS_SENT: (REACHED, Role.TEXT),
+    EventKind.OPENED: (BEGUN, Role.ATTENTION),
+    EventKind.CLICKED: (REACHED, Role.ATTENTION),
+    EventKind.REPLIED: (REACHED, Role.GOOD),
+    EventKind.PURCHASED: (REACHED, Role.GOOD),
+    EventKind.SITE_BUILT: (REACHED, Role.GOOD),
+    EventKind.SITE_FAILED: (TROUBLE, Role.BAD),
+    EventKind.SITE_ABANDONED: (TROUBLE, Role.ATTENTION),
+}
+_BACKGROUND = ("·", Role.QUIET)
+_BY_MACHINE = (NOTHING, Role.QUIET)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where things stand in a line of a given width, in cells."""
+
+    width: int
+    day: int
+    when: int
+    text_at: int
+    source: int
+    text: int
+
+    @classmethod
+    def of(cls, width: int) -> _Columns:
+        """With a day column where there is room, with the date as the time where there is none."""
+        day, when, source = (10, 5, _SOURCE_WIDTH) if width >= _DAY_COLUMN_FROM else (0, 10, 0)
+        text_at = 2 + (day + 2 if day else 0) + when + 2 + 2
+        return cls(width, day, when, text_at, source, min(width - text_at - 1, _TEXT_WIDTH))
+
+
+class Heights:
+    """Where each entry starts, in lines: exact as far down as was asked for, estimated below.
+
+    Args:
+        count: How many entries there are.
+        measure: The height of the entry at a position, at least 1.
+    """
+
+    def __init__(self, count: int, measure: Callable[[int], int]) -> None:
+        self.count = count
+        self._measure = measure
+        self._tops = array("L", [0])
+
+    def grow(self, *, entries: int = 0, lines: int = 0) -> None:
+        """Measure on until so many entries and so many lines are exact, or all are."""
+        tops, measure = self._tops, self._measure
+        top, known, entries = tops[-1], len(tops) - 1, min(entries, self.count)
+        while known < entries or (top < lines and known < self.count):
+            top += measure(known)
+            tops.append(top)
+            known += 1
+
+    def top(self, entry: int) -> int:
+        """The first line of an entry; `top(count)` is the line after the last one."""
+        self.grow(entries=entry)
+        return self._tops[entry]
+
+    def at(self, line: int) -> int | None:
+        """The entry that covers a line, None below the last one."""
+        self.grow(lines=line + 1)
+        return bisect_right(self._tops, line) - 1 if line < self._tops[-1] else None
+
+    def total(self) -> int:
+        """The lines of all entries, those not measured yet at the average of the others."""
+        known = len(self._tops) - 1
+        average = self._tops[-1] / known if known else 1
+        return self._tops[-1] + round((self.count - known) * average)
+
+
+class Timeline(ScrollView, can_focus=True):
+    """The history of one lead; `set_entries` fills it, `Chosen` tells what was picked."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "timeline--accent",
+        "timeline--attention",
+        "timeline--bad",
+        "timeline--cursor",
+        "timeline--good",
+        "timeline--quiet",
+        "timeline--text",
+    }
+
+    DEFAULT_CSS = """
+    Timeline {
+        height: 1fr;
+        scrollbar-gutter: stable;
+        scrollbar-size-vertical: 1;
+        overflow-x: hidden;
+
+        & > .timeline--accent { color: $text-accent; }
+        & > .timeline--attention { color: $text-warning; }
+        & > .timeline--bad { color: $text-error; }
+        & > .timeline--cursor { background: $surface; }
+        & > .timeline--good { color: $text-success; }
+        & > .timeline--quiet { color: $text-muted; }
+        & > .timeline--text { color: $foreground; }
+
+        &:focus > .timeline--cursor { background: $panel; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "Next entry", show=False),
+        Binding("k,up", "move(-1)", "Previous entry", show=False),
+        Binding("pagedown", "page(1)", "Next page", show=False),
+        Binding("pageup", "page(-1)", "Previous page", show=False),
+        Binding("ctrl+d", "page(0.5)", "Half a page down", show=False),
+        Binding("ctrl+u", "page(-0.5)", "Half a page up", show=False),
+        Binding("home", "first", "Newest entry", show=False),
+        Binding("G,end", "last", "Oldest entry", show=False),
+        Binding("enter", "choose", "Open", show=False),
+    ]
+
+    class Chosen(Message):
+        """An entry was picked, with enter or a click on the one under the cursor."""
+
+        def __init__(self, timeline: Timeline, entry: TimelineEntry) -> None:
+            super().__init__()
+            self.timeline = timeline
+            self.entry = entry
+
+        @property
+        def control(self) -> Timeline:
+            """The timeline it was picked in."""
+            return self.timeline
+
+    def __init__(self, *, empty: str = "Nothing has happened yet.", id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._empty = empty
+        self._entries: Sequence[TimelineEntry] = ()
+        self._kinds: Collection[EventKind] | None = None
+        self._now = datetime.min.replace(tzinfo=UTC)
+        self._zone: tzinfo | None = None
+        self._shown: Sequence[int] = ()
+        self._cursor = 0
+        self._columns = _Columns.of(0)
+        self._heights = Heights(0, self._height_of)
+        self._wrapped: LRUCache[int, list[str]] = LRUCache(256)
+        self._styles: dict[tuple[Role, bool], Style] = {}
+
+    # What it shows
+
+    @property
+    def entry(self) -> TimelineEntry | None:
+        """The entry under the cursor."""
+        return self._entry_at(self._cursor) if self._shown else None
+
+    def set_entries(
+        self, entries: Sequence[TimelineEntry], *, now: datetime, zone: tzinfo | None = None
+    ) -> None:
+        """Show these, newest first; the cursor stays on its entry and its place on the screen.
+
+        Args:
+            entries: All of the lead's history, in the order it is shown.
+            now: What "2h" is counted from.
+            zone: Where days begin and end; the machine's own when None.
+        """
+        keep = self._place()
+        self._entries, self._now, self._zone = entries, now, zone
+        self._lay_out(keep)
+
+    def set_kinds(self, kinds: Collection[EventKind] | None) -> None:
+        """Show only entries of these kinds, or all of them."""
+        keep = self._place()
+        self._kinds = kinds
+        self._lay_out(keep)
+
+    def _entry_at(self, position: int) -> TimelineEntry:
+        return self._entries[self._shown[position]]
+
+    def _place(self) -> tuple[TimelineEntry | None, int]:
+        """The entry under the cursor and how far below the top of the screen it stands."""
+        if self.entry is None or self.scroll_offset.y == 0 == self._cursor:
+            return self.entry, 0
+        return self.entry, self._heights.top(self._cursor) - self.scroll_offset.y
+
+    def _lay_out(self, keep: tuple[TimelineEntry | None, int]) -> None:
+        kinds = self._kinds
+        self._shown = range(len(self._entries))
+        if kinds is not None:
+            self._shown = [i for i in self._shown if self._entries[i].kind in kinds]
+        self._wrapped.clear()
+        self._heights = Heights(len(self._shown), self._height_of)
+        entry, offset = keep
+        self._cursor = self._nearest(entry)
+        top = self._heights.top(self._cursor) if self._shown else 0
+        self._grow(top - offset)
+        self.scroll_to(y=max(top - offset, 0), animate=False, force=True)
+        self._reveal()
+        self.refresh()
+
+    def _nearest(self, entry: TimelineEntry | None) -> int:
+        """The position of the same entry, else of the next older one, else the last."""
+        if entry is None:
+            return 0
+        older: int | None = None
+        for position, index in enumerate(self._shown):
+            other = self._entries[index]
+            if other.id == entry.id:
+                return position
+            if older is None and other.at <= entry.at:
+                older = position
+        return older if older is not None else max(len(self._shown) - 1, 0)
+
+    # Heights and scrolling
+
+    def _height_of(self, position: int) -> int:
+        body = self._entry_at(position).body
+        return 1 + len(self._body_lines(body)) if body else 1
+
+    def _body_lines(self, body: str) -> list[str]:
+        width = self._columns.text
+        limit = BODY_LINES * max(width, 1) + 1
+        start = body[:limit]
+        if not (start.isascii() and start.isprintable()):
+            start = visible_lines(start)
+        lines = wrap(start.strip("\n"), width)
+        if len(lines) > BODY_LINES or len(body) > limit:
+            lines[BODY_LINES - 1 :] = [fit(_MORE, width).rstrip()]
+        return lines
+
+    def _grow(self, line: int) -> None:
+        """Know the heights a screen past a line, and tell the scrollbar about the rest."""
+        self._heights.grow(lines=line + 2 * max(self.size.height, 1))
+        self.virtual_size = Size(self._columns.width, self._heights.total())
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scroll, and measure what comes into sight."""
+        self._grow(round(new_value))
+        super().watch_scroll_y(old_value, new_value)
+
+    def on_resize(self) -> None:
+        """Wrap again when the width changed; the cursor keeps its place on the screen."""
+        width = self.scrollable_content_region.width
+        if width != self._columns.width:
+            keep = self._place()
+            self._columns = _Columns.of(width)
+            self._lay_out(keep)
+        else:
+            self._grow(self.scroll_offset.y)
+            self._reveal()
+
+    def _reveal(self) -> None:
+        """Bring the entry under the cursor into sight, its first line before its last."""
+        if not self._shown:
+            return
+        height = self.scrollable_content_region.height
+        top, bottom = self._heights.top(self._cursor), self._heights.top(self._cursor + 1)
+        y = self.scroll_offset.y
+        if bottom > y + height:
+            y = bottom - height
+        y = min(y, top)
+        if y != self.scroll_offset.y:
+            self._grow(y)
+            self.scroll_to(y=y, animate=False, force=True)
+
+    # Moving
+
+    def _move_to(self, position: int) -> None:
+        position = max(0, min(position, len(self._shown) - 1))
+        if position == self._cursor or not self._shown:
+            return
+        before, self._cursor = self._cursor, position
+        self._repaint(before)
+        self._repaint(position)
+        self._reveal()
+
+    def _repaint(self, position: int) -> None:
+        top = self._heights.top(position)
+        self.refresh_lines(top, self._heights.top(position + 1) - top)
+
+    def action_move(self, step: int) -> None:
+        """Move the cursor by entries."""
+        self._move_to(self._cursor + step)
+
+    def action_page(self, pages: float) -> None:
+        """Move the cursor by a part of the height of the screen, at least one entry."""
+        if not self._shown:
+            return
+        step = round(pages * max(self.scrollable_content_region.height - 1, 2))
+        line = max(self._heights.top(self._cursor) + step, 0)
+        target = self._heights.at(line)
+        if target is None:
+            target = len(self._shown) - 1
+        if target == self._cursor:
+            target += 1 if pages > 0 else -1
+        self._move_to(target)
+
+    def action_first(self) -> None:
+        """Move to the newest entry."""
+        self._move_to(0)
+
+    def action_last(self) -> None:
+        """Move to the oldest entry."""
+        self._move_to(len(self._shown) - 1)
+
+    def action_choose(self) -> None:
+        """Tell which entry is under the cursor."""
+        if self.entry is not None:
+            self.post_message(self.Chosen(self, self.entry))
+
+    def on_click(self, event: events.Click) -> None:
+        """Move to the entry that was clicked; on a second click, choose it."""
+        position = self._heights.at(event.y + self.scroll_offset.y)
+        if position is not None:
+            self._move_to(position)
+            if event.chain > 1:
+                self.action_choose()
+
+    # Painting
+
+    def notify_style_update(self) -> None:
+        """Forget the colours of the theme before."""
+        super().notify_style_update()
+        self._styles.clear()
+
+    def _style(self, role: Role, *, cursor: bool) -> Style:
+        if (role, cursor) not in self._styles:
+            style = self.get_component_rich_style(f"timeline--{role}")
+            if cursor:
+                line = self.get_component_rich_style("timeline--cursor")
+                style += Style(bgcolor=line.bgcolor)
+            self._styles[role, cursor] = style
+        return self._styles[role, cursor]
+
+    def render_line(self, y: int) -> Strip:
+        """The line of the screen at `y`, from the entry that covers it."""
+        line = y + self.scroll_offset.y
+        position = self._heights.at(line)
+        cursor = position is not None and position == self._cursor
+        if position is None:
+            text = self._empty if y == 0 and not self._shown else ""
+            segments = [Segment("  " + text, self._style(Role.QUIET, cursor=False))]
+        elif below := line - self._heights.top(position):
+            segments = self._body_line(position, below - 1, y, cursor=cursor)
+        else:
+            segments = self._head_line(position, y, cursor=cursor)
+        style = self._style(Role.TEXT, cursor=cursor)
+        return Strip(segments).adjust_cell_length(self._columns.width, style)
+
+    def _head_line(self, position: int, y: int, *, cursor: bool) -> list[Segment]:
+        entry, columns = self._entry_at(position), self._columns
+        shape, role = _BY_MACHINE if entry.machine else _SHAPES.get(entry.kind, _BACKGROUND)
+        words = Role.QUIET if role is Role.QUIET else Role.TEXT
+        quiet = self._style(Role.QUIET, cursor=cursor)
+        source = min(cell_len(visible(entry.source, columns.source)), columns.source)
+        room = columns.width - columns.text_at - (source + 3 if source else 1)
+        return [
+            Segment("▸ " if cursor else "  ", self._style(Role.ACCENT, cursor=cursor)),
+            Segment(self._day_cell(position, y) + self._when_cell(entry.at) + "  ", quiet),
+            Segment(shape + " ", self._style(role, cursor=cursor)),
+            Segment(fit(entry.summary, room), self._style(words, cursor=cursor)),
+            Segment("  " + fit(entry.source, source), quiet),
+        ]
+
+    def _body_line(self, position: int, number: int, y: int, *, cursor: bool) -> list[Segment]:
+        entry = self._entry_at(position)
+        if entry.id not in self._wrapped:
+            self._wrapped[entry.id] = self._body_lines(entry.body)
+        text = self._wrapped[entry.id][number]
+        day = self._day_cell(position, y) if y == 0 else ""
+        quiet = self._style(Role.QUIET, cursor=cursor)
+        return [
+            Segment(f"  {day}".ljust(self._columns.text_at), quiet),
+            Segment(text, quiet if text == _MORE else self._style(Role.TEXT, cursor=cursor)),
+        ]
+
+    def _day_cell(self, position: int, y: int) -> str:
+        """The day, on the first entry of that day and at the top of the screen."""
+        if not self._columns.day:
+            return ""
+        day = self._entry_at(position).at.astimezone(self._zone).date()
+        if y > 0 and position > 0:
+            above = self._entry_at(position - 1).at.astimezone(self._zone).date()
+            if above == day:
+                return " " * (self._columns.day + 2)
+        today = self._now.astimezone(self._zone).date()
+        if day == today:
+            label = "Today"
+        elif day == today - timedelta(days=1):
+            label = "Yesterday"
+        else:
+            label = f"{day:%a} {day.day:>2} {day:%b}" if day.year == today.year else f"{day}"
+        return label.ljust(self._columns.day + 2)
+
+    def _when_cell(self, at: datetime) -> str:
+        """How long ago within a week; older, the time of that day (its date stands beside it)."""
+        if not self._columns.day or timedelta(0) <= self._now - at < clock.WEEK:
+            words = clock.ago(at, self._now, zone=self._zone)
+        else:
+            words = at.astimezone(self._zone).strftime("%H:%M")
+        return words.rjust(self._columns.when)
