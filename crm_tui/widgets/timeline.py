@@ -6,18 +6,16 @@ for, and heights are worked out only as far down as somebody has looked.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
@@ -28,6 +26,8 @@ from crm_tui import clock
 from crm_tui.text import visible, visible_lines
 from crm_tui.vocabulary import EventKind
 from crm_tui.widgets.columns import fit
+from crm_tui.widgets.heights import Heights
+from crm_tui.widgets.keys import KeyArea, bindings
 from crm_tui.widgets.look import BEGUN, NOTHING, REACHED, TROUBLE, Role
 from crm_tui.widgets.wrap import wrap
 
@@ -38,6 +38,7 @@ _MORE = "… enter shows the rest"
 _TEXT_WIDTH = 84
 _SOURCE_WIDTH = 18
 _DAY_COLUMN_FROM = 60
+_MOVES = {"down", "up", "half_down", "half_up", "page_down", "page_up", "first", "last", "open"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,46 +97,14 @@ class _Columns:
         return cls(width, day, when, text_at, source, min(width - text_at - 1, _TEXT_WIDTH))
 
 
-class Heights:
-    """Where each entry starts, in lines: exact as far down as was asked for, estimated below.
+class _Place(NamedTuple):
+    """The entry under the cursor and its line on the screen; None while nothing is scrolled."""
 
-    Args:
-        count: How many entries there are.
-        measure: The height of the entry at a position, at least 1.
-    """
-
-    def __init__(self, count: int, measure: Callable[[int], int]) -> None:
-        self.count = count
-        self._measure = measure
-        self._tops = array("L", [0])
-
-    def grow(self, *, entries: int = 0, lines: int = 0) -> None:
-        """Measure on until so many entries and so many lines are exact, or all are."""
-        tops, measure = self._tops, self._measure
-        top, known, entries = tops[-1], len(tops) - 1, min(entries, self.count)
-        while known < entries or (top < lines and known < self.count):
-            top += measure(known)
-            tops.append(top)
-            known += 1
-
-    def top(self, entry: int) -> int:
-        """The first line of an entry; `top(count)` is the line after the last one."""
-        self.grow(entries=entry)
-        return self._tops[entry]
-
-    def at(self, line: int) -> int | None:
-        """The entry that covers a line, None below the last one."""
-        self.grow(lines=line + 1)
-        return bisect_right(self._tops, line) - 1 if line < self._tops[-1] else None
-
-    def total(self) -> int:
-        """The lines of all entries, those not measured yet at the average of the others."""
-        known = len(self._tops) - 1
-        average = self._tops[-1] / known if known else 1
-        return self._tops[-1] + round((self.count - known) * average)
+    entry: TimelineEntry | None
+    line: int | None
 
 
-class Timeline(ScrollView, can_focus=True):
+class Timeline(KeyArea, ScrollView, can_focus=True):
     """The history of one lead; `set_entries` fills it, `Chosen` tells what was picked."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -167,16 +136,9 @@ class Timeline(ScrollView, can_focus=True):
     }
     """
 
+    AREA = "list"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "Next entry", show=False),
-        Binding("k,up", "move(-1)", "Previous entry", show=False),
-        Binding("pagedown", "page(1)", "Next page", show=False),
-        Binding("pageup", "page(-1)", "Previous page", show=False),
-        Binding("ctrl+d", "page(0.5)", "Half a page down", show=False),
-        Binding("ctrl+u", "page(-0.5)", "Half a page up", show=False),
-        Binding("home", "first", "Newest entry", show=False),
-        Binding("G,end", "last", "Oldest entry", show=False),
-        Binding("enter", "choose", "Open", show=False),
+        binding for binding in bindings(AREA) if binding.action in _MOVES
     ]
 
     class Chosen(Message):
@@ -236,24 +198,23 @@ class Timeline(ScrollView, can_focus=True):
     def _entry_at(self, position: int) -> TimelineEntry:
         return self._entries[self._shown[position]]
 
-    def _place(self) -> tuple[TimelineEntry | None, int]:
-        """The entry under the cursor and how far below the top of the screen it stands."""
-        if self.entry is None or self.scroll_offset.y == 0 == self._cursor:
-            return self.entry, 0
-        return self.entry, self._heights.top(self._cursor) - self.scroll_offset.y
+    def _place(self) -> _Place:
+        entry, scrolled = self.entry, self.scroll_offset.y
+        if entry is None or scrolled == 0:
+            return _Place(entry, None)
+        return _Place(entry, self._heights.top(self._cursor) - scrolled)
 
-    def _lay_out(self, keep: tuple[TimelineEntry | None, int]) -> None:
+    def _lay_out(self, keep: _Place) -> None:
         kinds = self._kinds
         self._shown = range(len(self._entries))
         if kinds is not None:
             self._shown = [i for i in self._shown if self._entries[i].kind in kinds]
         self._wrapped.clear()
         self._heights = Heights(len(self._shown), self._height_of)
-        entry, offset = keep
-        self._cursor = self._nearest(entry)
-        top = self._heights.top(self._cursor) if self._shown else 0
-        self._grow(top - offset)
-        self.scroll_to(y=max(top - offset, 0), animate=False, force=True)
+        self._cursor = self._nearest(keep.entry)
+        y = 0 if keep.line is None else max(self._heights.top(self._cursor) - keep.line, 0)
+        self._grow(y)
+        self.scroll_to(y=y, animate=False, force=True)
         self._reveal()
         self.refresh()
 
@@ -337,32 +298,51 @@ class Timeline(ScrollView, can_focus=True):
         top = self._heights.top(position)
         self.refresh_lines(top, self._heights.top(position + 1) - top)
 
-    def action_move(self, step: int) -> None:
-        """Move the cursor by entries."""
-        self._move_to(self._cursor + step)
-
-    def action_page(self, pages: float) -> None:
-        """Move the cursor by a part of the height of the screen, at least one entry."""
+    def _turn(self, pages: float) -> None:
+        """Move by a part of the height of the screen, at least by one entry."""
         if not self._shown:
             return
         step = round(pages * max(self.scrollable_content_region.height - 1, 2))
-        line = max(self._heights.top(self._cursor) + step, 0)
-        target = self._heights.at(line)
+        target = self._heights.at(max(self._heights.top(self._cursor) + step, 0))
         if target is None:
             target = len(self._shown) - 1
-        if target == self._cursor:
+        elif target == self._cursor:
             target += 1 if pages > 0 else -1
         self._move_to(target)
 
+    def action_down(self) -> None:
+        """To the next older entry."""
+        self._move_to(self._cursor + 1)
+
+    def action_up(self) -> None:
+        """To the next newer entry."""
+        self._move_to(self._cursor - 1)
+
+    def action_half_down(self) -> None:
+        """Half a page towards older entries."""
+        self._turn(0.5)
+
+    def action_half_up(self) -> None:
+        """Half a page towards newer entries."""
+        self._turn(-0.5)
+
+    def action_page_down(self) -> None:
+        """A page towards older entries."""
+        self._turn(1)
+
+    def action_page_up(self) -> None:
+        """A page towards newer entries."""
+        self._turn(-1)
+
     def action_first(self) -> None:
-        """Move to the newest entry."""
+        """To the newest entry."""
         self._move_to(0)
 
     def action_last(self) -> None:
-        """Move to the oldest entry."""
+        """To the oldest entry."""
         self._move_to(len(self._shown) - 1)
 
-    def action_choose(self) -> None:
+    def action_open(self) -> None:
         """Tell which entry is under the cursor."""
         if self.entry is not None:
             self.post_message(self.Chosen(self, self.entry))
@@ -373,7 +353,7 @@ class Timeline(ScrollView, can_focus=True):
         if position is not None:
             self._move_to(position)
             if event.chain > 1:
-                self.action_choose()
+                self.action_open()
 
     # Painting
 
