@@ -115,4 +115,4 @@ def flag_check(column: str) -> CheckConstraint:
 
 def json_check(column: str) -> CheckConstraint:
     """A CHECK that `column` holds JSON (or NULL where that is allowed)."""
-    return CheckConstraint(f"json_valid({column})", name=column)
+    return CheckConstraint(f"{column} IS NULL OR json_valid({column})", name=column)

@@ -78,7 +78,9 @@ def upgrade() -> None:
             "state IN ('running', 'undoing') OR seen = created + merged + skipped + rejected",
             name=op.f("ck_import_batch_counts"),
         ),
-        sa.CheckConstraint("json_valid(options)", name=op.f("ck_import_batch_options")),
+        sa.CheckConstraint(
+            "options IS NULL OR json_valid(options)", name=op.f("ck_import_batch_options")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_batch")),
         sqlite_autoincrement=True,
         sqlite_strict=True,
@@ -88,7 +90,9 @@ def upgrade() -> None:
         sa.Column("signature", sa.Text(), nullable=False),
         sa.Column("mapping", sa.Text(), nullable=False),
         sa.Column("used_at", sa.Text(), nullable=False),
-        sa.CheckConstraint("json_valid(mapping)", name=op.f("ck_import_mapping_mapping")),
+        sa.CheckConstraint(
+            "mapping IS NULL OR json_valid(mapping)", name=op.f("ck_import_mapping_mapping")
+        ),
         sa.PrimaryKeyConstraint("signature", name=op.f("pk_import_mapping")),
         sqlite_strict=True,
     )
@@ -96,7 +100,7 @@ def upgrade() -> None:
         "setting",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.CheckConstraint("json_valid(value)", name=op.f("ck_setting_value")),
+        sa.CheckConstraint("value IS NULL OR json_valid(value)", name=op.f("ck_setting_value")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_setting")),
         sqlite_strict=True,
     )
@@ -171,8 +175,8 @@ def upgrade() -> None:
             "do_not_contact = (do_not_contact_reason IS NOT NULL)",
             name=op.f("ck_business_do_not_contact"),
         ),
-        sa.CheckConstraint("json_valid(custom)", name=op.f("ck_business_custom")),
-        sa.CheckConstraint("json_valid(hours)", name=op.f("ck_business_hours")),
+        sa.CheckConstraint("custom IS NULL OR json_valid(custom)", name=op.f("ck_business_custom")),
+        sa.CheckConstraint("hours IS NULL OR json_valid(hours)", name=op.f("ck_business_hours")),
         sa.CheckConstraint("latitude BETWEEN -90 AND 90", name=op.f("ck_business_latitude")),
         sa.CheckConstraint(
             "length(country) = 2 AND country = upper(country)", name=op.f("ck_business_country")
@@ -208,7 +212,9 @@ def upgrade() -> None:
         sa.Column("received_at", sa.Text(), nullable=False),
         sa.Column("batch_id", sa.Integer(), nullable=True),
         sa.Column("payload", sa.Text(), nullable=False),
-        sa.CheckConstraint("json_valid(payload)", name=op.f("ck_raw_record_payload")),
+        sa.CheckConstraint(
+            "payload IS NULL OR json_valid(payload)", name=op.f("ck_raw_record_payload")
+        ),
         sa.ForeignKeyConstraint(
             ["batch_id"], ["import_batch.id"], name=op.f("fk_raw_record_batch_id_import_batch")
         ),
@@ -360,7 +366,9 @@ def upgrade() -> None:
             "action IN ('created', 'merged', 'skipped', 'rejected')",
             name=op.f("ck_import_row_action"),
         ),
-        sa.CheckConstraint("json_valid(filled)", name=op.f("ck_import_row_filled")),
+        sa.CheckConstraint(
+            "filled IS NULL OR json_valid(filled)", name=op.f("ck_import_row_filled")
+        ),
         sa.ForeignKeyConstraint(
             ["batch_id"],
             ["import_batch.id"],
@@ -494,7 +502,7 @@ def upgrade() -> None:
             name=op.f("ck_event_moves_to"),
         ),
         sa.CheckConstraint("by_machine IN (0, 1)", name=op.f("ck_event_by_machine")),
-        sa.CheckConstraint("json_valid(data)", name=op.f("ck_event_data")),
+        sa.CheckConstraint("data IS NULL OR json_valid(data)", name=op.f("ck_event_data")),
         sa.ForeignKeyConstraint(
             ["batch_id"], ["import_batch.id"], name=op.f("fk_event_batch_id_import_batch")
         ),
@@ -557,7 +565,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "state IN ('open', 'linked', 'created', 'dismissed')", name=op.f("ck_unmatched_state")
         ),
-        sa.CheckConstraint("json_valid(payload)", name=op.f("ck_unmatched_payload")),
+        sa.CheckConstraint(
+            "payload IS NULL OR json_valid(payload)", name=op.f("ck_unmatched_payload")
+        ),
         sa.ForeignKeyConstraint(
             ["batch_id"], ["import_batch.id"], name=op.f("fk_unmatched_batch_id_import_batch")
         ),
