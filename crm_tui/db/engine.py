@@ -162,8 +162,8 @@ def store_errors(path: Path) -> Iterator[None]:
     """Turn the driver's words about a store that cannot be used into ours."""
     try:
         yield
-    except DatabaseError as error:
-        sentence = _sentence(str(error.orig), path)
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        sentence = _sentence(str(getattr(error, "orig", error)), path)
         if sentence is None:
             raise
         raise StoreError(sentence) from error

@@ -46,11 +46,13 @@ def revision(path: Path) -> str | None:
     return _stored_revision(path)
 
 
-def _stored_revision(path: Path) -> str:
+def _stored_revision(path: Path) -> str | None:
     try:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)
         try:
             ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+            if not ours and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+                return None  # what is left when a first start was cut off
             if not ours:
                 raise StoreError(
                     f"{path} is an SQLite file of another program, not a store of crm-tui. "
@@ -64,6 +66,11 @@ def _stored_revision(path: Path) -> str:
             f"The store {path} cannot be read ({error}). If it is damaged, restore a backup with "
             "`crm-tui restore FILE`."
         ) from error
+    if row is None:
+        raise StoreError(
+            f"The store {path} does not say which version wrote it. It was not touched; restore a "
+            "backup with `crm-tui restore FILE`."
+        )
     return str(row[0])
 
 
@@ -103,10 +110,10 @@ def upgrade(path: Path, *, to: str = "head", scripts: Path = _SCRIPTS) -> None:
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     with engine.begin() as connection:
         driver: Any = connection.connection.driver_connection
-        before = _row_counts(driver)
+        before = row_counts(driver)
         config.attributes["connection"] = connection
         command.upgrade(config, to)
-        after = _row_counts(driver)
+        after = row_counts(driver)
         lost = [table for table, count in before.items() if after.get(table, count) < count]
         broken = driver.execute("PRAGMA foreign_key_check").fetchall()
         if lost or broken:
@@ -121,7 +128,8 @@ def upgrade(path: Path, *, to: str = "head", scripts: Path = _SCRIPTS) -> None:
     engine.dispose()
 
 
-def _row_counts(connection: sqlite3.Connection) -> dict[str, int]:
+def row_counts(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many rows each table of a store has, the search index left out."""
     tables = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' "
         "AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'search_index%' "
