@@ -1,0 +1,100 @@
+"""What a reader hands over for every record of a file: a lead, or the reason there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from crm_tui.services.contacts import Contact
+from crm_tui.services.hours import Hours
+from crm_tui.vocabulary import ContactKind, ContactStatus, Outcome, WebsiteStatus
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedPoint:
+    """One way to reach a business, normalised.
+
+    `value` is E.164, a lower-case e-mail address or a canonical URL where `valid`; otherwise it is
+    what the source said, kept so that the operator can correct it. `domain` is the registrable
+    domain where it tells businesses apart: of websites of their own and of e-mail addresses that
+    are not at a free mail provider.
+    """
+
+    kind: ContactKind
+    value: str
+    raw: str
+    person: str = ""
+    title: str = ""
+    label: str = ""
+    domain: str = ""
+    valid: bool = True
+
+    @classmethod
+    def of(cls, contact: Contact, *, person: str = "", title: str = "") -> CapturedPoint:
+        """A normalised contact, with the person it reaches."""
+        return cls(
+            kind=contact.kind,
+            value=contact.value,
+            raw=contact.raw,
+            person=person or contact.person,
+            title=title,
+            label=contact.label,
+            domain=contact.domain,
+            valid=contact.valid,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedLead:
+    """One record of a file, normalised; what the source did not say is None (or empty).
+
+    `row` counts as a person counts data records: the first record after a header is 1, also where
+    a record spans several lines. Points are in the order of the source: the first valid one of a
+    kind is the one it means first. Every value fits the store's checks (rating 0-5, counts from 0,
+    latitude and longitude in range, country ISO 3166 alpha-2, no NUL and no unpaired surrogate).
+    `do_not_contact` is the reason, None where contact is fine. `warnings` are sentences about
+    cells that could not be read; what they said stands in `custom` or in a point that is not valid.
+    """
+
+    row: int
+    name: str
+    category: str | None = None
+    street: str | None = None
+    city: str | None = None
+    region: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    timezone: str | None = None
+    rating: float | None = None
+    review_count: int | None = None
+    photo_count: int | None = None
+    hours: Hours | None = None
+    place_id: str | None = None
+    google_id: str | None = None
+    points: tuple[CapturedPoint, ...] = ()
+    notes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    status: ContactStatus | None = None
+    website_status: WebsiteStatus | None = None
+    last_contacted: datetime | None = None
+    do_not_contact: str | None = None
+    follow_up: datetime | None = None
+    follow_up_note: str | None = None
+    outcome: Outcome | None = None
+    created_at: datetime | None = None
+    key: str | None = None
+    archived_at: datetime | None = None
+    custom: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A record that cannot be imported, alone: its number, why, and its name if it had one."""
+
+    row: int
+    reason: str
+    name: str = ""

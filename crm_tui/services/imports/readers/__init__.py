@@ -1,0 +1,1 @@
+"""One module per format: a stream of records in, captured leads out."""
