@@ -48,25 +48,22 @@ class StatusEvent:
 def fold_contact_status(events: Iterable[StatusEvent]) -> ContactStatus:
     """The contact status a set of events adds up to, whatever their order and repetition.
 
-    Per origin, the latest standing hand-set status is the base, else pending; the result is the
-    highest rank of the base and of the events no hand-set status knew; over several origins the
-    highest. At equal rank the latest event, by (occurred_at, key), names the status.
+    The events no standing hand-set status knew count, and of each origin its latest hand-set
+    status, unless another one knew it. The highest rank wins; at equal rank the latest, by
+    (occurred_at, key), names the status.
     """
     standing = _standing({event.key: event for event in events}.values())
-    candidates: list[StatusEvent] = []
-    for origin in {event.origin for event in standing}:
-        own = [event for event in standing if event.origin == origin]
-        by_hand = [event for event in own if event.by_hand]
-        overruled = frozenset[str]().union(*(event.overrules for event in by_hand))
-        candidates += [
-            event
-            for event in own
-            if not event.by_hand and not event.by_machine and event.key not in overruled
-        ]
-        if by_hand:
-            candidates.append(max(by_hand, key=_when))
+    by_hand = [event for event in standing if event.by_hand]
+    overruled = frozenset[str]().union(*(event.overrules for event in by_hand))
+    bases: dict[int, StatusEvent] = {}
+    for event in by_hand:
+        known = bases.get(event.origin)
+        bases[event.origin] = event if known is None else max(known, event, key=_when)
+    reported = (event for event in standing if not event.by_hand and not event.by_machine)
     spoken = [
-        (event.status.rank, _when(event), event.status) for event in candidates if event.status
+        (event.status.rank, _when(event), event.status)
+        for event in (*reported, *bases.values())
+        if event.status and event.key not in overruled
     ]
     return max(spoken)[2] if spoken else ContactStatus.PENDING
 

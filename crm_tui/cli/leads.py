@@ -1,0 +1,267 @@
+"""`crm-tui leads …`: the list and one lead at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crm_tui.cli.output import (
+    invocation,
+    say,
+    show_json,
+    show_table,
+    with_store,
+)
+from crm_tui.clock import local_stamp, utc_now
+from crm_tui.errors import BadInput
+from crm_tui.text import plural, visible, visible_lines
+from crm_tui.vocabulary import CallOutcome, ContactStatus
+
+if TYPE_CHECKING:
+    from crm_tui.db.engine import Database
+
+app = typer.Typer(help="List, show, add and edit leads.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+LeadId = Annotated[int, typer.Argument(metavar="ID", help="The lead's number.", min=1)]
+
+
+@app.command("list")
+def list_leads(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(help="Words to search for; all must match.")
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="A column; a minus before it sorts downwards."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="At most this many.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """List leads, the best first; archived ones are left out."""
+    settings = invocation(context).settings
+
+    async def work(db: Database) -> None:
+        from crm_tui.services import documents
+        from crm_tui.services.lead_rows import LeadQuery, Sort
+
+        query = LeadQuery(" ".join(words or ()), Sort.parse(sort) if sort else None)
+        total, found = await documents.lead_documents(
+            db, query, limit=limit, threshold=settings.score.threshold
+        )
+        if json:
+            show_json({"total": total, "leads": found})
+            return
+        show_table(
+            ("ID", "Score", "Name", "Category", "City", "Phone", "Contact", "Site"),
+            [
+                (
+                    lead["id"],
+                    lead["qualification_score"],
+                    visible(lead["name"], 40),
+                    visible(lead["category"] or "", 24),
+                    lead["city"],
+                    lead["phone"],
+                    lead["contact_status"],
+                    lead["website_status"],
+                )
+                for lead in found
+            ],
+        )
+        say(f"{len(found):,} of {plural(total, 'lead')}")
+
+    with_store(context, work)
+
+
+@app.command()
+def show(context: typer.Context, lead: LeadId, *, json: Json = False) -> None:
+    """Show one lead: facts, score, sites, follow-ups and its timeline."""
+    settings = invocation(context).settings
+
+    async def work(db: Database) -> None:
+        from crm_tui.services import documents, leads, timeline
+
+        async with db.read() as session:
+            page = await leads.page(session, lead, settings=settings, now=utc_now())
+            entries = await timeline.entries(session, lead)
+        threshold = settings.score.threshold
+        if json:
+            show_json(documents.page_document(page, entries, threshold=threshold))
+            return
+        facts = documents.lead_document(dict(page.business), page.tags, threshold=threshold)
+        typer.echo(f"{visible(facts['name'])}  (lead {lead})")
+        for name in ("contact_status", "website_status", "outcome", *leads.EDITABLE[1:]):
+            if facts[name]:
+                typer.echo(f"  {name.replace('_', ' '):<16}{visible(str(facts[name]))}")
+        typer.echo(f"  {'score':<16}{page.score.total}")
+        for factor in page.score.factors:
+            typer.echo(f"    {factor.points:>5.1f}  {factor.factor}: {visible(factor.why)}")
+        for site in page.sites:
+            typer.echo(f"  {'site':<16}{site.slug} ({site.status})")
+        for task in page.tasks:
+            due = local_stamp(task.due_at)
+            typer.echo(f"  {'follow-up':<16}{due} {visible(task.what)} ({task.state})")
+        for entry in entries:
+            typer.echo(f"  {local_stamp(entry.at)}  {visible(entry.summary)}  ({entry.source})")
+            for line in visible_lines(entry.body).splitlines():
+                typer.echo(f"      {line}")
+
+    with_store(context, work)
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The business's name.")],
+    category: Annotated[str, typer.Option()] = "",
+    street: Annotated[str, typer.Option()] = "",
+    city: Annotated[str, typer.Option()] = "",
+    region: Annotated[str, typer.Option()] = "",
+    postal_code: Annotated[str, typer.Option()] = "",
+    country: Annotated[str, typer.Option(help="Two letters, such as US.")] = "",
+    phone: Annotated[str, typer.Option()] = "",
+    email: Annotated[str, typer.Option()] = "",
+    website: Annotated[str, typer.Option()] = "",
+    *,
+    duplicate: Annotated[
+        bool, typer.Option("--duplicate", help="Add it although another lead has its phone.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Add a lead by hand."""
+    settings = invocation(context).settings
+    typed = {
+        "name": name,
+        "category": category,
+        "street": street,
+        "city": city,
+        "region": region,
+        "postal_code": postal_code,
+        "country": country,
+        "phone": phone,
+        "email": email,
+        "website": website,
+    }
+
+    async def work(db: Database) -> None:
+        from crm_tui.services import leads
+
+        async with db.write() as session:
+            lead = await leads.add(
+                session, typed, settings=settings, now=utc_now(), duplicate=duplicate
+            )
+        await _answer(context, db, lead, f"Added lead {lead}: {name}.", json=json)
+
+    with_store(context, work)
+
+
+@app.command()
+def edit(
+    context: typer.Context,
+    lead: LeadId,
+    assignments: Annotated[
+        list[str], typer.Argument(metavar="FIELD=VALUE…", help="An empty value clears the field.")
+    ],
+    *,
+    json: Json = False,
+) -> None:
+    """Change fields of a lead, such as: leads edit 12 city=Queens phone="718 555 0142"."""
+    settings = invocation(context).settings
+    changes = dict(_assignment(text) for text in assignments)
+
+    async def work(db: Database) -> None:
+        from crm_tui.services import leads
+
+        async with db.write() as session:
+            changed = await leads.edit(session, lead, changes, settings=settings, now=utc_now())
+        said = f"Changed {', '.join(changed)}." if changed else "Nothing was different."
+        await _answer(context, db, lead, said, json=json)
+
+    with_store(context, work)
+
+
+@app.command()
+def note(
+    context: typer.Context,
+    lead: LeadId,
+    text: Annotated[str, typer.Argument(help="The note.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Write a note on a lead's timeline."""
+
+    async def work(db: Database) -> None:
+        from crm_tui.services import leads, timeline
+
+        async with db.write() as session:
+            await leads.require(session, lead)
+            await timeline.add_note(session, lead, text, now=utc_now())
+        await _answer(context, db, lead, f"The note is on the timeline of lead {lead}.", json=json)
+
+    with_store(context, work)
+
+
+@app.command()
+def call(
+    context: typer.Context,
+    lead: LeadId,
+    outcome: Annotated[CallOutcome, typer.Option(help="How it went.")],
+    note: Annotated[str, typer.Option(help="What was said.")] = "",
+    *,
+    json: Json = False,
+) -> None:
+    """Log a phone call with a lead."""
+
+    async def work(db: Database) -> None:
+        from crm_tui.services import leads, timeline
+
+        async with db.write() as session:
+            await leads.require(session, lead)
+            await timeline.log_call(session, lead, outcome, note=note, now=utc_now())
+        await _answer(context, db, lead, f"The call is on the timeline of lead {lead}.", json=json)
+
+    with_store(context, work)
+
+
+@app.command("set-status")
+def set_status(
+    context: typer.Context,
+    lead: LeadId,
+    status: Annotated[ContactStatus, typer.Argument(help="The contact status.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Set the contact status by hand; what happens later still counts."""
+
+    async def work(db: Database) -> None:
+        from crm_tui.services import leads, timeline
+
+        async with db.write() as session:
+            await leads.require(session, lead)
+            await timeline.set_status(session, lead, status, now=utc_now())
+        await _answer(context, db, lead, f"Lead {lead} is now {status}.", json=json)
+
+    with_store(context, work)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    field, equals, value = text.partition("=")
+    if not equals:
+        raise BadInput(f"{text!r} is no change; write FIELD=VALUE, such as city=Queens.")
+    return field.strip().replace("-", "_"), value
+
+
+async def _answer(
+    context: typer.Context, db: Database, lead: int, said: str, *, json: bool
+) -> None:
+    from crm_tui.services import documents
+
+    say(said)
+    if json:
+        threshold = invocation(context).settings.score.threshold
+        async with db.read() as session:
+            (document,) = await documents.documents_of(session, [lead], threshold=threshold)
+        show_json({"lead": document})

@@ -1,0 +1,96 @@
+"""The command line's root: its options, its commands, and how an error ends it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import typer
+
+from crm_tui import __version__
+from crm_tui.cli import care, imports, leads, sites
+from crm_tui.cli.output import Exit, Invocation, invocation, say
+from crm_tui.clock import utc_now
+from crm_tui.config import APP
+from crm_tui.errors import UserError
+
+app = typer.Typer(
+    name="crm-tui",
+    help="A terminal CRM for selling websites to local businesses. Without a command: the app.",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(leads.app, name="leads")
+app.add_typer(sites.app, name="sites")
+imports.register(app)
+care.register(app)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature for an eager option
+    if wanted:
+        typer.echo(f"crm-tui {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    db: Annotated[
+        str | None,
+        typer.Option(help="The store, an SQLite file [default: CRM_TUI_DB, else the data folder]."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="The configuration file.")] = None,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")
+    ] = False,
+) -> None:
+    """Open the app when no command is given."""
+    context.obj = Invocation(db, config)
+    if context.invoked_subcommand is None:
+        open_app(context)
+
+
+def open_app(context: typer.Context) -> None:
+    """Run the app on the store the options name."""
+    from crm_tui.app import CrmApp
+
+    asked = invocation(context)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError("The app needs a terminal. For scripts, see `crm-tui --help`.")
+    crm = CrmApp(asked.store, asked.settings, config=asked.config)
+    crm.run()
+    if crm.return_code:
+        raise typer.Exit(crm.return_code)
+
+
+def run() -> None:
+    """Run the command line. Whatever happens, the reader gets a sentence and an exit code."""
+    try:
+        app()
+    except UserError as error:
+        say(str(error))
+        sys.exit(Exit.REFUSED)
+    except Exception as error:  # noqa: BLE001 - the last resort: a defect is logged, not printed
+        say(crash_report(error))
+        sys.exit(Exit.REFUSED)
+
+
+def crash_report(error: Exception) -> str:
+    """Write a defect to the log, and say in one sentence where it is."""
+    log = platformdirs.user_log_path(APP) / "crash.log"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{utc_now().isoformat()} {' '.join(sys.argv[1:])}\n")
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return f"Something went wrong inside crm-tui ({type(error).__name__}: {error})."
+    return (
+        f"Something went wrong inside crm-tui ({type(error).__name__}). "
+        f"Please report it with the file {log}."
+    )

@@ -1,0 +1,102 @@
+"""What a command says: words for people on stderr, one JSON document or a plain table on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from crm_tui.clock import utc_now
+from crm_tui.config import Settings, load_settings, store_path
+from crm_tui.text import to_json, visible
+
+if TYPE_CHECKING:
+    from crm_tui.db.engine import Database
+
+T = TypeVar("T")
+
+
+class Exit(IntEnum):
+    """Exit codes, the same for every command."""
+
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    IN_PART = 3
+    PROVIDER_FAILED = 4
+
+
+class Invocation:
+    """What the options before the command said: which store, which configuration.
+
+    Both are looked at only when a command needs them, so that --help never fails on them.
+    """
+
+    def __init__(self, db: str | None, config: Path | None) -> None:
+        self._db = db
+        self.config = config
+
+    @property
+    def store(self) -> Path:
+        """The store's path."""
+        return store_path(self._db, os.environ)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, read from the configuration file."""
+        return load_settings(self.config)
+
+
+def invocation(context: typer.Context) -> Invocation:
+    """The invocation a command belongs to."""
+    found = context.find_object(Invocation)
+    assert found is not None
+    return found
+
+
+def with_store(context: typer.Context, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Open the store, do the work, close the store; ends the program where that is refused."""
+    store = invocation(context).store
+
+    async def run() -> T:
+        from crm_tui.services.store import open_store
+
+        db = await open_store(store, now=utc_now())
+        try:
+            return await work(db)
+        finally:
+            await db.close()
+
+    return asyncio.run(run())
+
+
+def say(words: str) -> None:
+    """Tell the reader something on stderr."""
+    typer.echo(visible(words), err=True)
+
+
+def show_json(document: Any) -> None:
+    """Write the one JSON document of a command to stdout."""
+    sys.stdout.write(to_json(document) + "\n")
+
+
+def show_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write a plain table to stdout: text left, numbers right, nothing cut."""
+    cells = [[visible(str("" if cell is None else cell)) for cell in row] for row in rows]
+    widths = [max([len(head), *(len(row[i]) for row in cells)]) for i, head in enumerate(headings)]
+    numeric = [
+        bool(rows) and all(row[i] is None or isinstance(row[i], int | float) for row in rows)
+        for i in range(len(headings))
+    ]
+    for line in [list(headings), *cells]:
+        padded = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        )
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")

@@ -1,0 +1,387 @@
+"""Leads one by one: finding, adding, editing, and everything a lead's page shows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from crm_tui.config import Settings
+from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.models import Business, BusinessTag, ContactPoint, Site, Tag, Task
+from crm_tui.errors import BadInput, NotFound
+from crm_tui.services import contacts, derived, events, points, scoring
+from crm_tui.services.events import OPERATOR, NewEvent
+from crm_tui.services.search import sort_name
+from crm_tui.text import fold
+from crm_tui.vocabulary import ContactKind, ContactState, EventKind, SiteStatus, TaskState
+
+EDITABLE = (
+    "name",
+    "category",
+    "street",
+    "city",
+    "region",
+    "postal_code",
+    "country",
+    "phone",
+    "email",
+    "website",
+    "timezone",
+)
+"""The fields the operator can set, in the order a form shows them."""
+
+_POINTS = {name: kind for kind, name in points.PRIMARY_COLUMNS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class PointRow:
+    """A contact point as a lead's page shows it."""
+
+    id: int
+    kind: ContactKind
+    value: str
+    person: str
+    label: str
+    is_primary: bool
+    state: ContactState
+    state_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """A site as a lead's page shows it; times are aware UTC."""
+
+    id: int
+    slug: str
+    theme: str
+    status: SiteStatus
+    out_of_date: bool
+    built_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A follow-up as a lead's page shows it; times are aware UTC."""
+
+    id: int
+    what: str
+    due_at: datetime
+    state: TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class LeadPage:
+    """All a lead's page shows beside the timeline. `business` holds the columns by name."""
+
+    business: Mapping[str, Any]
+    score: scoring.Score
+    tags: tuple[str, ...]
+    points: tuple[PointRow, ...]
+    sites: tuple[SiteRow, ...]
+    tasks: tuple[TaskRow, ...]
+
+
+async def page(
+    session: ReadSession, lead_id: int, *, settings: Settings, now: datetime
+) -> LeadPage:
+    """Everything about one lead but its timeline.
+
+    Raises:
+        NotFound: there is no such lead.
+    """
+    columns = Business.__table__.columns
+    row = (await session.execute(select(*columns).where(Business.id == lead_id))).mappings().first()
+    if row is None:
+        raise NotFound(f"There is no lead {lead_id}.")
+    facts = await derived.score_facts(session, [lead_id])
+    return LeadPage(
+        business=dict(row),
+        score=scoring.explain(facts[lead_id], settings.score, now=now),
+        tags=(await tags_of(session, [lead_id])).get(lead_id, ()),
+        points=await _points(session, lead_id),
+        sites=await _sites(session, lead_id),
+        tasks=await _tasks(session, lead_id),
+    )
+
+
+async def require(session: ReadSession, lead_id: int) -> None:
+    """See that there is such a lead.
+
+    Raises:
+        NotFound: there is not.
+    """
+    if await session.scalar(select(Business.id).where(Business.id == lead_id)) is None:
+        raise NotFound(f"There is no lead {lead_id}.")
+
+
+async def add(
+    session: WriteSession,
+    fields: Mapping[str, str],
+    *,
+    settings: Settings,
+    now: datetime,
+    source: str = OPERATOR,
+    duplicate: bool = False,
+) -> int:
+    """Add a lead by hand; returns its id.
+
+    Args:
+        session: the transaction.
+        fields: values by the names in EDITABLE; "name" is needed.
+        settings: for the default region of phones and for the score.
+        now: the time of the capture.
+        source: where the lead comes from.
+        duplicate: add it even though another lead has the same phone or e-mail.
+
+    Raises:
+        BadInput: a value cannot be used, or the lead is there already.
+    """
+    values = _values({"name": "", **fields}, settings)
+    if not duplicate:
+        await _refuse_twin(session, values)
+    own = {name: value for name, value in values.items() if name not in _POINTS}
+    business = Business(
+        **own,
+        key=str(uuid.uuid4()),
+        source=source,
+        created_at=now,
+        captured_at=now,
+        updated_at=now,
+        custom={},
+    )
+    session.add(business)
+    await session.flush()
+    lead_id = business.id
+    for name, kind in _POINTS.items():
+        if contact := values.get(name):
+            await _set_point(session, lead_id, kind, contact, now=now)
+    await events.record(
+        session,
+        NewEvent(lead_id, EventKind.CAPTURED, now, "captured by hand", source),
+        now=now,
+    )
+    await derived.renew(session, [lead_id], score=settings.score, now=now)
+    return lead_id
+
+
+async def edit(
+    session: WriteSession,
+    lead_id: int,
+    changes: Mapping[str, str],
+    *,
+    settings: Settings,
+    now: datetime,
+) -> tuple[str, ...]:
+    """Change fields of a lead; empty text clears one. Returns the names that really changed.
+
+    Raises:
+        NotFound: there is no such lead.
+        BadInput: a value cannot be used; nothing was changed.
+    """
+    columns = [getattr(Business, name) for name in EDITABLE]
+    row = (await session.execute(select(*columns).where(Business.id == lead_id))).mappings().first()
+    if row is None:
+        raise NotFound(f"There is no lead {lead_id}.")
+    country = changes.get("country", row["country"] or "")
+    values = _values(changes, settings, country=country)
+    before = {name: row[name] for name in values if name in EDITABLE}
+    after = {name: _column(values[name]) for name in before}
+    changed = tuple(
+        name
+        for name in EDITABLE
+        if name in after and (after[name] != before[name] or _is_social(values[name]))
+    )
+    if not changed:
+        return ()
+    own = {name: value for name, value in values.items() if name not in _POINTS}
+    await session.execute(
+        update(Business).where(Business.id == lead_id).values(**own, updated_at=now)
+    )
+    for name in changed:
+        if name in _POINTS:
+            await _set_point(session, lead_id, _POINTS[name], values[name], now=now)
+    await events.record(
+        session,
+        NewEvent(
+            lead_id,
+            EventKind.EDITED,
+            now,
+            f"changed {', '.join(name.replace('_', ' ') for name in changed)}",
+            OPERATOR,
+            data={"fields": {name: [before[name], after[name]] for name in changed}},
+        ),
+        now=now,
+    )
+    await derived.renew(session, [lead_id], score=settings.score, now=now)
+    return changed
+
+
+async def tags_of(session: ReadSession, lead_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """The tags of leads, sorted; leads without one are left out."""
+    rows = await session.execute(
+        select(BusinessTag.business_id, Tag.name)
+        .join(Tag, Tag.id == BusinessTag.tag_id)
+        .where(BusinessTag.business_id.in_(lead_ids))
+        .order_by(Tag.folded)
+    )
+    tags: dict[int, list[str]] = {}
+    for lead_id, name in rows:
+        tags.setdefault(lead_id, []).append(name)
+    return {lead_id: tuple(names) for lead_id, names in tags.items()}
+
+
+def _values(
+    fields: Mapping[str, str], settings: Settings, *, country: str | None = None
+) -> dict[str, Any]:
+    """Columns from what was typed: text or None, and a contacts.Contact for a contact point."""
+    unknown = sorted(set(fields) - set(EDITABLE))
+    if unknown:
+        raise BadInput(
+            f"A lead has no field {unknown[0]!r} that can be set; "
+            f"choose from {', '.join(EDITABLE)}."
+        )
+    typed = {name: " ".join(text.split()) for name, text in fields.items()}
+    if "name" in typed and not typed["name"]:
+        raise BadInput("A lead needs a name.")
+    region = _country(typed.get("country", country or "")) or settings.imports.default_region
+    values: dict[str, Any] = {}
+    for name, text in typed.items():
+        if name in _POINTS:
+            values[name] = _contact(name, text, region) if text else None
+        else:
+            values[name] = _country(text) if name == "country" else text or None
+    if "name" in values:
+        values["sort_name"] = sort_name(values["name"])
+    for name in ("city", "category"):
+        if name in values:
+            values[f"{name}_folded"] = fold(values[name]) if values[name] else None
+    return values
+
+
+def _country(text: str) -> str | None:
+    if not text:
+        return None
+    if len(text) != 2 or not text.isascii() or not text.isalpha():
+        raise BadInput(f"{text!r} is not a country; use its two letters, such as US or CY.")
+    return text.upper()
+
+
+def _contact(name: str, text: str, region: str) -> contacts.Contact:
+    read: contacts.Contact | None
+    if name == "phone":
+        read = contacts.phone(text, region)
+    elif name == "email":
+        read = contacts.email(text)
+    else:
+        read = contacts.website(text)
+    if read is None or not read.valid:
+        problem = read.problem if read else "it cannot be read"
+        raise BadInput(f"{text!r} is no {name} that can be used: {problem}.")
+    return read
+
+
+def _column(value: Any) -> Any:
+    """What the business's own column will hold: a page on a network is no website of its own."""
+    if isinstance(value, contacts.Contact):
+        return None if value.kind is ContactKind.SOCIAL else value.value
+    return value
+
+
+def _is_social(value: Any) -> bool:
+    return isinstance(value, contacts.Contact) and value.kind is ContactKind.SOCIAL
+
+
+async def _set_point(
+    session: WriteSession,
+    lead_id: int,
+    kind: ContactKind,
+    contact: contacts.Contact | None,
+    *,
+    now: datetime,
+) -> None:
+    """Make this contact the primary one of its kind; None removes the one there was."""
+    if contact is None:
+        await session.execute(
+            delete(ContactPoint).where(
+                ContactPoint.business_id == lead_id,
+                ContactPoint.kind == kind,
+                ContactPoint.is_primary.is_(True),
+            )
+        )
+        return
+    await points.add(
+        session,
+        lead_id,
+        contact.kind,
+        contact.value,
+        raw=contact.raw,
+        domain=contact.domain or None,
+        person=contact.person or None,
+        label=contact.label or None,
+        now=now,
+    )
+    if contact.kind is kind:
+        await points.make_primary(session, lead_id, kind, contact.value)
+
+
+async def _refuse_twin(session: ReadSession, values: Mapping[str, Any]) -> None:
+    for name in ("phone", "email"):
+        contact = values.get(name)
+        if contact is None:
+            continue
+        twin = (
+            await session.execute(
+                select(Business.id, Business.name)
+                .join(ContactPoint, ContactPoint.business_id == Business.id)
+                .where(ContactPoint.value == contact.value, ContactPoint.kind == contact.kind)
+            )
+        ).first()
+        if twin is not None:
+            raise BadInput(
+                f"{twin.name} (lead {twin.id}) has the same {name}. Open it, or say that this is "
+                "another business."
+            )
+
+
+async def _points(session: ReadSession, lead_id: int) -> tuple[PointRow, ...]:
+    rows = await session.execute(
+        select(
+            ContactPoint.id,
+            ContactPoint.kind,
+            ContactPoint.value,
+            ContactPoint.person,
+            ContactPoint.label,
+            ContactPoint.is_primary,
+            ContactPoint.state,
+            ContactPoint.state_reason,
+        )
+        .where(ContactPoint.business_id == lead_id)
+        .order_by(ContactPoint.kind, ContactPoint.is_primary.desc(), ContactPoint.id)
+    )
+    return tuple(
+        PointRow(id_, kind, value, person or "", label or "", primary, state, reason or "")
+        for id_, kind, value, person, label, primary, state, reason in rows
+    )
+
+
+async def _sites(session: ReadSession, lead_id: int) -> tuple[SiteRow, ...]:
+    rows = await session.execute(
+        select(Site.id, Site.slug, Site.theme, Site.status, Site.out_of_date, Site.built_at)
+        .where(Site.business_id == lead_id)
+        .order_by(Site.id)
+    )
+    return tuple(SiteRow(*row) for row in rows)
+
+
+async def _tasks(session: ReadSession, lead_id: int) -> tuple[TaskRow, ...]:
+    rows = await session.execute(
+        select(Task.id, Task.what, Task.due_at, Task.state)
+        .where(Task.business_id == lead_id)
+        .order_by(Task.due_at, Task.id)
+    )
+    return tuple(TaskRow(*row) for row in rows)

@@ -1,0 +1,233 @@
+"""The timeline of a lead: reading it, and what the operator writes on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select, update
+
+from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.models import Business, ContactPoint, Event
+from crm_tui.errors import BadInput, NotFound
+from crm_tui.services import events, search
+from crm_tui.services.events import OPERATOR, NewEvent
+from crm_tui.vocabulary import (
+    CallOutcome,
+    ContactKind,
+    ContactState,
+    ContactStatus,
+    EventKind,
+    Outcome,
+)
+
+CORRECTABLE = frozenset({EventKind.NOTE, EventKind.CALL})
+"""Kinds the operator can correct and backdate."""
+
+CALL_WORDS = {
+    CallOutcome.NO_ANSWER: "no answer",
+    CallOutcome.VOICEMAIL: "left a voicemail",
+    CallOutcome.TALKED: "talked",
+    CallOutcome.LATER: "asked to be called later",
+    CallOutcome.NO: "said no",
+    CallOutcome.WRONG_NUMBER: "wrong number",
+}
+"""How a call's outcome is told on the timeline."""
+
+# In these somebody answered, which is as far as a reply: rank 4.
+_ANSWERED = frozenset({CallOutcome.TALKED, CallOutcome.LATER, CallOutcome.NO})
+_OUTCOME_OF_CALL = {CallOutcome.NO: Outcome.LOST, CallOutcome.LATER: Outcome.LATER}
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One line of the timeline: when (aware UTC), what, its text, and who or what caused it."""
+
+    id: int
+    key: str
+    at: datetime
+    kind: EventKind
+    summary: str
+    body: str
+    source: str
+    machine: bool = False
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+async def entries(session: ReadSession, business_id: int) -> list[TimelineEntry]:
+    """The timeline of a lead, newest first, without what was taken out."""
+    taken_out = await events.voided_keys(session, business_id)
+    rows = await session.execute(
+        select(
+            Event.id,
+            Event.key,
+            Event.occurred_at,
+            Event.kind,
+            Event.summary,
+            Event.body,
+            Event.source,
+            Event.by_machine,
+            Event.data,
+        )
+        .where(Event.business_id == business_id, Event.kind != EventKind.VOIDED)
+        .order_by(Event.occurred_at.desc(), Event.id.desc())
+    )
+    return [
+        TimelineEntry(id_, key, at, kind, summary, body or "", source, machine, data)
+        for id_, key, at, kind, summary, body, source, machine, data in rows
+        if key not in taken_out
+    ]
+
+
+async def add_note(
+    session: WriteSession, business_id: int, text: str, *, at: datetime | None = None, now: datetime
+) -> str:
+    """Write a note, backdated to `at` where given; returns the event's key.
+
+    Raises:
+        BadInput: the note is empty, or lies in the future.
+    """
+    written = text.strip()
+    if not written:
+        raise BadInput("The note is empty; write something, or leave it with esc.")
+    return await _write(session, _note(business_id, written, _past(at, now)), now=now)
+
+
+async def log_call(
+    session: WriteSession,
+    business_id: int,
+    outcome: CallOutcome,
+    *,
+    note: str = "",
+    at: datetime | None = None,
+    now: datetime,
+) -> str:
+    """Write how a call went and what follows from it; returns the event's key.
+
+    Any call is *called*; one in which somebody answered is as good as a reply. "No" loses the
+    lead, "later" says so, a wrong number makes the phone called invalid.
+
+    Raises:
+        BadInput: the call lies in the future.
+    """
+    key = await _write(session, _call(business_id, outcome, note, _past(at, now)), now=now)
+    if outcome in _OUTCOME_OF_CALL:
+        await session.execute(
+            update(Business)
+            .where(Business.id == business_id)
+            .values(outcome=_OUTCOME_OF_CALL[outcome], outcome_reason=CALL_WORDS[outcome])
+        )
+    if outcome is CallOutcome.WRONG_NUMBER:
+        await session.execute(
+            update(ContactPoint)
+            .where(
+                ContactPoint.business_id == business_id,
+                ContactPoint.kind == ContactKind.PHONE,
+                ContactPoint.is_primary.is_(True),
+            )
+            .values(state=ContactState.INVALID, state_reason="wrong number, found by a call")
+        )
+    return key
+
+
+async def correct(
+    session: WriteSession,
+    entry_id: int,
+    *,
+    text: str,
+    outcome: CallOutcome | None = None,
+    at: datetime | None = None,
+    now: datetime,
+) -> str:
+    """Put a corrected note or call in the place of one that was written; returns its key.
+
+    The old one is taken out of the timeline and the statuses, but stays in the store.
+
+    Raises:
+        NotFound: there is no such entry.
+        BadInput: the entry is neither a note nor a call, or would be empty or in the future.
+    """
+    old = await session.get(Event, entry_id)
+    if old is None:
+        raise NotFound(f"There is no entry {entry_id} on any timeline.")
+    if old.kind not in CORRECTABLE:
+        raise BadInput("Only notes and calls can be corrected.")
+    if old.kind is EventKind.NOTE and not text.strip():
+        raise BadInput("The note is empty; write something, or leave it with esc.")
+    when = _past(at or old.occurred_at, now)
+    fresh = (
+        _note(old.business_id, text.strip(), when)
+        if old.kind is EventKind.NOTE
+        else _call(old.business_id, outcome or CallOutcome(old.data["outcome"]), text, when)
+    )
+    await events.void(session, old.business_id, [old.key], why=f"corrected a {old.kind}", now=now)
+    return await _write(session, fresh, now=now)
+
+
+async def set_status(
+    session: WriteSession, business_id: int, status: ContactStatus, *, now: datetime
+) -> str:
+    """Set the contact status by hand: it overrules what is known now, not what comes later.
+
+    Returns the event's key.
+    """
+    known = await session.scalars(
+        select(Event.key).where(
+            Event.business_id == business_id,
+            or_(Event.moves_to.is_not(None), Event.kind == EventKind.VOIDED),
+        )
+    )
+    return await _write(
+        session,
+        NewEvent(
+            business_id=business_id,
+            kind=EventKind.STATUS_SET,
+            occurred_at=now,
+            summary=f"status set to {status}",
+            source=OPERATOR,
+            moves_to=status,
+            data={"overrules": sorted(known)},
+        ),
+        now=now,
+    )
+
+
+def _note(business_id: int, text: str, at: datetime) -> NewEvent:
+    return NewEvent(
+        business_id=business_id,
+        kind=EventKind.NOTE,
+        occurred_at=at,
+        summary="note",
+        source=OPERATOR,
+        body=text,
+    )
+
+
+def _call(business_id: int, outcome: CallOutcome, note: str, at: datetime) -> NewEvent:
+    return NewEvent(
+        business_id=business_id,
+        kind=EventKind.CALL,
+        occurred_at=at,
+        summary=f"call: {CALL_WORDS[outcome]}",
+        source=OPERATOR,
+        moves_to=ContactStatus.REPLIED if outcome in _ANSWERED else ContactStatus.CALLED,
+        body=note.strip() or None,
+        data={"outcome": outcome},
+    )
+
+
+def _past(at: datetime | None, now: datetime) -> datetime:
+    if at is not None and at > now:
+        raise BadInput("That time is in the future; notes and calls lie in the past.")
+    return at or now
+
+
+async def _write(session: WriteSession, event: NewEvent, *, now: datetime) -> str:
+    (key,) = await events.record(session, event, now=now)
+    await session.execute(
+        update(Business).where(Business.id == event.business_id).values(updated_at=now)
+    )
+    if event.kind in CORRECTABLE:
+        await search.index(session, [event.business_id])
+    return key
