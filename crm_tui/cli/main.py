@@ -11,7 +11,7 @@ import platformdirs
 import typer
 
 from crm_tui import __version__
-from crm_tui.cli import care, imports, leads, sites
+from crm_tui.cli import leads
 from crm_tui.cli.output import Exit, Invocation, invocation, say
 from crm_tui.clock import utc_now
 from crm_tui.config import APP
@@ -26,9 +26,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(leads.app, name="leads")
-app.add_typer(sites.app, name="sites")
-imports.register(app)
-care.register(app)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature for an eager option
