@@ -1,0 +1,83 @@
+"""The one registry of actions: what can be done where, and with which keys.
+
+Footer, help, palette and key bindings are all read from here. An action's id is
+"<area>.<name>"; the widget, screen or app that owns the area implements `action_<name>`. Keys are
+written as a person would say them: "j", "G", "ctrl+d", "enter", "?", and "g g" for two in a row.
+No key needs more than a plain terminal sends. A screen that is not built has no line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing the operator can do.
+
+    Attributes:
+        id: "<area>.<name>".
+        keys: The keys that do it, the one to show first.
+        title: What it does, as the footer, help and palette say it.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    title: str
+
+    @property
+    def area(self) -> str:
+        """Where the action is at hand."""
+        return self.id.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """What its method is called, after `action_`."""
+        return self.id.partition(".")[2]
+
+
+AREA_TITLES = {
+    "everywhere": "Everywhere",
+    "list": "Lists",
+    "leads": "Leads",
+}
+"""The areas in the order help shows them, the screen's own first."""
+
+ACTIONS: tuple[Action, ...] = (
+    Action("everywhere.leads", ("1",), "Leads"),
+    Action("everywhere.palette", (":", "ctrl+p"), "Find an action"),
+    Action("everywhere.help", ("?",), "Keys"),
+    Action("everywhere.back", ("escape",), "One step back or clear"),
+    Action("everywhere.close", ("q",), "Close, or quit"),
+    Action("everywhere.stop", ("ctrl+c",), "Cancel what is running"),
+    Action("everywhere.theme", (), "Switch between dark and light"),
+    Action("list.down", ("j", "down"), "Down"),
+    Action("list.up", ("k", "up"), "Up"),
+    Action("list.half_down", ("ctrl+d",), "Half a page down"),
+    Action("list.half_up", ("ctrl+u",), "Half a page up"),
+    Action("list.page_down", ("pagedown",), "Page down"),
+    Action("list.page_up", ("pageup",), "Page up"),
+    Action("list.first", ("g g", "home"), "To the top"),
+    Action("list.last", ("G", "end"), "To the end"),
+    Action("list.open", ("enter", "l"), "Open"),
+    Action("list.select", ("space",), "Select"),
+    Action("list.range", ("V",), "Select a range"),
+    Action("list.all", ("*",), "Select all that match"),
+    Action("list.invert", ("~",), "Invert the selection"),
+    Action("leads.filter", ("/",), "Filter"),
+    Action("leads.sort", (",",), "Sort"),
+    Action("leads.build", ("b",), "Build site"),
+    Action("leads.preview", ("o",), "Open preview"),
+    Action("leads.import", ("I",), "Import"),
+)
+
+
+def actions_in(*areas: str) -> Sequence[Action]:
+    """The actions of these areas, area by area, in the order of the registry."""
+    return [action for area in areas for action in ACTIONS if action.area == area]
+
+
+def action(action_id: str) -> Action:
+    """The action of this id; asking for one that is not in the registry is a defect."""
+    return next(action for action in ACTIONS if action.id == action_id)

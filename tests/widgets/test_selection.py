@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from array import array
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from crm_tui.widgets.selection import Selection
+
+ORDER = array("q", range(8))
+one_id = st.sampled_from(list(ORDER))
+
+
+class SelectionAgreesWithASet(RuleBasedStateMachine):
+    """A selection over a list behaves as the plain set of its selected ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.selection = Selection()
+        self.model: set[int] = set()
+
+    @rule(row_id=one_id)
+    def toggle(self, row_id: int) -> None:
+        self.selection.toggle(row_id)
+        self.model ^= {row_id}
+
+    @rule(row_ids=st.sets(one_id))
+    def add(self, row_ids: set[int]) -> None:
+        self.selection.add(row_ids)
+        self.model |= row_ids
+
+    @rule()
+    def invert(self) -> None:
+        self.selection.invert()
+        self.model = set(ORDER) - self.model
+
+    @rule()
+    def everything(self) -> None:
+        self.selection.everything()
+        self.model = set(ORDER)
+
+    @rule()
+    def clear(self) -> None:
+        self.selection.clear()
+        self.model = set()
+
+    @invariant()
+    def same(self) -> None:
+        assert set(self.selection.of(ORDER)) == self.model
+        assert self.selection.count(len(ORDER)) == len(self.model)
+        assert {row_id for row_id in ORDER if row_id in self.selection} == self.model
+
+
+TestSelection = SelectionAgreesWithASet.TestCase
+
+
+@given(st.permutations(list(ORDER)))
+def test_selected_ids_come_in_the_order_of_the_list(ids: list[int]) -> None:
+    selection = Selection()
+    selection.everything()
+    selection.toggle(3)
+    order = array("q", ids)
+    assert list(selection.of(order)) == [row_id for row_id in order if row_id != 3]
+    assert selection.open_ended
