@@ -83,7 +83,6 @@ class Line(Input):
             field.value,
             placeholder=field.hint,
             id=field.name,
-            compact=True,
             select_on_focus=False,
         )
 
@@ -141,19 +140,29 @@ class Form(ModalScreen[bool]):
         & #form-about { margin-top: 1; }
         & #form-fields {
             height: auto;
-            max-height: 1fr;
             margin-top: 1;
             scrollbar-size-vertical: 1;
         }
         & .field { height: auto; }
         & .field.-apart { margin-top: 1; }
         & .label { width: 15; color: $text-muted; }
-        & Line, & TextBox, & Choice { width: 1fr; background: $background; }
-        & Line:focus, & TextBox:focus, & Choice:focus { background: $panel; }
+        & Line, & TextBox, & Choice { width: 1fr; padding: 0 1; background: $background; }
+        & Line, & Line:focus { height: 1; border: none; }
+        & Line:focus, & TextBox:focus, & Choice:focus { background: $panel; background-tint: $panel 0%; }
         & TextBox { height: 6; }
         & #form-words { margin-top: 1; min-height: 1; height: auto; }
-        & #form-keys { height: 1; margin-top: 1; }
-        & #form-keys Button { margin-right: 3; }
+        & #form-keys { height: 1; offset-x: -1; }
+        & #form-keys Button {
+            min-width: 0;
+            margin-right: 2;
+            padding: 0;
+            color: $foreground;
+            background: $surface;
+            text-style: none;
+
+            &:hover, &:focus { background: $panel; text-style: bold; }
+        }
+        & #form-keys #save { color: $text-accent; }
     }
     """
 
@@ -197,10 +206,15 @@ class Form(ModalScreen[bool]):
                     before = field
             yield Static(id="form-words")
             with Horizontal(id="form-keys"):
-                yield Button(f"{self._verb}  ctrl+s", id="save", compact=True)
-                yield Button("Leave  esc", id="leave", compact=True)
+                yield Button(_key(self._verb, "ctrl+s"), id="save", compact=True)
+                yield Button(_key("Leave", "esc"), id="leave", compact=True)
                 if any(isinstance(field, TextField) for field in self._fields):
-                    yield Static(styled("ctrl+e  $EDITOR", Role.QUIET), id="form-editor")
+                    yield Static(_key("Write in $EDITOR", "ctrl+e"), id="form-editor")
+
+    def on_resize(self) -> None:
+        """Let the fields scroll where they do not fit, so that the words and keys stay in sight."""
+        rest = 10 if self._about is not None else 8
+        self.query_one("#form-fields").styles.max_height = max(self.size.height - rest, 3)
 
     def values(self) -> dict[str, str]:
         """What stands in the fields now, by name."""
@@ -235,7 +249,7 @@ class Form(ModalScreen[bool]):
         if self._would_lose_text() and not self._warned:
             self._warned = True
             self._say(
-                "What you typed is not saved. esc again leaves without it, ctrl+s saves it.",
+                "This is not saved. esc again leaves without it, ctrl+s saves it.",
                 Role.ATTENTION,
             )
         else:
@@ -248,6 +262,10 @@ class Form(ModalScreen[bool]):
         if self._warned:
             self._warned = False
             self._say("", Role.QUIET)
+
+
+def _key(words: str, key: str) -> Content:
+    return Content(words) + " " + styled(key, Role.QUIET)
 
 
 def _widget(field: Field) -> Widget:

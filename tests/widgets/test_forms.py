@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from textual.app import App
+from textual.widgets import Static
+
+from crm_tui.errors import BadInput
+from crm_tui.widgets.choice import Option
+from crm_tui.widgets.forms import ChoiceField, Field, Form, LineField, TextBox, TextField
+
+OUTCOMES = [Option("no_answer", "no answer"), Option("talked", "talked"), Option("no", "no")]
+FIELDS: Sequence[Field] = (
+    ChoiceField("outcome", "Outcome", OUTCOMES, "no_answer"),
+    LineField("words", "Note"),
+    TextField("text", "More", "as it was"),
+)
+
+
+class Host(App[None]):
+    def __init__(self, fields: Sequence[Field] = FIELDS) -> None:
+        super().__init__()
+        self.fields = fields
+        self.saved: list[Mapping[str, str]] = []
+        self.results: list[bool | None] = []
+        self.refusal = ""
+
+    def on_mount(self) -> None:
+        form = Form("A call", self.fields, save=self.save, verb="Save call")
+        self.push_screen(form, self.results.append)
+
+    async def save(self, values: Mapping[str, str]) -> None:
+        if self.refusal:
+            raise BadInput(self.refusal)
+        self.saved.append(values)
+
+    @property
+    def words(self) -> str:
+        return str(self.screen.query_one("#form-words", Static).content)
+
+
+async def test_a_form_is_filled_and_saved_without_the_mouse() -> None:
+    app = Host()
+    async with app.run_test() as pilot:
+        await pilot.press("2", "tab", *"he is away", "tab", "!", "ctrl+s")
+        await pilot.pause()
+    assert app.saved == [{"outcome": "talked", "words": "he is away", "text": "as it was!"}]
+    assert app.results == [True]
+
+
+@pytest.mark.parametrize("keys", [("enter",), ("tab", "enter"), ("tab", "tab", "tab", "enter")])
+async def test_enter_saves_from_a_choice_a_line_and_the_button(keys: tuple[str, ...]) -> None:
+    app = Host()
+    async with app.run_test() as pilot:
+        await pilot.press(*keys)
+        await pilot.pause()
+    assert len(app.saved) == 1
+
+
+async def test_enter_in_a_text_is_a_new_line() -> None:
+    app = Host()
+    async with app.run_test() as pilot:
+        await pilot.press("tab", "tab", "enter", "x", "ctrl+s")
+        await pilot.pause()
+    assert app.saved[0]["text"] == "as it was\nx"
+
+
+async def test_leaving_asks_only_when_typed_text_would_be_lost() -> None:
+    app = Host()
+    async with app.run_test() as pilot:
+        await pilot.press("3", "escape")
+        await pilot.pause()
+        assert app.results == [False]
+    app = Host()
+    async with app.run_test() as pilot:
+        await pilot.press("tab", "x", "escape")
+        await pilot.pause()
+        assert app.results == []
+        assert "not saved" in app.words
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.words == ""
+        await pilot.press("escape", "escape")
+        await pilot.pause()
+        assert app.results == [False]
+    assert app.saved == []
+
+
+async def test_a_refusal_is_shown_and_what_was_typed_stays() -> None:
+    app = Host()
+    app.refusal = "There is no such day: 2026-02-31. [red]Write[/red] another."
+    async with app.run_test() as pilot:
+        await pilot.press("tab", *"words", "ctrl+s")
+        await pilot.pause()
+        assert app.words == app.refusal
+        assert app.results == []
+        app.refusal = ""
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+    assert app.saved[0]["words"] == "words"
+
+
+async def test_readline_keys_work_in_a_line() -> None:
+    app = Host([LineField("words", "Note", "one two three")])
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+w", "ctrl+a", "X", "ctrl+f", "alt+d", "ctrl+b", "ctrl+f", "ctrl+e", "Z", "ctrl+s")
+        await pilot.pause()
+    assert app.saved == [{"words": "Xotwo Z"}]
+
+
+async def test_up_and_down_go_to_the_lines_around() -> None:
+    app = Host([LineField("a", "A"), LineField("b", "B")])
+    async with app.run_test() as pilot:
+        await pilot.press("down", "b", "up", "a", "ctrl+s")
+        await pilot.pause()
+    assert app.saved == [{"a": "a", "b": "b"}]
+
+
+async def test_an_editor_that_is_missing_is_named_and_the_text_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "no-such-editor --wait")
+    app = Host()
+    async with app.run_test() as pilot:
+        await pilot.press("tab", "tab", "!", "ctrl+e")
+        assert "no-such-editor" in app.words
+        assert app.screen.query_one(TextBox).text == "as it was!"
+
+
+async def test_a_small_terminal_scrolls_the_fields_and_keeps_the_keys_in_sight() -> None:
+    app = Host([LineField(f"f{n}", f"Field {n}") for n in range(30)])
+    async with app.run_test(size=(50, 14)) as pilot:
+        await pilot.press(*["tab"] * 29)
+        await pilot.pause()
+        assert app.focused is not None
+        assert app.focused.id == "f29"
+        assert app.screen.query_one("#save").region.bottom <= 14
+        assert app.focused.region.bottom <= app.screen.query_one("#save").region.y
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert app.focused.id == "f29"
+        assert app.screen.query_one("#form").region.right <= 80
