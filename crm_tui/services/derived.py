@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 
 from crm_tui.config import ScoreSettings
 from crm_tui.db.engine import ReadSession, WriteSession
@@ -40,18 +40,12 @@ async def rescore(
     )
     facts = await score_facts(session, business_ids)
     changes = [
-        {"business": business_id, "score": fresh}
+        {"id": business_id, "qualification_score": fresh}
         for business_id, old in stored
         if (fresh := scoring.points(facts[business_id], score, now=now)) != old
     ]
     if changes:
-        await session.execute(
-            update(Business)
-            .where(Business.id == bindparam("business"))
-            .values(qualification_score=bindparam("score"))
-            .execution_options(synchronize_session=None),
-            changes,
-        )
+        await session.execute(update(Business), changes)
     return len(changes)
 
 

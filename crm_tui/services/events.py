@@ -117,15 +117,16 @@ async def note_activity(session: WriteSession, rows: Iterable[dict[str, Any]]) -
         if known is None or line["occurred_at"] >= known["occurred_at"]:
             newest[line["business_id"]] = line
     if newest:
-        await session.execute(
+        # On the connection, not the session: an ORM update of many rows knows no conditions.
+        connection = await session.connection()
+        await connection.execute(
             update(Business)
             .where(
                 Business.id == bindparam("business"),
                 (Business.last_activity_at.is_(None))
                 | (Business.last_activity_at <= bindparam("at")),
             )
-            .values(last_activity_at=bindparam("at"), last_activity=bindparam("what"))
-            .execution_options(synchronize_session=None),
+            .values(last_activity_at=bindparam("at"), last_activity=bindparam("what")),
             [
                 {"business": i, "at": line["occurred_at"], "what": line["summary"]}
                 for i, line in newest.items()

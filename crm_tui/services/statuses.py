@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import or_, select, update
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Event, Site
@@ -144,14 +144,8 @@ async def refold(session: WriteSession, business_ids: Sequence[int]) -> int:
         changes = await differing(session, folded)
         if changes:
             await session.execute(
-                update(Business)
-                .where(Business.id == bindparam("business"))
-                .values(contact_status=bindparam("contact"), website_status=bindparam("website"))
-                .execution_options(synchronize_session=None),
-                [
-                    {"business": i, "contact": f.contact_status, "website": f.website_status}
-                    for i, f in changes.items()
-                ],
+                update(Business),
+                [{"id": business_id, **f._asdict()} for business_id, f in changes.items()],
             )
         changed += len(changes)
     return changed
