@@ -30,17 +30,19 @@ class _Sgr(NamedTuple):
         """The shortest sequence that turns the style `before` into this one."""
         lost = before.attributes - self.attributes
         fades = (before.colour and not self.colour) or (before.ground and not self.ground)
+        afresh = _sequence("0", *sorted(self.attributes), self.colour, self.ground)
         if fades or not lost <= _OFF.keys():
-            return _sequence("0", *sorted(self.attributes), self.colour, self.ground)
+            return afresh
         off = {_OFF[attribute] for attribute in lost}
         # Bold and dim are taken back by one code, whichever of them should stay.
         kept = {a for a in before.attributes & self.attributes if _OFF.get(a) not in off}
-        return _sequence(
+        change = _sequence(
             *sorted(off),
             *sorted(self.attributes - kept),
             self.colour if self.colour != before.colour else "",
             self.ground if self.ground != before.ground else "",
         )
+        return min(change, afresh, key=len)
 
 
 def _sequence(*codes: str) -> str:
