@@ -60,6 +60,11 @@ class Business(Base):
         Index("ix_business_website_status", "website_status"),
         Index("ix_business_last_activity_at", "last_activity_at"),
         Index("ix_business_batch_id", "batch_id"),
+        Index(
+            "ix_business_building_by",
+            "building_by",
+            sqlite_where=text("building_by IS NOT NULL"),
+        ),
         {"sqlite_strict": True, "sqlite_autoincrement": True},
     )
 

@@ -198,6 +198,13 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_business_batch_id", "business", ["batch_id"], unique=False)
+    op.create_index(
+        "ix_business_building_by",
+        "business",
+        ["building_by"],
+        unique=False,
+        sqlite_where=sa.text("building_by IS NOT NULL"),
+    )
     op.create_index("ix_business_category_folded", "business", ["category_folded"], unique=False)
     op.create_index("ix_business_city_folded", "business", ["city_folded"], unique=False)
     op.create_index("ix_business_contact_status", "business", ["contact_status"], unique=False)
