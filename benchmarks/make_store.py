@@ -1,0 +1,152 @@
+"""Makes a store with any number of invented leads: `python -m benchmarks.make_store PATH`.
+
+The schema is the program's own; the rows are written with plain SQL, because a million leads
+through the services take minutes. tests/benchmarks compares the result with what the services
+would have written. One process invents, the other inserts; plain indexes and the search index are
+made at the end, which is several times faster than growing them row by row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import marshal
+import multiprocessing
+import sqlite3
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+from benchmarks import invented
+from benchmarks.invented_rows import COLUMNS, PER_CHUNK, Recipe, batches, rows_of_chunk, tags
+from crm_tui.errors import UserError
+from crm_tui.services import store
+
+CACHE_KIB = 400_000
+AHEAD = 3
+"""Chunks invented before they are needed; bounds the memory."""
+
+_WHILE_LOADING = (
+    "PRAGMA journal_mode = OFF",
+    "PRAGMA synchronous = OFF",
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
+    f"PRAGMA cache_size = -{CACHE_KIB}",
+)
+
+
+def make_store(path: Path, *, leads: int, events: float = 2, seed: int = 1) -> None:
+    """Make a store at `path` with so many leads and, on average, so many events of each (1-5).
+
+    Raises:
+        UserError: the file exists already, or cannot be made.
+        RuntimeError: what was written does not hold together.
+    """
+    if path.exists():
+        raise UserError(f"{path} exists already; name a file that does not.")
+    store.prepare(path, now=invented.NOW)
+    recipe = Recipe(seed=seed, leads=leads, going_on=invented.going_on(events))
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            _load(connection, recipe)
+            _check(connection)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _load(connection: sqlite3.Connection, recipe: Recipe) -> None:
+    for pragma in _WHILE_LOADING:
+        connection.execute(pragma)
+    later = _set_aside(connection)
+    connection.execute("BEGIN")
+    _insert(connection, "import_batch", batches(recipe))
+    _insert(connection, "tag", tags())
+    for chunk in _invented_chunks(recipe):
+        for table, rows in chunk.items():
+            _insert(connection, table, rows)
+    connection.execute("COMMIT")
+    _say("rows")
+    for statement in later:
+        connection.execute(statement)
+    _say("indexes")
+    _fill_search_index(connection)
+    _say("search index")
+
+
+def _set_aside(connection: sqlite3.Connection) -> list[str]:
+    """Drop plain indexes and triggers; returns the statements that bring them back."""
+    kept = connection.execute(
+        "SELECT type, name, sql FROM sqlite_master "
+        "WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
+    ).fetchall()
+    for kind, name, _ in kept:
+        connection.execute(f"DROP {kind} {name}")
+    return [sql for _, _, sql in kept]
+
+
+def _invented_chunks(recipe: Recipe) -> Iterator[dict[str, list[tuple[object, ...]]]]:
+    """The rows of all leads in order, invented a little ahead in a process of its own."""
+    waiting: deque[Future[bytes]] = deque()
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as inventor:
+        for start in range(1, recipe.leads + 1, PER_CHUNK):
+            waiting.append(inventor.submit(rows_of_chunk, recipe, start))
+            if len(waiting) > AHEAD:
+                yield marshal.loads(waiting.popleft().result())
+        while waiting:
+            yield marshal.loads(waiting.popleft().result())
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+    columns = COLUMNS[table]
+    marks = ", ".join("?" * len(columns))
+    connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+
+def _fill_search_index(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN")
+    connection.execute("INSERT INTO search_index (search_index) VALUES ('rebuild')")
+    connection.execute("COMMIT")
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    broken = connection.execute("PRAGMA foreign_key_check").fetchall()
+    _say("foreign keys checked")
+    (sound,) = connection.execute("PRAGMA quick_check").fetchone()
+    _say("integrity checked")
+    if broken or sound != "ok":
+        raise RuntimeError(f"The store does not hold together: {broken[:3] or sound}")
+
+
+_started = time.perf_counter()
+
+
+def _say(done: str) -> None:
+    print(f"{time.perf_counter() - _started:6.1f} s  {done}", file=sys.stderr)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.make_store", description=__doc__)
+    parser.add_argument("path", type=Path, metavar="PATH")
+    parser.add_argument("--leads", type=int, default=1_000_000)
+    parser.add_argument("--events", type=float, default=2, help="events of a lead, on average, 1-5")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    try:
+        make_store(
+            options.path.absolute(), leads=options.leads, events=options.events, seed=options.seed
+        )
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
