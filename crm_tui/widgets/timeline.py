@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import ClassVar, NamedTuple
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any, ClassVar, Generic
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -22,90 +22,45 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from crm_tui import clock
 from crm_tui.text import visible, visible_lines
 from crm_tui.vocabulary import EventKind
 from crm_tui.widgets.columns import fit
+from crm_tui.widgets.entries import Columns, Entry, EntryT, day_words, mark_of, when_words
 from crm_tui.widgets.heights import Heights
 from crm_tui.widgets.keys import KeyArea, bindings
-from crm_tui.widgets.look import BEGUN, NOTHING, REACHED, TROUBLE, Role
+from crm_tui.widgets.look import Role
 from crm_tui.widgets.wrap import wrap
 
 BODY_LINES = 12
 """The most lines of an entry's text shown in place; its reader shows the rest."""
 
 _MORE = "… enter shows the rest"
-_TEXT_WIDTH = 84
-_SOURCE_WIDTH = 18
-_DAY_COLUMN_FROM = 60
 _MOVES = {"down", "up", "half_down", "half_up", "page_down", "page_up", "first", "last", "open"}
 
 
 @dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """One line of the history, with the text that belongs to it.
-
-    `source` says who or what caused it; `machine` marks what no person did.
-    """
-
-    id: int
-    at: datetime
-    kind: EventKind
-    summary: str
-    body: str
-    source: str
-    machine: bool
-
-
-_SHAPES: dict[EventKind, tuple[str, Role]] = {
-    EventKind.NOTE: ("■", Role.TEXT),
-    EventKind.CALL: (REACHED, Role.TEXT),
-    EventKind.STATUS_SET: (BEGUN, Role.TEXT),
-    EventKind.OUTCOME_SET: (BEGUN, Role.TEXT),
-    EventKind.TASK_ADDED: (NOTHING, Role.ATTENTION),
-    EventKind.DO_NOT_CONTACT: (TROUBLE, Role.BAD),
-    EventKind.EMAIL_SENT: (REACHED, Role.TEXT),
-    EventKind.SMS_SENT: (REACHED, Role.TEXT),
-    EventKind.OPENED: (BEGUN, Role.ATTENTION),
-    EventKind.CLICKED: (REACHED, Role.ATTENTION),
-    EventKind.REPLIED: (REACHED, Role.GOOD),
-    EventKind.PURCHASED: (REACHED, Role.GOOD),
-    EventKind.SITE_BUILT: (REACHED, Role.GOOD),
-    EventKind.SITE_FAILED: (TROUBLE, Role.BAD),
-    EventKind.SITE_ABANDONED: (TROUBLE, Role.ATTENTION),
-}
-_BACKGROUND = ("·", Role.QUIET)
-_BY_MACHINE = (NOTHING, Role.QUIET)
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Where things stand in a line of a given width, in cells."""
-
-    width: int
-    day: int
-    when: int
-    text_at: int
-    source: int
-    text: int
-
-    @classmethod
-    def of(cls, width: int) -> _Columns:
-        """With a day column where there is room, with the date as the time where there is none."""
-        day, when, source = (10, 5, _SOURCE_WIDTH) if width >= _DAY_COLUMN_FROM else (0, 10, 0)
-        text_at = 2 + (day + 2 if day else 0) + when + 2 + 2
-        return cls(width, day, when, text_at, source, min(width - text_at - 1, _TEXT_WIDTH))
-
-
-class _Place(NamedTuple):
+class _Place:
     """The entry under the cursor and its line on the screen; None while nothing is scrolled."""
 
-    entry: TimelineEntry | None
+    entry: Entry | None
     line: int | None
 
 
-class Timeline(KeyArea, ScrollView, can_focus=True):
-    """The history of one lead; `set_entries` fills it, `Chosen` tells what was picked."""
+@dataclass
+class EntryChosen(Message):
+    """An entry was picked, with enter or a second click."""
+
+    timeline: Timeline[Any]
+    entry: Any
+
+    @property
+    def control(self) -> Timeline[Any]:
+        """The timeline it was picked in."""
+        return self.timeline
+
+
+class Timeline(KeyArea, ScrollView, Generic[EntryT], can_focus=True):
+    """The history of one lead; `set_entries` fills it, `EntryChosen` tells what was picked."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "timeline--accent",
@@ -141,29 +96,16 @@ class Timeline(KeyArea, ScrollView, can_focus=True):
         binding for binding in bindings(AREA) if binding.action in _MOVES
     ]
 
-    class Chosen(Message):
-        """An entry was picked, with enter or a click on the one under the cursor."""
-
-        def __init__(self, timeline: Timeline, entry: TimelineEntry) -> None:
-            super().__init__()
-            self.timeline = timeline
-            self.entry = entry
-
-        @property
-        def control(self) -> Timeline:
-            """The timeline it was picked in."""
-            return self.timeline
-
     def __init__(self, *, empty: str = "Nothing has happened yet.", id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
         self._empty = empty
-        self._entries: Sequence[TimelineEntry] = ()
+        self._entries: Sequence[EntryT] = ()
         self._kinds: Collection[EventKind] | None = None
         self._now = datetime.min.replace(tzinfo=UTC)
         self._zone: tzinfo | None = None
         self._shown: Sequence[int] = ()
         self._cursor = 0
-        self._columns = _Columns.of(0)
+        self._columns = Columns.of(0)
         self._heights = Heights(0, self._height_of)
         self._wrapped: LRUCache[int, list[str]] = LRUCache(256)
         self._styles: dict[tuple[Role, bool], Style] = {}
@@ -171,12 +113,17 @@ class Timeline(KeyArea, ScrollView, can_focus=True):
     # What it shows
 
     @property
-    def entry(self) -> TimelineEntry | None:
+    def entry(self) -> EntryT | None:
         """The entry under the cursor."""
         return self._entry_at(self._cursor) if self._shown else None
 
     def set_entries(
-        self, entries: Sequence[TimelineEntry], *, now: datetime, zone: tzinfo | None = None
+        self,
+        entries: Sequence[EntryT],
+        *,
+        now: datetime,
+        zone: tzinfo | None = None,
+        select: int | None = None,
     ) -> None:
         """Show these, newest first; the cursor stays on its entry and its place on the screen.
 
@@ -184,9 +131,13 @@ class Timeline(KeyArea, ScrollView, can_focus=True):
             entries: All of the lead's history, in the order it is shown.
             now: What "2h" is counted from.
             zone: Where days begin and end; the machine's own when None.
+            select: The id of the entry the cursor goes to, where it shall not stay.
         """
         keep = self._place()
         self._entries, self._now, self._zone = entries, now, zone
+        if select is not None:
+            wanted = next((entry for entry in entries if entry.id == select), keep.entry)
+            keep = _Place(wanted, keep.line)
         self._lay_out(keep)
 
     def set_kinds(self, kinds: Collection[EventKind] | None) -> None:
@@ -195,7 +146,7 @@ class Timeline(KeyArea, ScrollView, can_focus=True):
         self._kinds = kinds
         self._lay_out(keep)
 
-    def _entry_at(self, position: int) -> TimelineEntry:
+    def _entry_at(self, position: int) -> EntryT:
         return self._entries[self._shown[position]]
 
     def _place(self) -> _Place:
@@ -218,7 +169,7 @@ class Timeline(KeyArea, ScrollView, can_focus=True):
         self._reveal()
         self.refresh()
 
-    def _nearest(self, entry: TimelineEntry | None) -> int:
+    def _nearest(self, entry: Entry | None) -> int:
         """The position of the same entry, else of the next older one, else the last."""
         if entry is None:
             return 0
@@ -263,7 +214,7 @@ class Timeline(KeyArea, ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if width != self._columns.width:
             keep = self._place()
-            self._columns = _Columns.of(width)
+            self._columns = Columns.of(width)
             self._lay_out(keep)
         else:
             self._grow(self.scroll_offset.y)
@@ -345,7 +296,7 @@ class Timeline(KeyArea, ScrollView, can_focus=True):
     def action_open(self) -> None:
         """Tell which entry is under the cursor."""
         if self.entry is not None:
-            self.post_message(self.Chosen(self, self.entry))
+            self.post_message(EntryChosen(self, self.entry))
 
     def on_click(self, event: events.Click) -> None:
         """Move to the entry that was clicked; on a second click, choose it."""
@@ -388,7 +339,7 @@ class Timeline(KeyArea, ScrollView, can_focus=True):
 
     def _head_line(self, position: int, y: int, *, cursor: bool) -> list[Segment]:
         entry, columns = self._entry_at(position), self._columns
-        shape, role = _BY_MACHINE if entry.machine else _SHAPES.get(entry.kind, _BACKGROUND)
+        shape, role = mark_of(entry)
         words = Role.QUIET if role is Role.QUIET else Role.TEXT
         quiet = self._style(Role.QUIET, cursor=cursor)
         source = min(cell_len(visible(entry.source, columns.source)), columns.source)
@@ -417,24 +368,15 @@ class Timeline(KeyArea, ScrollView, can_focus=True):
         """The day, on the first entry of that day and at the top of the screen."""
         if not self._columns.day:
             return ""
-        day = self._entry_at(position).at.astimezone(self._zone).date()
-        if y > 0 and position > 0:
-            above = self._entry_at(position - 1).at.astimezone(self._zone).date()
-            if above == day:
-                return " " * (self._columns.day + 2)
+        day = self._day_of(position)
+        if y > 0 and position > 0 and self._day_of(position - 1) == day:
+            return " " * (self._columns.day + 2)
         today = self._now.astimezone(self._zone).date()
-        if day == today:
-            label = "Today"
-        elif day == today - timedelta(days=1):
-            label = "Yesterday"
-        else:
-            label = f"{day:%a} {day.day:>2} {day:%b}" if day.year == today.year else f"{day}"
-        return label.ljust(self._columns.day + 2)
+        return day_words(day, today).ljust(self._columns.day + 2)
+
+    def _day_of(self, position: int) -> date:
+        return self._entry_at(position).at.astimezone(self._zone).date()
 
     def _when_cell(self, at: datetime) -> str:
-        """How long ago within a week; older, the time of that day (its date stands beside it)."""
-        if not self._columns.day or timedelta(0) <= self._now - at < clock.WEEK:
-            words = clock.ago(at, self._now, zone=self._zone)
-        else:
-            words = at.astimezone(self._zone).strftime("%H:%M")
+        words = when_words(at, self._now, zone=self._zone, dated=bool(self._columns.day))
         return words.rjust(self._columns.when)

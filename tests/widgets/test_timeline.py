@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,10 +13,21 @@ from textual.geometry import Region
 from crm_tui.vocabulary import EventKind
 from crm_tui.widgets.heights import Heights
 from crm_tui.widgets.look import THEMES
-from crm_tui.widgets.timeline import BODY_LINES, Timeline, TimelineEntry
+from crm_tui.widgets.timeline import BODY_LINES, EntryChosen, Timeline
 
 NOW = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 TALK = "He said to call after nine because the boss is out until Monday, and the price is fine."
+
+
+@dataclass(frozen=True)
+class Made:
+    id: int
+    at: datetime
+    kind: EventKind
+    summary: str
+    body: str
+    source: str
+    machine: bool
 
 
 def entry(
@@ -27,12 +39,12 @@ def entry(
     body: str = "",
     source: str = "you",
     machine: bool = False,
-) -> TimelineEntry:
+) -> Made:
     words = summary or f"entry {number}"
-    return TimelineEntry(number, NOW - ago, kind, words, body, source, machine)
+    return Made(number, NOW - ago, kind, words, body, source, machine)
 
 
-def entries(count: int, *, body: str = "") -> list[TimelineEntry]:
+def entries(count: int, *, body: str = "") -> list[Made]:
     return [
         entry(count - i, ago=timedelta(hours=i), body=body if i % 3 == 0 else "")
         for i in range(count)
@@ -49,10 +61,10 @@ class Host(App[None]):
         self.theme = THEMES[0].name
 
     def compose(self) -> ComposeResult:
-        yield Timeline()
+        yield Timeline[Made]()
 
     @property
-    def timeline(self) -> Timeline:
+    def timeline(self) -> Timeline[Made]:
         return self.query_one(Timeline)
 
     def lines(self) -> list[str]:
@@ -60,7 +72,7 @@ class Host(App[None]):
             self.timeline.render_line(y).text.rstrip() for y in range(self.timeline.size.height)
         ]
 
-    def on_timeline_chosen(self, message: Timeline.Chosen) -> None:
+    def on_entry_chosen(self, message: EntryChosen) -> None:
         self.chosen.append(message.entry.id)
 
 

@@ -34,4 +34,3 @@ def test_no_line_is_wider_than_asked_and_no_word_is_lost(text: str, width: int) 
     lines = wrap(safe, width)
     assert all(cell_len(line) <= width for line in lines)
     assert "".join("".join(lines).split()) == "".join(safe.split())
-
