@@ -22,13 +22,19 @@ _CHUNK = 500
 
 
 def phone_words(e164: str) -> str:
-    """A phone in the forms it is typed in: with country code, without, and in its groups."""
+    """A phone in the forms it is typed in: with country code, without, and from each group on.
+
+    "+15188711647" gives "15188711647 5188711647 8711647 1647", so that any beginning of a group
+    finds it.
+    """
     import phonenumbers  # noqa: PLC0415 - 40 ms that a start does not need
 
     number = phonenumbers.parse(e164)
     national = phonenumbers.national_significant_number(number)
-    grouped = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
-    return f"{e164[1:]} {national} {grouped}"
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    groups = written.replace("-", " ").split()[1:]
+    tails = ("".join(groups[i:]) for i in range(len(groups)))
+    return " ".join(dict.fromkeys((e164[1:], national, *tails)))
 
 
 def match(words: str) -> str | None:

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crm_tui.config import Settings, default_store_path, load_settings, store_path
+from crm_tui.errors import BadInput
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    assert load_settings(None) == Settings()
+
+
+def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
+    settings = load_settings(
+        written(
+            tmp_path,
+            '[import]\ndefault_region = "CY"\n[preview]\nport = 9000\n'
+            "[score]\nthreshold = 70\n[score.weights]\nno_website = 50\n",
+        )
+    )
+    assert settings.imports.default_region == "CY"
+    assert settings.preview.port == 9000
+    assert settings.score.threshold == 70
+    assert settings.score.weights.no_website == 50
+    assert settings.score.weights.phone == Settings().score.weights.phone
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[preview]\nport = 'x'\n", "preview.port"),
+        ("[preview]\nport = 80\n", "preview.port"),
+        ("[previw]\n", "previw"),
+        ("[score]\nthreshold = 101\n", "score.threshold"),
+        ("[score.weights]\nphone = -1\n", "score.weights"),
+        ("[import]\ndefault_region = 'USA'\n", "import.default_region"),
+        ("not toml", "not valid TOML"),
+    ],
+)
+def test_an_error_names_the_file_and_the_field(tmp_path: Path, text: str, named: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(BadInput) as refused:
+        load_settings(path)
+    assert str(path) in str(refused.value)
+    assert named in str(refused.value)
+
+
+def test_a_named_file_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no configuration file"):
+        load_settings(tmp_path / "none.toml")
+
+
+def test_the_store_is_the_option_else_the_variable_else_the_data_folder(tmp_path: Path) -> None:
+    environment = {"CRM_TUI_DB": str(tmp_path / "b.db")}
+    assert store_path(str(tmp_path / "a.db"), environment) == tmp_path / "a.db"
+    assert store_path(None, environment) == tmp_path / "b.db"
+    assert store_path(None, {}) == default_store_path()
+
+
+def test_a_url_is_refused_without_showing_its_password() -> None:
+    with pytest.raises(BadInput) as refused:
+        store_path("postgresql://me:secret@host/crm", {})
+    assert "not supported yet" in str(refused.value)
+    assert "secret" not in str(refused.value)
