@@ -247,6 +247,33 @@ def set_status(
     with_store(context, work)
 
 
+@app.command()
+def rescore(
+    context: typer.Context,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many scores would change.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Score every lead again, after the weights in the configuration were changed."""
+    settings = invocation(context).settings
+
+    async def work(db: Database) -> None:
+        from crm_tui.services import rescoring
+
+        score = settings.score
+        if dry_run:
+            changed = await rescoring.would_change(db, score, now=utc_now())
+        else:
+            changed = await rescoring.refresh(db, score, now=utc_now())
+        say(f"{plural(changed, 'score')} {'would change' if dry_run else 'changed'}.")
+        if json:
+            show_json({"changed": changed, "dry_run": dry_run})
+
+    with_store(context, work)
+
+
 def _assignment(text: str) -> tuple[str, str]:
     field, equals, value = text.partition("=")
     if not equals:

@@ -11,7 +11,7 @@ import platformdirs
 import typer
 
 from crm_tui import __version__
-from crm_tui.cli import leads
+from crm_tui.cli import config, leads
 from crm_tui.cli.output import Exit, Invocation, invocation, say
 from crm_tui.clock import utc_now
 from crm_tui.config import APP
@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(leads.app, name="leads")
+app.add_typer(config.app, name="config")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature for an eager option
@@ -41,13 +42,15 @@ def root(
         str | None,
         typer.Option(help="The store, an SQLite file [default: CRM_TUI_DB, else the data folder]."),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="The configuration file.")] = None,
+    config_file: Annotated[
+        Path | None, typer.Option("--config", help="The configuration file.")
+    ] = None,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")
     ] = False,
 ) -> None:
     """Open the app when no command is given."""
-    context.obj = Invocation(db, config)
+    context.obj = Invocation(db, config_file)
     if context.invoked_subcommand is None:
         open_app(context)
 

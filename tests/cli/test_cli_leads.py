@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Cli
+    from tests.conftest import Cli
 
 LEAD_FIELDS = {
     "id", "key", "name", "category", "city", "region", "country", "phone", "email", "website",

@@ -14,7 +14,7 @@ from crm_tui.services.leads import LeadPage
 from crm_tui.vocabulary import CallOutcome, ContactKind, ContactStatus, Outcome
 
 if TYPE_CHECKING:
-    from conftest import AddLead
+    from tests.conftest import AddLead
 
 
 async def page_of(db: Database, lead: int, settings: Settings, now: datetime) -> LeadPage:
