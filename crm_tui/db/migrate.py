@@ -18,54 +18,50 @@ HEAD = "0001"
 APPLICATION_ID = 0x63726D74
 """PRAGMA application_id of every store of ours: "crmt"."""
 
-_MAGIC = b"SQLite format 3\x00"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def revision(path: Path) -> str | None:
     """The revision of the store at `path`; None where there is no store yet.
 
+    Only SQLite itself opens the file: closing a file of our own would release the locks that
+    other connections of this process hold on it ("How To Corrupt An SQLite Database File", 2.2).
+
     Raises:
         StoreError: the file is there, but is not a store of ours, or cannot be read.
     """
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder, not a store; name a file.")
     try:
-        with path.open("rb") as file:
-            head = file.read(len(_MAGIC))
-    except FileNotFoundError:
-        return None
-    except IsADirectoryError:
-        raise StoreError(f"{path} is a folder, not a store; name a file.") from None
-    except OSError as error:
-        raise StoreError(f"The store {path} cannot be read: {error.strerror}.") from None
-    if not head:
-        return None
-    if head != _MAGIC:
-        raise StoreError(
-            f"{path} is not a store of crm-tui: it is not an SQLite file. It was not touched."
-        )
-    return _stored_revision(path)
-
-
-def _stored_revision(path: Path) -> str | None:
-    try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)
+        if not path.exists() or not path.stat().st_size:
+            return None
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
         try:
-            ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-            if not ours and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-                return None  # what is left when a first start was cut off
-            if not ours:
-                raise StoreError(
-                    f"{path} is an SQLite file of another program, not a store of crm-tui. "
-                    f"It was not touched; to take leads from it, use: crm-tui import {path}"
-                )
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return _stored_revision(connection, path)
         finally:
             connection.close()
+    except OSError as error:
+        raise StoreError(f"The store {path} cannot be read: {error.strerror}.") from None
     except sqlite3.Error as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            raise StoreError(
+                f"{path} is not a store of crm-tui: it is not an SQLite file. It was not touched."
+            ) from None
         raise StoreError(
             f"The store {path} cannot be read ({error}). If it is damaged, restore a backup with "
             "`crm-tui restore FILE`."
         ) from error
+
+
+def _stored_revision(connection: sqlite3.Connection, path: Path) -> str | None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+            return None  # what is left when a first start was cut off
+        raise StoreError(
+            f"{path} is an SQLite file of another program, not a store of crm-tui. It was not "
+            f"touched; to take leads from it, use: crm-tui import {path}"
+        )
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     if row is None:
         raise StoreError(
             f"The store {path} does not say which version wrote it. It was not touched; restore a "

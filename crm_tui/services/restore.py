@@ -157,10 +157,10 @@ def _save(store: Path, *, now: datetime, config_path: Path | None) -> Path | Non
             f"The store {store} was written by a newer version of crm-tui and was not touched. "
             "Update crm-tui, or move the store away first."
         )
-    with _opened_alone(store):
-        pass
     if damaged:
         return _move_away(store, now=now)
+    with _opened_alone(store):
+        pass
     return backup.make_backup(
         store, None, config_path=config_path, now=now, kind=backup.Kind.BEFORE_RESTORE
     )
