@@ -101,7 +101,7 @@ TAGS = (
     "family owned", "new owner", "trade fair", "cold", "warm",
 )  # fmt: skip
 HOURS = tuple(
-    json.dumps({day: [[opens, closes]] for day in days} | dict.fromkeys(closed, []))
+    json.dumps({day: [[opens, closes]] for day in days} | {day: [] for day in closed})
     for opens, closes in (("08:00", "17:00"), ("09:00", "18:00"), ("07:30", "16:30"))
     for days, closed in (
         (("mon", "tue", "wed", "thu", "fri"), ("sat", "sun")),
@@ -198,7 +198,7 @@ def invent(number: int, random: Random) -> Lead:
         hours=HOURS[int(chance() * len(HOURS))] if chance() < 0.3 else None,
         captured_at=NOW - age,
         phones=_phones(number, chance()),
-        email=_email(surname, domain, chance()),
+        email=_email(domain, chance()),
         website=f"https://{domain}/" if chance() < 0.45 else None,
         domain=domain,
         social=f"https://facebook.com/{number}" if chance() < 0.1 else None,
@@ -228,7 +228,7 @@ def _phones(number: int, chance: float) -> tuple[str, ...]:
     )
 
 
-def _email(surname: str, domain: str, chance: float) -> str | None:
+def _email(domain: str, chance: float) -> str | None:
     if chance >= 0.3:
         return None
     return f"{'info' if chance < 0.15 else 'office'}@{domain}"

@@ -7,7 +7,6 @@ import marshal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from random import Random
 
 from benchmarks import invented
@@ -260,6 +259,6 @@ def _batch(number: int) -> int:
     return (number - 1) // invented.PER_BATCH + 1
 
 
-@lru_cache(maxsize=1024)
 def _stamp(at: datetime) -> str:
-    return utc_text(at)
+    """`utc_text` of a time that is in UTC already, in a third of the time."""
+    return at.isoformat(timespec="microseconds")[:26] + "Z"
