@@ -10,15 +10,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from random import Random
+from uuid import UUID
 
+from crm_tui.services.timeline import CALL_WORDS
 from crm_tui.text import fold
-from crm_tui.vocabulary import ContactStatus, EventKind
+from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 """The moment every history ends; fixed, so that a store is the same whenever it is made."""
 
 PER_BATCH = 50_000
 """Leads of one import."""
+
+_YOUNGEST_BATCH = timedelta(days=200)
+"""Older than any step of freshness, so that no score changes by the day the store is used."""
 
 _FORMS = ("contractor", "service", "supplier", "repair")
 _TRADES = (
@@ -177,10 +182,9 @@ def invent(number: int, random: Random) -> Lead:
     domain = f"{fold(surname).replace(chr(39), '')}-{number}.example"
     rated = chance() < 0.8
     has_category = chance() < 0.98
-    age = timedelta(days=30 + 20 * (number // PER_BATCH % 18), minutes=number % PER_BATCH / 50)
     return Lead(
         id=number,
-        key=uuid_hex(random),
+        key=str(UUID(uuid_hex(random))),
         name=name,
         category=CATEGORIES[category] if has_category else None,
         category_folded=_FOLDED_CATEGORIES[category] if has_category else None,
@@ -196,7 +200,7 @@ def invent(number: int, random: Random) -> Lead:
         review_count=int(600 * chance() ** 4) + 1 if rated else None,
         photo_count=int(40 * chance() ** 2) if chance() < 0.7 else None,
         hours=HOURS[int(chance() * len(HOURS))] if chance() < 0.3 else None,
-        captured_at=NOW - age,
+        captured_at=captured_at(batch_of(number)) + timedelta(seconds=number % PER_BATCH // 4_000),
         phones=_phones(number, chance()),
         email=_email(domain, chance()),
         website=f"https://{domain}/" if chance() < 0.45 else None,
@@ -204,6 +208,21 @@ def invent(number: int, random: Random) -> Lead:
         social=f"https://facebook.com/{number}" if chance() < 0.1 else None,
         tags=tuple({number % 12 + 1, number // 12 % 12 + 1}) if chance() < 0.08 else (),
     )
+
+
+def batch_of(number: int) -> int:
+    """The import a lead came with, from 1."""
+    return (number - 1) // PER_BATCH + 1
+
+
+def file_of(batch: int) -> str:
+    """The file of an import."""
+    return f"leads-{batch:03}.csv"
+
+
+def captured_at(batch: int) -> datetime:
+    """When an import began: one every few days."""
+    return NOW - _YOUNGEST_BATCH - timedelta(days=3 * (batch % 100))
 
 
 def uuid_hex(random: Random) -> str:
@@ -234,18 +253,18 @@ def _email(domain: str, chance: float) -> str | None:
     return f"{'info' if chance < 0.15 else 'office'}@{domain}"
 
 
-_CALL = {
-    "no_answer": ("Called: no answer", ContactStatus.CALLED),
-    "voicemail": ("Called: voicemail", ContactStatus.CALLED),
-    "talked": ("Called: talked", ContactStatus.REPLIED),
+_CALLS = {
+    CallOutcome.NO_ANSWER: ContactStatus.CALLED,
+    CallOutcome.VOICEMAIL: ContactStatus.CALLED,
+    CallOutcome.TALKED: ContactStatus.REPLIED,
 }
 _PLAIN = {
-    "email_sent": (EventKind.EMAIL_SENT, "E-mail sent", ContactStatus.EMAILED),
-    "sms_sent": (EventKind.SMS_SENT, "Text message sent", ContactStatus.TEXTED),
-    "opened": (EventKind.OPENED, "Opened the e-mail", ContactStatus.OPENED),
-    "clicked": (EventKind.CLICKED, "Clicked the link", ContactStatus.CLICKED),
-    "replied": (EventKind.REPLIED, "Replied", ContactStatus.REPLIED),
-    "purchased": (EventKind.PURCHASED, "Bought the website", ContactStatus.PURCHASED),
+    "email_sent": (EventKind.EMAIL_SENT, "e-mail sent", ContactStatus.EMAILED),
+    "sms_sent": (EventKind.SMS_SENT, "text message sent", ContactStatus.TEXTED),
+    "opened": (EventKind.OPENED, "opened the e-mail", ContactStatus.OPENED),
+    "clicked": (EventKind.CLICKED, "clicked the link", ContactStatus.CLICKED),
+    "replied": (EventKind.REPLIED, "replied", ContactStatus.REPLIED),
+    "purchased": (EventKind.PURCHASED, "bought the website", ContactStatus.PURCHASED),
 }
 _STORIES = (
     ("email_sent", "opened", "clicked", "replied"),
@@ -289,15 +308,21 @@ def history(lead: Lead, random: Random, chance_to_go_on: float) -> list[Happenin
 
 
 def _happening(word: str, at: datetime, random: Random) -> Happening:
-    if word in _CALL:
-        summary, status = _CALL[word]
-        return Happening(EventKind.CALL, at, summary, moves_to=status, data={"outcome": word})
+    if word in _CALLS:
+        outcome = CallOutcome(word)
+        return Happening(
+            EventKind.CALL,
+            at,
+            f"call: {CALL_WORDS[outcome]}",
+            moves_to=_CALLS[outcome],
+            data={"outcome": word},
+        )
     if word == "note":
         note = _NOTES[int(random.random() * len(_NOTES))]
-        return Happening(EventKind.NOTE, at, note, body=note)
+        return Happening(EventKind.NOTE, at, "note", body=note)
     if word == "set_by_hand":
         status = _BY_HAND[int(random.random() * len(_BY_HAND))]
-        return Happening(EventKind.STATUS_SET, at, f"Status set to {status}", moves_to=status)
+        return Happening(EventKind.STATUS_SET, at, f"status set to {status}", moves_to=status)
     by_machine = word == "machine_opened"
     kind, summary, status = _PLAIN["opened" if by_machine else word]
     return Happening(kind, at, summary, "mail", status, by_machine=by_machine)

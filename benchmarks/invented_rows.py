@@ -78,6 +78,7 @@ _WEBSITES = (
 """What becomes of a site, as often as it does. None is being built: nobody is building."""
 
 _SCORE = ScoreSettings()
+_NOW = utc_text(invented.NOW)
 
 Row = tuple[object, ...]
 Rows = dict[str, list[Row]]
@@ -95,12 +96,12 @@ class Recipe:
 def batches(recipe: Recipe) -> Iterator[Row]:
     """The imports the leads came with."""
     for first in range(1, recipe.leads + 1, invented.PER_BATCH):
-        number = _batch(first)
+        batch = invented.batch_of(first)
         size = min(invented.PER_BATCH, recipe.leads + 1 - first)
-        captured = utc_text(invented.NOW - timedelta(days=30))
+        began = invented.captured_at(batch)
         yield (
-            number, f"leads-{number:03}.csv", "csv", BatchState.DONE.value, size, size, captured,
-            captured,
+            batch, invented.file_of(batch), "csv", BatchState.DONE.value, size, size,
+            _stamp(began), _stamp(began + timedelta(seconds=15)),
         )  # fmt: skip
 
 
@@ -125,18 +126,16 @@ def _add(rows: Rows, lead: Lead, random: Random, going_on: float) -> None:
     website = _add_site(rows, lead, happenings, random)
     fate = random.random()
     stopped = "asked not to be contacted" if fate < 0.005 else None
-    archived = utc_text(invented.NOW) if 0.005 <= fate < 0.015 else None
+    archived = _NOW if 0.005 <= fate < 0.015 else None
     if stopped:
         happenings.append(
-            Happening(EventKind.DO_NOT_CONTACT, invented.NOW, f"Do not contact: {stopped}")
+            Happening(EventKind.DO_NOT_CONTACT, invented.NOW, f"do not contact: {stopped}")
         )
-        rows["suppression"].append(
-            (SuppressionKind.BUSINESS.value, lead.key, stopped, utc_text(invented.NOW))
-        )
+        rows["suppression"].append((SuppressionKind.BUSINESS.value, lead.key, stopped, _NOW))
     if archived:
-        happenings.append(Happening(EventKind.ARCHIVED, invented.NOW, "Archived"))
+        happenings.append(Happening(EventKind.ARCHIVED, invented.NOW, "archived"))
     contact_status = _add_events(rows, lead, happenings, random)
-    batch, captured = _batch(lead.id), _stamp(lead.captured_at)
+    batch, captured = invented.batch_of(lead.id), _stamp(lead.captured_at)
     primary = lead.phones[0] if lead.phones else None
     latest = _latest(happenings)
     bought = any(happening.kind is EventKind.PURCHASED for happening in happenings)
@@ -173,7 +172,7 @@ def _add(rows: Rows, lead: Lead, random: Random, going_on: float) -> None:
 
 
 def _capture(lead: Lead) -> Happening:
-    summary = f"Captured from leads-{_batch(lead.id):03}.csv"
+    summary = f"captured from {invented.file_of(invented.batch_of(lead.id))}"
     return Happening(EventKind.CAPTURED, lead.captured_at, summary, "import")
 
 
@@ -199,17 +198,17 @@ def _add_site(rows: Rows, lead: Lead, happenings: list[Happening], random: Rando
     website = _WEBSITES[int(random.random() * len(_WEBSITES))]
     began = invented.NOW - timedelta(days=10, minutes=random.random() * 10_000)
     ended = began + timedelta(seconds=1)
-    happenings.append(Happening(EventKind.SITE_BUILDING, began, "Building a site"))
+    happenings.append(Happening(EventKind.SITE_BUILDING, began, "building a site"))
     if website is WebsiteStatus.FAILED:
-        happenings.append(Happening(EventKind.SITE_FAILED, ended, "The site could not be built"))
+        happenings.append(Happening(EventKind.SITE_FAILED, ended, "the site could not be built"))
         return website
     number = lead.id // SITE_EVERY
-    happenings.append(Happening(EventKind.SITE_BUILT, ended, "Built a site", site_id=number))
+    happenings.append(Happening(EventKind.SITE_BUILT, ended, "site built", site_id=number))
     slug = make_slug(lead.name, lead.city, lead.key)
     html = f"<!doctype html><html lang=en><title>{slug}</title><h1>{slug}</h1></html>"
     rows["site"].append((
         number, lead.id, slug, "trades", _SITE_STATUSES[website].value, f"{number:064x}",
-        utc_text(ended), utc_text(ended), html,
+        _stamp(ended), _stamp(ended), html,
     ))  # fmt: skip
     return website
 
@@ -217,7 +216,7 @@ def _add_site(rows: Rows, lead: Lead, happenings: list[Happening], random: Rando
 def _add_events(rows: Rows, lead: Lead, happenings: list[Happening], random: Random) -> str:
     """Write the events; returns the contact status they add up to."""
     spoken: list[statuses.StatusEvent] = []
-    batch = _batch(lead.id)
+    batch = invented.batch_of(lead.id)
     for happening in happenings:
         key = invented.uuid_hex(random)
         by_hand = happening.kind is EventKind.STATUS_SET
@@ -253,10 +252,6 @@ def _latest(happenings: list[Happening]) -> Happening:
         (h for h in happenings if h.kind not in events.QUIET and not h.by_machine),
         key=lambda happening: happening.at,
     )
-
-
-def _batch(number: int) -> int:
-    return (number - 1) // invented.PER_BATCH + 1
 
 
 def _stamp(at: datetime) -> str:

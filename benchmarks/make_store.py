@@ -9,6 +9,7 @@ made at the end, which is several times faster than growing them row by row.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import marshal
 import multiprocessing
 import sqlite3
@@ -32,8 +33,11 @@ from benchmarks.invented_rows import (
     rows_of_chunk,
     tags,
 )
+from crm_tui.config import ScoreSettings
+from crm_tui.db.engine import beside
 from crm_tui.errors import UserError
-from crm_tui.services import store
+from crm_tui.services import rescoring, store
+from crm_tui.services.sites.files import page_path
 
 CACHE_KIB = 200_000
 AHEAD = 3
@@ -60,7 +64,7 @@ def make_store(path: Path, *, leads: int, events: float = 2, seed: int = 1) -> N
     """
     if path.exists():
         raise UserError(f"{path} exists already; name a file that does not.")
-    store.prepare(path, now=invented.NOW)
+    asyncio.run(_make_empty(path))
     recipe = Recipe(seed=seed, leads=leads, going_on=invented.going_on(events))
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -68,9 +72,19 @@ def make_store(path: Path, *, leads: int, events: float = 2, seed: int = 1) -> N
             _check(connection)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
+            _write_site_files(connection, beside(path, "sites"))
     except BaseException:
         path.unlink()
         raise
+
+
+async def _make_empty(path: Path) -> None:
+    """A new store that knows with which settings, and when, its leads are scored."""
+    db = await store.open_store(path, now=invented.NOW)
+    try:
+        await rescoring.refresh(db, ScoreSettings(), now=invented.NOW)
+    finally:
+        await db.close()
 
 
 def _load(connection: sqlite3.Connection, recipe: Recipe) -> None:
@@ -135,6 +149,14 @@ def _fill_search_index(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN")
     connection.execute("INSERT INTO search_index (search_index) VALUES ('rebuild')")
     connection.execute("COMMIT")
+
+
+def _write_site_files(connection: sqlite3.Connection, folder: Path) -> None:
+    for slug, html in connection.execute("SELECT slug, html FROM site"):
+        page = page_path(folder, slug)
+        page.parent.mkdir(parents=True)
+        page.write_text(html, encoding="utf-8")
+    _say("files of the sites")
 
 
 def _check(connection: sqlite3.Connection) -> None:

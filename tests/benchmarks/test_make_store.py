@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from crm_tui.config import ScoreSettings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, SearchDoc
 from crm_tui.errors import UserError
-from crm_tui.services import derived, search, statuses, store
+from crm_tui.services import derived, rescoring, search, statuses, store
 from crm_tui.vocabulary import ContactStatus, WebsiteStatus
 
 LEADS = 3_000
@@ -57,6 +58,11 @@ async def test_nothing_derived_changes_when_it_is_computed_again(db: Database) -
         await derived.renew(session, ids, score=ScoreSettings(), now=invented.NOW)
     async with db.read() as session:
         assert (await session.execute(select(*columns))).all() == before
+
+
+async def test_no_score_grows_old(db: Database) -> None:
+    later = invented.NOW + timedelta(days=1_000)
+    assert await rescoring.refresh(db, ScoreSettings(), now=later) == 0
 
 
 async def test_the_search_index_holds_what_the_service_would_put_there(db: Database) -> None:
