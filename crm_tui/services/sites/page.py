@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,6 +11,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 import phonenumbers
 
 from crm_tui.services.sites.facts import DAYS, SiteFacts, plain, tidy
+from crm_tui.services.sites.structured import structured_data
 from crm_tui.services.sites.texts import Entry, Question, SiteTexts, fact_values, fill
 
 if TYPE_CHECKING:
@@ -21,13 +21,6 @@ SCHEMES = frozenset({"http", "https", "tel", "mailto"})
 
 _TWELVE_HOURS = frozenset({"US", "CA", "AU", "NZ", "PH", "IN", "PK"})
 _CITY_FIRST = frozenset({"US", "CA", "AU", "NZ", "GB", "IE", "IN", "ZA", "SG"})
-_SCHEMA_DAYS = dict(
-    zip(
-        DAYS,
-        ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-        strict=True,
-    )
-)
 # Social pages by the domain they are on, and how they are called.
 _SOCIAL = {
     "facebook.com": "Facebook",
@@ -143,7 +136,9 @@ def make_site(facts: SiteFacts, texts: SiteTexts, theme: Theme) -> Site:
     values = fact_values(facts) | {"phone": phone.words if phone else ""}
     said = fill(texts, values).map(_printable)
     headline = said.headline or facts.name
+    week = _week(facts, said.labels)
     address = _address(facts)
+    email = _email(facts.email)
     links = tuple(link for address_ in facts.links if (link := _link(address_)))
     found = _map(facts, address)
     kind = facts.category.replace("_", " ")
@@ -168,16 +163,24 @@ def make_site(facts: SiteFacts, texts: SiteTexts, theme: Theme) -> Site:
         questions=said.questions,
         labels=said.labels,
         phone=phone,
-        email=_email(facts.email),
+        email=email,
         map=Link(found, said.labels["directions"]) if found else None,
         links=links,
         address=address,
-        hours=_week(facts, said.labels),
-        hours_brief=_brief(_week(facts, said.labels), said.labels),
+        hours=week,
+        hours_brief=_brief(week, said.labels),
         rating=_rating(facts, said.labels),
         price_range=facts.price_range if len(facts.price_range) <= 16 else "",
         emblem=f"art/{trade.emblem}.svg",
-        data=_structured(facts, trade.schema, address, links, found),
+        data=structured_data(
+            facts,
+            trade.schema,
+            phone=phone.href.removeprefix("tel:") if phone else "",
+            email=email.words if email else "",
+            address=bool(address),
+            map_url=found,
+            links=[link.href for link in links],
+        ),
     )
 
 
@@ -205,6 +208,8 @@ def safe_url(address: str) -> str:
 
 
 def _printable(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
     return "\n\n".join(
         cleaned for part in text.split("\n\n") if (cleaned := plain(part, len(part) or 1))
     )
@@ -321,60 +326,3 @@ def _brief(week: tuple[Day, ...], labels: Mapping[str, str]) -> tuple[Day, ...]:
             named = days[0] if len(days) == 1 else f"{days[0]} – {days[-1]}"
         groups.append(Day(named, times, is_open))
     return tuple(groups)
-
-
-# schema.org
-
-
-def _structured(
-    facts: SiteFacts, schema: str, address: tuple[str, ...], links: tuple[Link, ...], found: str
-) -> str:
-    """The business in the words of schema.org.
-
-    The rating is left out: search engines ask sites not to mark up ratings that others collected.
-    """
-    email = _email(facts.email)
-    document: dict[str, Any] = {
-        "@context": "https://schema.org",
-        "@type": schema,
-        "name": facts.name,
-        "telephone": facts.phone if _phone(facts) else "",
-        "email": email.words if email else "",
-        "priceRange": facts.price_range,
-        "areaServed": facts.service_area,
-        "hasMap": found,
-        "sameAs": [link.href for link in links],
-        "openingHoursSpecification": [
-            {
-                "@type": "OpeningHoursSpecification",
-                "dayOfWeek": _SCHEMA_DAYS[day],
-                "opens": start,
-                "closes": "23:59" if end == "24:00" else end,
-            }
-            for day in DAYS
-            for start, end in facts.hours.get(day, [])
-        ],
-    }
-    if address:
-        document["address"] = {"@type": "PostalAddress"} | _known(
-            streetAddress=facts.street,
-            addressLocality=facts.city,
-            addressRegion=facts.region,
-            postalCode=facts.postal_code,
-            addressCountry=facts.country,
-        )
-    if facts.latitude is not None and facts.longitude is not None:
-        document["geo"] = {
-            "@type": "GeoCoordinates",
-            "latitude": facts.latitude,
-            "longitude": facts.longitude,
-        }
-    text = json.dumps(_known(**document), ensure_ascii=False, indent=2)
-    # Inside a script element nothing is escaped, so nothing may look like markup.
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
-
-
-def _known(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value}
