@@ -14,7 +14,7 @@ import asyncio
 import sqlite3
 from array import array
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +117,10 @@ class Database:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
 
         def fetch() -> array[int]:
-            try:
+            with store_errors(self.path), closing(connection):
                 connection.execute("PRAGMA query_only = ON")
                 rows = connection.execute(str(compiled), in_order)
                 return array("q", (row[0] for row in rows))
-            finally:
-                connection.close()
 
         work = asyncio.ensure_future(asyncio.to_thread(fetch))
         try:
