@@ -17,7 +17,7 @@ from crm_tui.db.models import Site
 
 # A disk syncs several files at once in hardly more time than one.
 _WRITERS = 4
-_DRAFT = ".index.html.draft"
+DRAFT = ".index.html.draft"
 
 
 def page_path(folder: Path, slug: str) -> Path:
@@ -91,7 +91,7 @@ def write_page(folder: Path, slug: str, html: str) -> None:
     """
     target = page_path(folder, slug)
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(_DRAFT)
+    draft = target.with_name(DRAFT)
     with _held_alone(draft) as descriptor:
         try:
             os.ftruncate(descriptor, 0)
