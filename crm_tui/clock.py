@@ -15,10 +15,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def parse_time(value: str, *, zone: tzinfo = UTC) -> datetime | None:
+def parse_time(value: str, *, zone: tzinfo | None = UTC) -> datetime | None:
     """An ISO 8601 date or time as aware UTC, or None if it is not one.
 
-    A value without an offset is read in `zone`.
+    A value without an offset is read in `zone` (the machine's own when None).
     """
     try:
         parsed = datetime.fromisoformat(value.strip())

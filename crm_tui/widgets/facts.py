@@ -66,7 +66,12 @@ def styled(text: str, role: Role = Role.TEXT, *, link: str | None = None) -> Con
 
 
 class Facts(Widget):
-    """A list of labels and values, as high as it needs to be; `set_facts` fills it."""
+    """A list of labels and values, as high as it needs to be; `set_facts` fills it.
+
+    Args:
+        label_width: The cells of a label, so that several lists line up; the widest when None.
+        id: The widget's id.
+    """
 
     DEFAULT_CSS = """
     Facts {
@@ -74,14 +79,15 @@ class Facts(Widget):
     }
     """
 
-    def __init__(self, facts: Sequence[Fact] = (), *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, *, label_width: int | None = None, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
+        self._label_width = label_width
         self._facts: Sequence[Fact] = ()
-        self.set_facts(facts)
 
     def set_facts(self, facts: Sequence[Fact]) -> None:
         """Show these; a label whose value is empty is not shown."""
         facts = [fact for fact in facts if fact.value.strip() or fact.note]
+        self.display = bool(facts)
         if facts != self._facts:
             self._facts = facts
             self.refresh(layout=True)
@@ -96,11 +102,11 @@ class Facts(Widget):
         return sum(1 for _ in self._lines(width))
 
     def _lines(self, width: int) -> Iterator[Content]:
-        indent = max((cell_len(fact.label) for fact in self._facts), default=0)
-        indent = min(indent + _GAP, max(width // 2, 1)) if indent else 0
+        longest = max((cell_len(visible(fact.label)) for fact in self._facts), default=0)
+        indent = min((self._label_width or longest) + _GAP, max(width // 2, 1))
         room = max(width - indent, 1)
         for fact in self._facts:
-            label = styled(fit(fact.label, indent), Role.QUIET)
+            label = styled(fit(fact.label, indent - _GAP) + " " * _GAP, Role.QUIET)
             for line in _value_lines(fact, room):
                 yield label + line
                 label = Content(" " * indent)
@@ -108,7 +114,7 @@ class Facts(Widget):
 
 def _value_lines(fact: Fact, room: int) -> Iterator[Content]:
     """The value wrapped to `room` cells, the note after it or, where it does not fit, below."""
-    value = fact.value.strip()
+    value = fact.value.rstrip()
     if len(value) > VALUE_LENGTH:
         value = value[: VALUE_LENGTH - 1] + "…"
     lines = wrap(visible_lines(value), room) if value else []

@@ -18,8 +18,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static, TextArea
+from textual.widgets.text_area import Edit, EditResult
 
 from crm_tui.errors import UserError
+from crm_tui.text import visible, visible_lines
 from crm_tui.widgets.choice import Choice, Option
 from crm_tui.widgets.editor import edit_suspended
 from crm_tui.widgets.facts import styled
@@ -66,7 +68,10 @@ Field = LineField | TextField | ChoiceField
 
 
 class Line(Input):
-    """A line of text with readline's keys; up and down go to the fields around it."""
+    """A line of text with readline's keys; up and down go to the fields around it.
+
+    What is shown and handed back is visible text: an input writes its value to the terminal.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "app.focus_previous", "Field above", show=False),
@@ -86,9 +91,13 @@ class Line(Input):
             select_on_focus=False,
         )
 
+    def validate_value(self, value: str) -> str:
+        """Whatever was set, typed or pasted, as one safe line."""
+        return visible(value)
+
 
 class TextBox(TextArea):
-    """Several lines of text; ctrl+e opens them in $EDITOR."""
+    """Several lines of text; ctrl+e opens them in $EDITOR. Its text is visible text, as a line's."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+e", "edit_outside", "Open in $EDITOR", show=False),
@@ -100,8 +109,18 @@ class TextBox(TextArea):
     ]
 
     def __init__(self, field: TextField) -> None:
-        super().__init__(field.value, id=field.name, compact=True, highlight_cursor_line=False)
+        text = visible_lines(field.value)
+        super().__init__(text, id=field.name, compact=True, highlight_cursor_line=False)
         self.move_cursor(self.document.end)
+
+    def load_text(self, text: str) -> None:
+        """Take another text, made safe to show."""
+        super().load_text(visible_lines(text))
+
+    def edit(self, edit: Edit) -> EditResult:
+        """Change the text; what was typed or pasted is made safe to show."""
+        edit.text = visible_lines(edit.text)
+        return super().edit(edit)
 
     def action_edit_outside(self) -> None:
         """Hand the text to $EDITOR and take back what it saved; say so when that failed."""
@@ -187,6 +206,11 @@ class Form(ModalScreen[bool]):
         self._verb = verb
         self._about = about
         self._warned = False
+        self._before: Mapping[str, str] = {}
+
+    def on_mount(self) -> None:
+        """Remember what the fields say before anything is typed."""
+        self._before = self.values()
 
     def compose(self) -> ComposeResult:
         """Title, what it is about, the fields, a line for words, and what the keys do."""
@@ -223,7 +247,7 @@ class Form(ModalScreen[bool]):
     def _would_lose_text(self) -> bool:
         now = self.values()
         return any(
-            now[field.name].strip() and now[field.name] != field.value
+            now[field.name].strip() and now[field.name] != self._before[field.name]
             for field in self._fields
             if not isinstance(field, ChoiceField)
         )

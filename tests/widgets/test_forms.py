@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pytest
+from textual import events
 from textual.app import App
 from textual.widgets import Static
 
@@ -104,7 +105,9 @@ async def test_a_refusal_is_shown_and_what_was_typed_stays() -> None:
 async def test_readline_keys_work_in_a_line() -> None:
     app = Host([LineField("words", "Note", "one two three")])
     async with app.run_test() as pilot:
-        await pilot.press("ctrl+w", "ctrl+a", "X", "ctrl+f", "alt+d", "ctrl+b", "ctrl+f", "ctrl+e", "Z", "ctrl+s")
+        await pilot.press(
+            "ctrl+w", "ctrl+a", "X", "ctrl+f", "alt+d", "ctrl+b", "ctrl+f", "ctrl+e", "Z", "ctrl+s"
+        )
         await pilot.pause()
     assert app.saved == [{"words": "Xotwo Z"}]
 
@@ -142,3 +145,20 @@ async def test_a_small_terminal_scrolls_the_fields_and_keeps_the_keys_in_sight()
         await pilot.pause()
         assert app.focused.id == "f29"
         assert app.screen.query_one("#form").region.right <= 80
+
+
+async def test_outside_text_in_a_field_is_shown_and_never_obeyed() -> None:
+    hostile = "\x1b]52;c;aGk=\x07 [/] [red]x[/red] \u202e"
+    app = Host([LineField("words", "Name", hostile), TextField("text", "Note", hostile)])
+    async with app.run_test() as pilot:
+        app.post_message(events.Paste(hostile))
+        await pilot.pause()
+        await pilot.press("tab")
+        app.post_message(events.Paste(hostile + "\nsecond"))
+        await pilot.pause()
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+    saved = app.saved[0]["words"] + app.saved[0]["text"].replace("\n", "")
+    assert saved.count("[red]x[/red]") == 4
+    assert saved.isprintable()
+    assert "second" in saved

@@ -1,0 +1,374 @@
+"""One lead: who it is, how to reach it, what is due, and everything that happened.
+
+The screen wires widgets to services and holds no rules. Every action is one transaction; after it,
+and when another process changed the store, the screen shows the lead again in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, tzinfo
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from crm_tui.db.engine import WriteSession
+from crm_tui.screens import lead_facts
+from crm_tui.screens.base import AppScreen
+from crm_tui.screens.lead_entry import EntryReader
+from crm_tui.screens.lead_forms import Here, call_form, fields_form, note_form, status_form
+from crm_tui.screens.neighbours import Neighbours
+from crm_tui.services import leads, timeline
+from crm_tui.services.leads import LeadPage
+from crm_tui.services.timeline import CORRECTABLE, TimelineEntry
+from crm_tui.text import visible
+from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
+from crm_tui.widgets.facts import Facts, styled
+from crm_tui.widgets.keys import bindings
+from crm_tui.widgets.look import Role
+from crm_tui.widgets.timeline import EntryChosen, Timeline
+
+_GROUPS = 5
+_LABEL_WIDTH = 10
+
+_WATCH_EVERY = 2.0
+"""Seconds between looks whether another program changed the store."""
+
+KINDS: tuple[tuple[str, frozenset[EventKind] | None], ...] = (
+    ("everything", None),
+    ("notes and calls", frozenset({EventKind.NOTE, EventKind.CALL})),
+    (
+        "messages",
+        frozenset(
+            {
+                EventKind.EMAIL_SENT,
+                EventKind.SMS_SENT,
+                EventKind.OPENED,
+                EventKind.CLICKED,
+                EventKind.REPLIED,
+                EventKind.PURCHASED,
+            }
+        ),
+    ),
+    (
+        "site",
+        frozenset(
+            {
+                EventKind.SITE_BUILDING,
+                EventKind.SITE_BUILT,
+                EventKind.SITE_FAILED,
+                EventKind.SITE_ABANDONED,
+                EventKind.SITE_IMPORTED,
+                EventKind.SITE_LINKED,
+                EventKind.PREVIEWED,
+            }
+        ),
+    ),
+)
+"""What the timeline can be narrowed to, in the order `/` goes through it."""
+
+
+class FactsPane(VerticalScroll):
+    """All facts, to be scrolled with the keys of a list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "Down", show=False),
+        Binding("k", "scroll_up", "Up", show=False),
+        Binding("ctrl+d", "page_down", "Page down", show=False),
+        Binding("ctrl+u", "page_up", "Page up", show=False),
+        Binding("G", "scroll_end", "To the end", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """The groups under each other."""
+        for _ in range(_GROUPS):
+            yield Facts(label_width=_LABEL_WIDTH)
+
+
+class LeadScreen(AppScreen):
+    """Everything about one lead.
+
+    Args:
+        lead_id: The lead shown first.
+        neighbours: The list it was opened from, for the keys to the next and previous lead.
+        zone: Where the operator's days begin and end; the machine's own zone when None.
+    """
+
+    CSS_PATH = "lead.tcss"
+    AREA = "lead"
+    AREAS = ("lead", "list")
+    FOOTER = ("lead.call", "lead.note", "lead.status", "lead.build", "lead.preview")
+    TAB = "leads"
+    AUTO_FOCUS = "Timeline"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(AREA)]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
+
+    def __init__(
+        self, lead_id: int, *, neighbours: Neighbours | None = None, zone: tzinfo | None = None
+    ) -> None:
+        super().__init__()
+        self._lead_id = lead_id
+        self._neighbours = neighbours
+        self._zone = zone
+        self._page: LeadPage | None = None
+        self._entries: list[TimelineEntry] = []
+        self._kinds = 0
+        self._version: int | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """A header over the facts and the timeline."""
+        with Vertical(id="lead-header"):
+            with Horizontal(id="lead-title"):
+                yield Static(id="lead-name")
+                yield Static(id="lead-position")
+            yield Static(id="lead-statuses")
+            yield Static(id="lead-warning")
+            yield Static(id="lead-reach", classes="compact")
+            yield Static(id="lead-where", classes="compact")
+            yield Static(id="lead-next", classes="compact")
+        with Horizontal(id="lead-body"):
+            yield FactsPane(id="lead-facts")
+            with Vertical(id="lead-history"):
+                yield Static(id="lead-kinds")
+                yield Timeline[TimelineEntry]()
+
+    @property
+    def timeline(self) -> Timeline[TimelineEntry]:
+        """The widget that shows what happened."""
+        return self.query_one(Timeline)
+
+    # Showing
+
+    def on_mount(self) -> None:
+        """Paint first, then read the lead."""
+        self.work(self.reload(), group="lead")
+        self.set_interval(_WATCH_EVERY, self._look)
+
+    def _look(self) -> None:
+        if self.is_current:
+            self.work(self._reload_if_changed(), group="watch")
+
+    async def _reload_if_changed(self) -> None:
+        version = await (await self.host.store()).data_version()
+        if self._version is not None and version != self._version:
+            await self.reload()
+        self._version = version
+
+    async def reload(self, *, select: str | None = None) -> None:
+        """Read the lead again and show it in place.
+
+        Args:
+            select: The key of the entry the cursor goes to; it stays where it is when None.
+        """
+        db, now, lead_id = await self.host.store(), self.host.now(), self._lead_id
+        async with db.read() as session:
+            page = await leads.page(session, lead_id, settings=self.host.settings, now=now)
+            entries = await timeline.entries(session, lead_id)
+        if lead_id == self._lead_id:
+            self._show(page, entries, now, select)
+
+    def _show(
+        self, page: LeadPage, entries: list[TimelineEntry], now: datetime, select: str | None
+    ) -> None:
+        other = self._page is None or self._page.business["id"] != page.business["id"]
+        self._page, self._entries = page, entries
+        zone, threshold = self._zone, self.host.settings.score.threshold
+        place = self._neighbours.place() if self._neighbours else None
+        self._say("#lead-name", styled(visible(page.business["name"], 300), Role.STRONG))
+        self._say(
+            "#lead-position", styled("{} of {}".format(*place), Role.QUIET) if place else None
+        )
+        self._say("#lead-statuses", lead_facts.statuses(page, threshold=threshold))
+        self._say("#lead-warning", lead_facts.warning(page))
+        self._say("#lead-reach", lead_facts.reach(page))
+        self._say("#lead-where", lead_facts.place(page, now=now))
+        self._say("#lead-next", lead_facts.next_step(page, now=now, zone=zone))
+        groups = lead_facts.groups(page, now=now, zone=zone, threshold=threshold)
+        for widget, facts in zip(self.query(Facts), groups, strict=True):
+            widget.set_facts(facts)
+        if other:
+            self.timeline.set_entries([], now=now)
+            self.query_one(FactsPane).scroll_home(animate=False)
+        chosen = next((entry.id for entry in entries if entry.key == select), None)
+        self.timeline.set_entries(entries, now=now, zone=zone, select=chosen)
+        self._show_kinds()
+
+    def _say(self, selector: str, content: Content | None) -> None:
+        widget = self.query_one(selector, Static)
+        widget.set_class(not content, "-empty")
+        widget.update(content or "")
+
+    def _show_kinds(self) -> None:
+        self.timeline.set_kinds(KINDS[self._kinds][1])
+        words = []
+        for number, (name, kinds) in enumerate(KINDS):
+            count = sum(1 for entry in self._entries if kinds is None or entry.kind in kinds)
+            role = Role.STRONG if number == self._kinds else Role.QUIET
+            words.append(styled(name, role) + styled(f" {count}", Role.QUIET))
+        self._say("#lead-kinds", Content("   ").join(words))
+
+    # Moving
+
+    def _go(self, by: int) -> None:
+        lead_id = self._neighbours.step(by) if self._neighbours else None
+        if lead_id is None:
+            self.host.say(f"This is the {'last' if by > 0 else 'first'} lead of the list.")
+            return
+        self._lead_id = lead_id
+        self.work(self.reload(), group="lead")
+
+    def action_next(self) -> None:
+        """To the next lead of the list."""
+        self._go(1)
+
+    def action_previous(self) -> None:
+        """To the previous lead of the list."""
+        self._go(-1)
+
+    def action_facts(self) -> None:
+        """Facts instead of the timeline and back; where both are shown, the focus changes."""
+        showing = not self.has_class("-facts")
+        self.set_class(showing, "-facts")
+        (self.query_one(FactsPane) if showing else self.timeline).focus()
+
+    def action_kinds(self) -> None:
+        """Narrow the timeline to the next group of kinds, after the last one to everything."""
+        self._kinds = (self._kinds + 1) % len(KINDS)
+        self._show_kinds()
+
+    def back(self) -> bool:
+        """Everything again, then the timeline again."""
+        if self._kinds:
+            self._kinds = 0
+            self._show_kinds()
+            return True
+        if self.has_class("-facts"):
+            self.action_facts()
+            return True
+        return False
+
+    def action_leave(self) -> None:
+        """Back to the list."""
+        self.dismiss()
+
+    # Acting
+
+    async def _write(self, action: Callable[[WriteSession], Awaitable[str | None]]) -> None:
+        """One action in one transaction, then the lead again with the cursor on what it wrote."""
+        db = await self.host.store()
+        async with db.write() as session:
+            key = await action(session)
+        await self.reload(select=key)
+
+    @property
+    def _here(self) -> Here:
+        return Here(self.host.now, self._zone)
+
+    @property
+    def _called(self) -> str:
+        assert self._page is not None
+        return visible(self._page.business["name"], 50)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing can be done to a lead before it is shown."""
+        del parameters
+        return self._page is not None or action in {"leave", "next", "previous"}
+
+    def action_note(self) -> None:
+        """Write a note."""
+
+        async def save(text: str, at: datetime | None) -> None:
+            async def note(session: WriteSession) -> None:
+                await timeline.add_note(session, self._lead_id, text, at=at, now=self.host.now())
+
+            await self._write(note)
+
+        self.app.push_screen(note_form(self._called, self._here, save))
+
+    def action_call(self) -> None:
+        """Log a call."""
+        assert self._page is not None
+
+        async def save(outcome: CallOutcome, text: str, at: datetime | None) -> None:
+            async def call(session: WriteSession) -> None:
+                await timeline.log_call(
+                    session, self._lead_id, outcome, note=text, at=at, now=self.host.now()
+                )
+
+            await self._write(call)
+
+        number = lead_facts.phone_line(self._page, now=self.host.now())
+        self.app.push_screen(call_form(self._called, self._here, save, about=number))
+
+    def action_status(self) -> None:
+        """Set the contact status by hand."""
+        assert self._page is not None
+
+        async def save(status: ContactStatus) -> None:
+            async def set_status(session: WriteSession) -> None:
+                await timeline.set_status(session, self._lead_id, status, now=self.host.now())
+
+            await self._write(set_status)
+
+        self.app.push_screen(status_form(self._called, self._page.business["contact_status"], save))
+
+    def action_edit(self) -> None:
+        """Edit the lead's fields."""
+        assert self._page is not None
+
+        async def save(changes: Mapping[str, str]) -> None:
+            async def edit(session: WriteSession) -> None:
+                await leads.edit(
+                    session,
+                    self._lead_id,
+                    changes,
+                    settings=self.host.settings,
+                    now=self.host.now(),
+                )
+
+            await self._write(edit)
+
+        self.app.push_screen(fields_form(self._page, save))
+
+    @on(EntryChosen)
+    def _open_entry(self, message: EntryChosen) -> None:
+        """Correct a note or call; read anything else."""
+        entry: TimelineEntry = message.entry
+        if entry.kind not in CORRECTABLE:
+            self.app.push_screen(EntryReader(entry, zone=self._zone))
+        elif entry.kind is EventKind.NOTE:
+            self._correct_note(entry)
+        else:
+            self._correct_call(entry)
+
+    def _correct_note(self, old: TimelineEntry) -> None:
+        async def save(text: str, at: datetime | None) -> None:
+            await self._correct(old, text, None, at)
+
+        self.app.push_screen(note_form(self._called, self._here, save, old=old))
+
+    def _correct_call(self, old: TimelineEntry) -> None:
+        assert self._page is not None
+
+        async def save(outcome: CallOutcome, text: str, at: datetime | None) -> None:
+            await self._correct(old, text, outcome, at)
+
+        number = lead_facts.phone_line(self._page, now=self.host.now())
+        self.app.push_screen(call_form(self._called, self._here, save, about=number, old=old))
+
+    async def _correct(
+        self, old: TimelineEntry, text: str, outcome: CallOutcome | None, at: datetime | None
+    ) -> None:
+        now = self.host.now()
+
+        async def correct(session: WriteSession) -> str:
+            return await timeline.correct(
+                session, old.id, text=text, outcome=outcome, at=at or now, now=now
+            )
+
+        await self._write(correct)

@@ -1,0 +1,170 @@
+"""The forms of the lead screen: note, call, status and fields, and reading the times typed in.
+
+Each function makes a form; what is typed is handed to `save` as the service wants it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from textual.content import Content
+
+from crm_tui import clock
+from crm_tui.errors import BadInput
+from crm_tui.services.leads import EDITABLE, LeadPage
+from crm_tui.services.timeline import CALL_WORDS, TimelineEntry
+from crm_tui.text import visible
+from crm_tui.vocabulary import CallOutcome, ContactStatus
+from crm_tui.widgets.choice import Option
+from crm_tui.widgets.facts import styled
+from crm_tui.widgets.forms import ChoiceField, Form, LineField, TextField
+from crm_tui.widgets.look import Role, status_mark
+
+WHEN_HINT = "now, 14:30, yesterday 9:00 or 2026-11-20 14:30"
+_TIME_OF_DAY = re.compile(r"(?:(today|yesterday)\s+)?(\d{1,2}):(\d{2})\Z", re.IGNORECASE)
+
+_LABELS = {"email": "E-mail", "postal_code": "Postal code", "timezone": "Time zone"}
+_HINTS = {
+    "country": "two letters, such as US",
+    "timezone": "such as America/New_York",
+    "website": "an address of its own",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Where and when the operator is; the machine's own zone when `zone` is None."""
+
+    now: Callable[[], datetime]
+    zone: tzinfo | None = None
+
+
+def read_when(words: str, here: Here, *, was: datetime | None = None) -> datetime | None:
+    """The time that was typed, as aware UTC; None for now.
+
+    Args:
+        words: What stands in the field.
+        here: What the words are relative to.
+        was: The time the entry has already; left alone it keeps its seconds.
+
+    Raises:
+        BadInput: The words are no time.
+    """
+    said = " ".join(words.split())
+    if was is not None and said == clock.local_stamp(was, zone=here.zone):
+        return was
+    if said.lower() in {"", "now"}:
+        return None
+    if match := _TIME_OF_DAY.match(said):
+        day = here.now().astimezone(here.zone).date()
+        if (match[1] or "").lower() == "yesterday":
+            day -= timedelta(days=1)
+        said = f"{day} {match[2]:0>2}:{match[3]}"
+    at = clock.parse_time(said, zone=here.zone)
+    if at is None:
+        raise BadInput(f"{visible(words, 40)!r} is no time. Write {WHEN_HINT}.")
+    return at
+
+
+def note_form(
+    name: str,
+    here: Here,
+    save: Callable[[str, datetime | None], Awaitable[None]],
+    *,
+    old: TimelineEntry | None = None,
+) -> Form:
+    """A note to write, or an old one to correct."""
+
+    async def store(values: Mapping[str, str]) -> None:
+        at = read_when(values["when"], here, was=old.at if old else None)
+        await save(values["text"], at)
+
+    return Form(
+        f"Correct a note about {name}" if old else f"Note about {name}",
+        [TextField("text", "Note", old.body if old else ""), _when_field(here, old)],
+        save=store,
+        verb="Save note",
+    )
+
+
+def call_form(
+    name: str,
+    here: Here,
+    save: Callable[[CallOutcome, str, datetime | None], Awaitable[None]],
+    *,
+    about: Content,
+    old: TimelineEntry | None = None,
+) -> Form:
+    """A call to log, or an old one to correct."""
+    was = CallOutcome(old.data["outcome"]) if old else CallOutcome.NO_ANSWER
+
+    async def store(values: Mapping[str, str]) -> None:
+        at = read_when(values["when"], here, was=old.at if old else None)
+        await save(CallOutcome(values["outcome"]), values["text"], at)
+
+    text = old.body if old else ""
+    return Form(
+        f"Correct a call to {name}" if old else f"Call {name}",
+        [
+            ChoiceField(
+                "outcome", "Outcome", [Option(o, words) for o, words in CALL_WORDS.items()], was
+            ),
+            TextField("text", "Note", text) if "\n" in text else LineField("text", "Note", text),
+            _when_field(here, old),
+        ],
+        save=store,
+        verb="Save call",
+        about=about,
+    )
+
+
+def status_form(
+    name: str, current: ContactStatus, save: Callable[[ContactStatus], Awaitable[None]]
+) -> Form:
+    """The contact status, to be set by hand."""
+    marks = [(status, status_mark(status)) for status in ContactStatus]
+
+    async def store(values: Mapping[str, str]) -> None:
+        await save(ContactStatus(values["status"]))
+
+    return Form(
+        f"Status of {name}",
+        [
+            ChoiceField(
+                "status",
+                "Contact",
+                [Option(status, mark.word, mark.role) for status, mark in marks],
+                current,
+            )
+        ],
+        save=store,
+        verb="Set status",
+        about=styled("Overrules what is known now. What happens later still counts.", Role.QUIET),
+    )
+
+
+def fields_form(page: LeadPage, save: Callable[[Mapping[str, str]], Awaitable[None]]) -> Form:
+    """The lead's own fields; only those that were changed are saved."""
+    before = {name: visible(page.business[name] or "") for name in EDITABLE}
+
+    async def store(values: Mapping[str, str]) -> None:
+        await save({name: text for name, text in values.items() if text != before[name]})
+
+    return Form(
+        f"Edit {visible(before['name'], 50)}",
+        [
+            LineField(
+                name, _LABELS.get(name, name.capitalize()), before[name], _HINTS.get(name, "")
+            )
+            for name in EDITABLE
+        ],
+        save=store,
+    )
+
+
+def _when_field(here: Here, old: TimelineEntry | None) -> LineField:
+    was = clock.local_stamp(old.at, zone=here.zone) if old else "now"
+    return LineField("when", "When", was, WHEN_HINT)
