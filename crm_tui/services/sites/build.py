@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import insert, select, update
 
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Site
@@ -286,10 +286,10 @@ async def _store(session: WriteSession, pages: list[Page], *, now: datetime) -> 
             origin = {"business_id": plan.business_id, "slug": next(slugs), "created_at": now}
             new.append(row | origin)
         else:
-            again.append({f"new_{name}": value for name, value in row.items()})
-            again[-1]["site"] = plan.site.id
+            again.append(row | {"id": plan.site.id})
     made = await _insert(session, new)
-    await _update(session, again)
+    if again:
+        await session.execute(update(Site), again)
     return [_Recorded(page.plan, page.plan.site or made[page.plan.business_id]) for page in pages]
 
 
@@ -298,19 +298,6 @@ async def _insert(session: WriteSession, rows: list[dict[str, Any]]) -> dict[int
         return {}
     inserted = await session.execute(insert(Site).returning(Site.business_id, *_PRESENT), rows)
     return {row.business_id: Present(*row[1:]) for row in inserted}
-
-
-async def _update(session: WriteSession, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    columns = [name for name in rows[0] if name.startswith("new_")]
-    await session.execute(
-        update(Site)
-        .where(Site.id == bindparam("site"))
-        .values({name.removeprefix("new_"): bindparam(name) for name in columns})
-        .execution_options(synchronize_session=None),
-        rows,
-    )
 
 
 def _built_event(recorded: _Recorded, now: datetime) -> NewEvent:
