@@ -146,6 +146,15 @@ def _split_phones(raw: str, region: str, level: int) -> list[Contact]:
     return [whole]
 
 
+def phone_words(e164: str) -> str:
+    """A number as it is read out: "+1 718-555-0142"; what is no number comes back as it is."""
+    try:
+        number = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return e164
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
 def _each_once(contacts: list[Contact]) -> list[Contact]:
     if len(contacts) < 2:
         return contacts

@@ -226,3 +226,9 @@ def test_no_text_makes_the_normalisers_raise(text: str, region: str) -> None:
         if found.valid:
             assert again is not None
             assert again.value == found.value
+
+
+def test_a_number_is_read_out_in_groups() -> None:
+    assert contacts.phone_words("+17185550142") == "+1 718-555-0142"
+    assert contacts.phone_words("+35722555014") == "+357 22 555014"
+    assert contacts.phone_words("no number") == "no number"
