@@ -189,7 +189,7 @@ def clean_street(street: str, *, postal_code: str = "", country: str = "") -> tu
 
 def _take_country(parts: list[str], country: str) -> tuple[list[str], str]:
     state = parts[-1] in US_STATES or (country == "US" and _US_STATE_NAME.match(fold(parts[-1])))
-    if len(parts) > 1 and not state and (code := _whole_country(parts[-1])):
+    if len(parts) > 1 and not state and (code := _whole_country(parts[-1], country)):
         return parts[:-1], code
     last, _, word = parts[-1].rpartition(" ")
     if last and fold(word) in _COUNTRY_OF_WORD and len(word) > 1:
@@ -197,14 +197,14 @@ def _take_country(parts: list[str], country: str) -> tuple[list[str], str]:
     return parts, ""
 
 
-def _whole_country(part: str) -> str:
+def _whole_country(part: str, known: str) -> str:
     if any(c.isdigit() for c in part) or len(part) > 40:
         return ""
     if len(part) == 2:
         return country_code(part) if part.isupper() else ""
-    return _COUNTRY_OF_WORD.get(fold(part), "") or (
-        country_code(part) if part[:1].isupper() and " " not in part else ""
-    )
+    if known or " " in part or not part[:1].isupper():
+        return _COUNTRY_OF_WORD.get(fold(part), "")
+    return country_code(part)
 
 
 def _take_american(parts: list[str], country: str) -> Address | None:
@@ -299,7 +299,10 @@ def complete(known: Address, line: str) -> Address:
     """Fill what a row's own columns leave empty from its one-line address."""
     if not line or (known.city and known.postal_code and known.street):
         return known
-    read = split(line, country=known.country)
+    if known.city and fold(known.city) not in fold(line):
+        read = Address(street=line)  # a street in a column that is called "address"
+    else:
+        read = split(line, country=known.country)
     if not known.city and not known.street:
         return replace(
             read,

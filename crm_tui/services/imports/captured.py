@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from crm_tui.services.contacts import Contact
 from crm_tui.services.hours import Hours
-from crm_tui.vocabulary import ContactKind, ContactStatus, Outcome, WebsiteStatus
+from crm_tui.vocabulary import ContactKind, ContactState, ContactStatus, Outcome, WebsiteStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class CapturedPoint:
     `value` is E.164, a lower-case e-mail address or a canonical URL where `valid`; otherwise it is
     what the source said, kept so that the operator can correct it. `domain` is the registrable
     domain where it tells businesses apart: of websites of their own and of e-mail addresses that
-    are not at a free mail provider.
+    are not at a free mail provider. `state` is known only from our own exports.
     """
 
     kind: ContactKind
@@ -29,6 +30,7 @@ class CapturedPoint:
     label: str = ""
     domain: str = ""
     valid: bool = True
+    state: ContactState | None = None
 
     @classmethod
     def of(cls, contact: Contact, *, person: str = "", title: str = "") -> CapturedPoint:
@@ -84,6 +86,7 @@ class CapturedLead:
     follow_up: datetime | None = None
     follow_up_note: str | None = None
     outcome: Outcome | None = None
+    outcome_reason: str | None = None
     created_at: datetime | None = None
     key: str | None = None
     archived_at: datetime | None = None
@@ -98,3 +101,19 @@ class RejectedRow:
     row: int
     reason: str
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a file leaves open.
+
+    Attributes:
+        default_region: ISO 3166 region of phones whose row names no country.
+        mapping: For unknown tables, which column means which field (see `mapping.FIELDS`); None
+            guesses. Columns that it does not name are kept under their own header.
+        zone: The zone of times that name none.
+    """
+
+    default_region: str = "US"
+    mapping: Mapping[str, str] | None = None
+    zone: tzinfo = UTC

@@ -1,0 +1,160 @@
+"""A file to import, once it is known what it is: how to read it, and how far that has come."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal, Protocol, Self
+
+CHUNK = 1 << 18
+Layout = Literal["table", "json", "lines", "store"]
+
+
+class Readable(Protocol):
+    """What a JSON parser needs of a stream."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes, b"" at the end."""
+
+
+@dataclass(slots=True)
+class Source:
+    """A file with a known format.
+
+    Attributes:
+        format: "outscraper", "gosom", "places", "csv", "crm-tui" or "legacy".
+        layout: A table with delimiters, one JSON document, JSON lines, or a SQLite store.
+        encoding: Python's name of it; undecodable bytes come out as lone surrogates.
+        bom: Length in bytes of a byte order mark to skip.
+        delimiter, quote: The dialect of a table.
+        headers: The columns of a table, made unique; "Column 1" and so on without a header row.
+        header_row: Which record of a table holds the headers, counted from 0; None without.
+        prefix: Where in a JSON document the records are, in ijson's notation.
+    """
+
+    path: Path
+    size: int
+    format: str
+    layout: Layout
+    encoding: str = "utf-8"
+    bom: int = 0
+    delimiter: str = ","
+    quote: str = '"'
+    headers: tuple[str, ...] = ()
+    header_row: int | None = 0
+    prefix: str = ""
+    _file: io.FileIO | None = field(default=None, repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; reading it again opens it again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def position(self) -> int:
+        """How many of its `size` bytes have been read so far."""
+        if self._file is None:
+            return 0
+        return self.size if self._file.closed else self._file.tell()
+
+    def binary(self) -> io.FileIO:
+        """The file from its first byte after any byte order mark."""
+        self.close()
+        self._file = io.FileIO(self.path)
+        self._file.seek(self.bom)
+        return self._file
+
+    def text(self) -> io.TextIOWrapper:
+        """The file as text with its line ends as they are."""
+        raw = io.BufferedReader(self.binary(), CHUNK)
+        if self.encoding.startswith("utf-16"):
+            return io.TextIOWrapper(raw, self.encoding, errors=_MARK_BROKEN, newline="")
+        return io.TextIOWrapper(raw, self.encoding, errors="surrogateescape", newline="")
+
+    def utf8(self) -> Readable:
+        """The file as UTF-8 bytes, for JSON; what cannot be decoded becomes U+FFFD."""
+        if self.encoding == "utf-8":
+            return io.BufferedReader(self.binary(), CHUNK)
+        return _Recoded(self.text())
+
+
+class _Recoded:
+    """A text stream read as UTF-8 bytes."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+
+    def read(self, size: int = -1, /) -> bytes:
+        text = self._text.read(size)
+        return BROKEN.sub("\ufffd", text).encode() if text else b""
+
+
+BROKEN = re.compile("[\ud800-\udfff]")
+"""What undecodable bytes look like in text: a surrogate, which no real text contains."""
+
+_MARK_BROKEN = "crm-tui-mark-broken"
+
+
+def _mark_broken(error: UnicodeError) -> tuple[str, int]:
+    # The standard "surrogateescape" cannot mark bytes below 0x80, which broken UTF-16 may hold.
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\udc80", error.end
+
+
+codecs.register_error(_MARK_BROKEN, _mark_broken)
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+
+
+def detect_encoding(file: BinaryIO, head: bytes) -> tuple[str, int]:
+    """The encoding of a text file and the length of its byte order mark.
+
+    The whole file is looked at: a list may hold its first accent on its last page. Where some
+    bytes are not UTF-8, it still is when more of its characters are; otherwise it is what Windows
+    calls Latin-1.
+    """
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            return name, len(mark)
+    pairs = len(head) // 2
+    zeros_first, zeros_second = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
+    if zeros_second > pairs // 10 and zeros_first * 20 < zeros_second:
+        return "utf-16-le", 0
+    if zeros_first > pairs // 10 and zeros_second * 20 < zeros_first:
+        return "utf-16-be", 0
+    return _eight_bit_encoding(file), 0
+
+
+def _eight_bit_encoding(file: BinaryIO) -> str:
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    good = bad = 0
+    latin = "cp1252"
+    file.seek(0)
+    while chunk := file.read(CHUNK):
+        if chunk.isascii() and not decoder.getstate()[0]:
+            continue
+        if _NOT_CP1252.search(chunk):
+            latin = "latin-1"
+        text = decoder.decode(chunk)
+        broken = len(BROKEN.findall(text))
+        bad += broken
+        good += len(text) - len(text.encode("ascii", "ignore")) - broken
+    bad += len(decoder.decode(b"", final=True))
+    return "utf-8" if good > bad or not bad else latin
