@@ -41,12 +41,13 @@ AREA_TITLES = {
     "everywhere": "Everywhere",
     "list": "Lists",
     "leads": "Leads",
+    "lead": "Lead",
 }
 """The areas in the order help shows them, the screen's own first."""
 
 ACTIONS: tuple[Action, ...] = (
     Action("everywhere.leads", ("1",), "Leads"),
-    Action("everywhere.palette", (":", "ctrl+p"), "Find an action"),
+    Action("everywhere.palette", (":", "ctrl+p"), "Do something by name"),
     Action("everywhere.help", ("?",), "Keys"),
     Action("everywhere.back", ("escape",), "One step back or clear"),
     Action("everywhere.close", ("q",), "Close, or quit"),
@@ -70,6 +71,17 @@ ACTIONS: tuple[Action, ...] = (
     Action("leads.build", ("b",), "Build site"),
     Action("leads.preview", ("o",), "Open preview"),
     Action("leads.import", ("I",), "Import"),
+    Action("lead.note", ("n",), "Note"),
+    Action("lead.call", ("a",), "Call"),
+    Action("lead.edit", ("e",), "Edit"),
+    Action("lead.status", ("s",), "Set status"),
+    Action("lead.build", ("b",), "Build site"),
+    Action("lead.preview", ("o",), "Open preview"),
+    Action("lead.previous", ("[",), "Previous lead"),
+    Action("lead.next", ("]",), "Next lead"),
+    Action("lead.kinds", ("/",), "Filter the timeline"),
+    Action("lead.facts", ("p",), "Facts"),
+    Action("lead.leave", ("h",), "Back to the list"),
 )
 
 
@@ -81,3 +93,11 @@ def actions_in(*areas: str) -> Sequence[Action]:
 def action(action_id: str) -> Action:
     """The action of this id; asking for one that is not in the registry is a defect."""
     return next(action for action in ACTIONS if action.id == action_id)
+
+
+_KEY_WORDS = {"escape": "esc", "pagedown": "pgdn", "pageup": "pgup"}
+
+
+def key_words(keys: str) -> str:
+    """A key as it is shown: "esc", "pgdn", "g g"."""
+    return _KEY_WORDS.get(keys, keys)

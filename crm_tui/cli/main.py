@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 
 from crm_tui import __version__
-from crm_tui.cli import config, leads
+from crm_tui.cli import care, config, leads
 from crm_tui.cli.output import Exit, Invocation, invocation, say
-from crm_tui.clock import utc_now
-from crm_tui.config import APP
+from crm_tui.defects import report_defect
 from crm_tui.errors import UserError
 
 app = typer.Typer(
@@ -27,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(leads.app, name="leads")
 app.add_typer(config.app, name="config")
+care.register(app)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature for an eager option
@@ -76,21 +74,5 @@ def run() -> None:
         say(str(error))
         sys.exit(Exit.REFUSED)
     except Exception as error:  # noqa: BLE001 - the last resort: a defect is logged, not printed
-        say(crash_report(error))
+        say(report_defect(error))
         sys.exit(Exit.REFUSED)
-
-
-def crash_report(error: Exception) -> str:
-    """Write a defect to the log, and say in one sentence where it is."""
-    log = platformdirs.user_log_path(APP) / "crash.log"
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"{utc_now().isoformat()} {' '.join(sys.argv[1:])}\n")
-            traceback.print_exception(error, file=file)
-    except OSError:
-        return f"Something went wrong inside crm-tui ({type(error).__name__}: {error})."
-    return (
-        f"Something went wrong inside crm-tui ({type(error).__name__}). "
-        f"Please report it with the file {log}."
-    )

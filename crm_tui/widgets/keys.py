@@ -12,10 +12,14 @@ from textual.widget import Widget
 from crm_tui.actions import actions_in
 
 
+_NAMES = {",": "comma"}
+"""Keys that a binding cannot be given as themselves: a comma separates keys there."""
+
+
 def bindings(area: str) -> list[Binding]:
     """The bindings of an area, for `BINDINGS`; each carries the action's id for the keymap."""
     return [
-        Binding(key, action.name, action.title, show=False, id=action.id)
+        Binding(_NAMES.get(key, key), action.name, action.title, show=False, id=action.id)
         for action in actions_in(area)
         for key in action.keys
         if " " not in key

@@ -102,7 +102,7 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         rows: Iterable[RowT] = (),
         *,
         total: int | None = None,
-        keep: Literal["cursor", "top"] = "top",
+        keep: Literal["place", "selection", "nothing"] = "nothing",
         sort: Sort | None = None,
     ) -> None:
         """Show a list.
@@ -112,37 +112,40 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
             rows: Rows to hold at once, at least those that will be visible; all others are
                 fetched again when they are needed.
             total: The length of the list, where not all ids are known yet.
-            keep: "cursor" for the same question asked again: cursor, scroll and selection stay.
-                "top" for another question: the cursor goes to the first row and a selection made
-                as "all" is let go, because it meant other rows.
+            keep: "place" for the same list read again: cursor, scroll and selection stay.
+                "selection" for the same rows in another order, from the top. "nothing" for other
+                rows: a selection made as "all" is let go too, because it meant others.
             sort: The column the order follows, marked in the header.
         """
-        at, above = self.cursor, self.cursor - self.top
-        row_id = self._window.id_at(at)
+        above = self.cursor - self.top if keep == "place" else 0
+        at = self._window.place_in(order, self.cursor) if keep == "place" else 0
         self._window.replace(order, rows, total)
         self.sort = sort
-        if keep == "top":
-            at = above = 0
-            if self._window.selection.open_ended:
-                self._window.selection.clear()
-        elif row_id is not None and (found := self._window.index_of(row_id, at)) is not None:
-            at = found
+        if keep == "nothing" and self._window.selection.open_ended:
+            self._window.selection.clear()
         self._fit_to_list()
         self.set_reactive(RowTable.cursor, self._clamp(at))
         self.scroll_to(y=self.cursor - above, animate=False)
         self._keep_cursor_visible()
         self._want_rows()
-        self.refresh()
+        self.refresh(Region(0, 0, self.size.width, _HEADER))
+        self._paint_when_here()
         self._say_cursor()
         self._say_selection()
+
+    def expect(self, total: int) -> None:
+        """The list that is shown is so long; its ids come later."""
+        self._window.complete(self.order, total)
+        self._fit_to_list()
+        self._paint_rows()
 
     def complete(self, order: array[int]) -> None:
         """All ids of the list that is shown; nothing moves."""
         self._window.complete(order)
         self._fit_to_list()
-        self.move_to(self._clamp(self.cursor))
+        self.move_to(self.cursor)
         self._want_rows()
-        self.refresh()
+        self._paint_when_here()
 
     def put_rows(self, rows: Iterable[RowT]) -> None:
         """Hand over rows that were wanted, or that changed."""
@@ -150,10 +153,10 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         if self._hold is None or not self._missing_before_the_eye():
             self._paint_rows()
 
-    def near_ids(self) -> list[int]:
-        """The ids that are visible or a page away: what to read again after a change."""
-        page = self.page
-        return list(self._window.order[max(self.top - page, 0) : self.top + 2 * page])
+    def near_ids_in(self, order: array[int]) -> list[int]:
+        """The ids that will be near the eye when this order is shown in place of the old one."""
+        top = self._window.place_in(order, self.cursor) - (self.cursor - self.top)
+        return list(order[max(top - self.page, 0) : max(top, 0) + 2 * self.page])
 
     def selected_ids(self) -> list[int]:
         """The selected rows in the order of the list; a range being marked counts."""
@@ -227,14 +230,11 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
             self._say_selection()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Repaint the rows, at once if they are here, else when they came or did not in time."""
+        """Repaint the rows."""
         if round(old_value) == round(new_value):
             return
         self._want_rows()
-        if not self._missing_before_the_eye():
-            self._paint_rows()
-        elif self._hold is None:
-            self._hold = self.set_timer(_HOLD, self._paint_rows)
+        self._paint_when_here()
 
     def on_resize(self) -> None:
         """Place the columns again and keep the cursor in sight."""
@@ -276,6 +276,13 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
             self._hold.stop()
             self._hold = None
         self.refresh(Region(0, _HEADER, self.size.width, self.page))
+
+    def _paint_when_here(self) -> None:
+        """Repaint the rows at once if they are here, else when they came or did not in time."""
+        if not self._missing_before_the_eye():
+            self._paint_rows()
+        elif self._hold is None:
+            self._hold = self.set_timer(_HOLD, self._paint_rows)
 
     def _say_cursor(self) -> None:
         self.post_message(RowHighlighted(self, self.cursor_id))

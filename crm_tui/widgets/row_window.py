@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from crm_tui.widgets.selection import Selection
@@ -18,6 +19,9 @@ class Row(Protocol):
 
 
 RowT = TypeVar("RowT", bound=Row)
+
+_NEAR = 5_000
+"""How far from its old place a row is looked for before the whole list is."""
 
 _HELD = 1_000
 """Rows kept in memory, least recently seen thrown out first; many times a screen."""
@@ -75,15 +79,15 @@ class RowWindow(Generic[RowT]):
         known = self._rows
         return [row_id for row_id in self.order[max(start, 0) : stop] if row_id not in known]
 
-    def index_of(self, row_id: int, near: int) -> int | None:
-        """Where a row stands now, looked for first around the place it had."""
-        start = max(near - 5_000, 0)
-        for begin, end in ((start, near + 5_000), (0, len(self.order))):
-            try:
-                return self.order.index(row_id, begin, max(end, begin))
-            except ValueError:
-                continue
-        return None
+    def place_in(self, order: array[int], index: int) -> int:
+        """Where the row at a place stands in another order; the same place if it is gone."""
+        row_id = self.id_at(index)
+        if row_id is None:
+            return index
+        for begin, end in ((max(index - _NEAR, 0), index + _NEAR), (0, len(order))):
+            with suppress(ValueError):
+                return order.index(row_id, begin, end)
+        return index
 
     def marked(self, cursor: int) -> range:
         """The places of the range being marked, empty when none is."""

@@ -199,7 +199,7 @@ async def test_reading_the_list_again_keeps_cursor_scroll_and_selection() -> Non
         await pilot.press("space", *["j"] * 20, "k")
         was = (table.cursor_id, table.cursor - table.top)
         order = array("q", range(1_000, 0, -1))
-        table.show(order, keep="cursor", sort=Sort("name"))
+        table.show(order, keep="place", sort=Sort("name"))
         await pilot.pause()
         assert (table.cursor_id, table.cursor - table.top) == was
         assert selected(program) == [1]
@@ -211,9 +211,9 @@ async def test_a_row_that_is_gone_leaves_the_cursor_at_its_place() -> None:
     async with program.run_test(size=SMALL) as pilot:
         table = program.table
         await pilot.press("G")
-        table.show(array("q", range(1, 10)), keep="cursor")
+        table.show(array("q", range(1, 10)), keep="place")
         assert table.cursor_id == 9
-        table.show(array("q"), keep="cursor")
+        table.show(array("q"), keep="place")
         assert (table.cursor, table.total, table.cursor_row) == (0, 0, None)
         await pilot.press("j", "G", "enter", "space", "V", "V")
         assert program.opened == []
@@ -224,10 +224,10 @@ async def test_another_question_starts_at_the_top_and_lets_all_go_but_not_single
     async with program.run_test(size=SMALL) as pilot:
         table = program.table
         await pilot.press("space", "G")
-        table.show(array("q", range(1, 51)), keep="top")
+        table.show(array("q", range(1, 51)), keep="nothing")
         assert (table.cursor, table.top, table.selected_count) == (0, 0, 1)
         await pilot.press("*")
-        table.show(array("q", range(1, 91)), keep="top")
+        table.show(array("q", range(1, 91)), keep="nothing")
         assert table.selected_count == 0
 
 

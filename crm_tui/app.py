@@ -1,0 +1,355 @@
+"""The app: builds nothing but itself, opens the store after the first paint, and holds the areas.
+
+For those who write screens:
+
+- A full screen is an `AppScreen` (screens/base.py); its base gives it the frame, its keys from the
+  registry (crm_tui/actions.py), and `self.host`, which is this app as far as screens use it.
+- The store: `db = await self.host.store()` in a worker; it waits until the store is open. The
+  settings are `self.host.settings`, the clock is `self.host.now()`.
+- A service runs in a worker: `self.work(self._load(), group="sites")`. What it raises is shown.
+  Import services inside the coroutine: nothing may import SQLAlchemy before the first paint.
+- Long work is a job: `self.host.start_job("Building sites", body)`; `body(job)` reports with
+  `job.progress(done, total)` and stops when `job.cancelled`. There is one job at a time.
+- To say something: `self.host.say(words)`; it stands in the footer until the next key.
+- Errors: raise UserError, or let the service's one through. `self.host.show_error(error)` shows an
+  error caught elsewhere. Everything else is a defect: it is logged, and one sentence is shown.
+- When the store was changed (by us or another program), `data_changed()` of the screen in front is
+  called, and of the others when they come to the front: read again, keep the place.
+- Keys: add lines to the registry and methods `action_<name>`; nothing else. A new area also gets a
+  title in AREA_TITLES; a new tab is a line "everywhere.<mode>" with a digit, and a mode here.
+- Dialogs: `Confirm` and `Picker` in screens/dialogs.py, forms in widgets/forms.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual import events, on, work
+from textual.app import App
+from textual.binding import BindingType
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.screen import Screen
+
+from crm_tui.actions import ACTIONS, Action, key_words
+from crm_tui.clock import utc_now
+from crm_tui.defects import report_defect
+from crm_tui.errors import Cancelled, UserError
+from crm_tui.screens.base import AppScreen, Job
+from crm_tui.screens.dialogs import Confirm, Pick, Picker
+from crm_tui.screens.help import HelpScreen
+from crm_tui.screens.leads import LeadsScreen
+from crm_tui.text import visible
+from crm_tui.widgets.frame import ActionPressed, Footer
+from crm_tui.widgets.keys import KeyArea, bindings
+from crm_tui.widgets.look import DARK, LIGHT, THEMES, Role
+from crm_tui.widgets.terminal import LeanDriver
+
+if TYPE_CHECKING:
+    from crm_tui.config import Settings
+    from crm_tui.db.engine import Database
+
+_WATCH_EVERY = 2.0
+"""Seconds between looks whether the store was changed."""
+
+
+@dataclass(slots=True)
+class RunningJob:
+    """The one long piece of work that may run, and how far it is."""
+
+    title: str
+    on_change: Callable[[], None]
+    done: int = 0
+    total: int = 0
+    cancelled: bool = False
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def progress(self, done: int, total: int) -> None:
+        """Say how far it is."""
+        self.done, self.total = done, total
+        self.on_change()
+
+    def cancel(self) -> None:
+        """Ask it to stop after the piece at hand."""
+        self.cancelled = True
+        self.on_change()
+
+    def __str__(self) -> str:
+        if self.cancelled:
+            return f"{self.title}: stopping"
+        if self.total:
+            return f"{self.title} {self.done:,} of {self.total:,}"
+        return self.title
+
+
+class CrmApp(App[None], inherit_bindings=False):
+    """The terminal program.
+
+    Args:
+        store_path: the SQLite file; it is opened (created, migrated) after the first paint.
+        settings: what the operator set.
+        config: the configuration file, where one was named.
+        now: the clock.
+    """
+
+    TITLE = "crm-tui"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"leads": LeadsScreen}
+    DEFAULT_MODE = "leads"
+    CSS = """
+    * { scrollbar-size-vertical: 1; }
+    """
+
+    def __init__(
+        self,
+        store_path: Path,
+        settings: Settings,
+        *,
+        config: Path | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        super().__init__()
+        self.store_path = store_path
+        self.settings = settings
+        self.config = config
+        self._clock = now
+        self.changes = 0
+        self._version: int | None = None
+        self._job: RunningJob | None = None
+        self._db: Database | None = None
+        self._opened = asyncio.Event()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+
+    # Start and end
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's driver, or where it is the common one, ours that writes fewer bytes."""
+        driver = super().get_driver_class()
+        return LeanDriver if driver is LinuxDriver else driver
+
+    def on_mount(self) -> None:
+        """Open the store once the first frame is out, and end in order when asked from outside."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self._end_by_signal, number)
+        self.call_after_refresh(self._open_store)
+        self.set_interval(_WATCH_EVERY, self._watch)
+
+    @work(group="store", exit_on_error=False)
+    async def _open_store(self) -> None:
+        def load() -> Callable[..., Awaitable[Database]]:
+            from crm_tui.services.store import open_store
+
+            return open_store
+
+        try:
+            open_store = await asyncio.to_thread(load)
+            self._db = await open_store(self.store_path, now=self.now())
+            self._opened.set()
+        except UserError as error:
+            self.exit(return_code=1, message=Text(visible(str(error))))
+        except Exception as error:  # noqa: BLE001 - without a store there is no program
+            self._handle_exception(error)
+
+    @work(group="watch", exclusive=True, exit_on_error=False)
+    async def _watch(self) -> None:
+        """See whether the store was changed, and tell the screen in front."""
+        db = await self.store()
+        version = await db.data_version()
+        if self._version not in {None, version}:
+            self.changes += 1
+            self._front().see_changes()
+        self._version = version
+
+    def _end_by_signal(self, number: int) -> None:
+        self.exit(return_code=128 + number)
+
+    async def on_unmount(self) -> None:
+        """Close the store; its threads would keep the program alive."""
+        if self._db is not None:
+            await self._db.close()
+
+    # What screens use (screens.base.Host)
+
+    def now(self) -> datetime:
+        """The current time, aware UTC."""
+        return self._clock()
+
+    async def store(self) -> Database:
+        """The open store; waits until it is."""
+        await self._opened.wait()
+        assert self._db is not None
+        return self._db
+
+    def say(self, words: str, role: Role = Role.TEXT) -> None:
+        """Show a sentence in the footer of the screen in front, until the next key."""
+        self._front().query_one(Footer).say(words, role)
+
+    def show_error(self, error: Exception) -> None:
+        """Show a UserError as it is written; log a defect and say where it is."""
+        if isinstance(error, UserError | Cancelled):
+            self.say(str(error), Role.BAD)
+        else:
+            self.say(report_defect(error), Role.BAD)
+
+    async def guarded(self, work: Awaitable[None]) -> None:
+        """Await the work and show its error, if it has one."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - the one place where workers' errors are shown
+            self.show_error(error)
+
+    def start_job(self, title: str, body: Callable[[Job], Awaitable[None]]) -> None:
+        """Run a long piece of work with progress at the top right; ctrl+c cancels it.
+
+        Raises:
+            UserError: another one is still running.
+        """
+        if self._job is not None:
+            raise UserError(f"{self._job}. Wait for it, or cancel it with ctrl+c.")
+        job = self._job = RunningJob(title, self._show_status)
+
+        async def run() -> None:
+            try:
+                await self.guarded(body(job))
+            finally:
+                self._job = None
+                job.finished.set()
+                self._show_status()
+
+        self._show_status()
+        self.run_worker(run(), group="job", exit_on_error=False)
+
+    def status(self) -> tuple[str, Role]:
+        """What the top line says at the right: the job that is running, else the store's name."""
+        if self._job is not None:
+            return f"{self._job}  ctrl+c cancels", Role.ATTENTION
+        return self.store_path.name, Role.QUIET
+
+    def _show_status(self) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, AppScreen):
+                screen.show_status()
+
+    def _front(self) -> AppScreen:
+        """The full screen in front, under any dialog."""
+        return next(s for s in reversed(self.screen_stack) if isinstance(s, AppScreen))
+
+    # Actions at hand everywhere
+
+    def action_leads(self) -> None:
+        """To the leads."""
+        self._go_to("leads")
+
+    def action_palette(self) -> None:
+        """Find an action by its name, and do it."""
+        screen = self._front()
+        picks = [
+            Pick(each.id, each.title, "  ".join(map(key_words, each.keys)))
+            for area in (*screen.AREAS, "everywhere")
+            for each in ACTIONS
+            if each.area == area and each.id != "everywhere.palette"
+        ]
+
+        async def do(action_id: str | None) -> None:
+            if action_id is not None:
+                await self.perform(next(each for each in ACTIONS if each.id == action_id))
+
+        self.push_screen(Picker("What do you want to do?", picks), do)
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        self.push_screen(HelpScreen((*self._front().AREAS, "everywhere")))
+
+    async def action_back(self) -> None:
+        """One step back within the screen, or to the one before; on the first screen nothing."""
+        if isinstance(self.screen, AppScreen) and not self.screen.back():
+            self._close_top()
+
+    async def action_close(self) -> None:
+        """Close the screen on top; on the first one, quit."""
+        if not self._close_top():
+            self._quit()
+
+    def action_stop(self) -> None:
+        """Cancel what is running; where nothing is, offer to quit."""
+        if self._job is not None:
+            self._job.cancel()
+        else:
+            self.push_screen(Confirm("Quit crm-tui?", verb="Quit", leave="Stay"), self._quit_if)
+
+    def action_theme(self) -> None:
+        """Switch between the dark and the light theme."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    @on(ActionPressed)
+    async def _pressed(self, message: ActionPressed) -> None:
+        await self.perform(message.action)
+
+    async def perform(self, action: Action) -> None:
+        """Do an action as if its key had been pressed: where the focus is, or further out."""
+        screen = self._front()
+        start = screen.focused or screen
+        for node in start.ancestors_with_self:
+            if action.area == (node.AREA if isinstance(node, KeyArea) else "everywhere"):
+                await self.run_action(action.name, node)
+                return
+
+    def _go_to(self, mode: str) -> None:
+        if self.current_mode != mode:
+            self.switch_mode(mode)
+
+    def _close_top(self) -> bool:
+        if len(self.screen_stack) == 1:
+            return False
+        self.pop_screen()
+        return True
+
+    def _quit(self) -> None:
+        if self._job is None:
+            self.exit()
+            return
+        question = f"{self._job}. Quitting stops it; what is done stays done."
+        self.push_screen(
+            Confirm(question, verb="Stop and quit", leave="Stay", careful=True), self._quit_if
+        )
+
+    async def _quit_if(self, wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+        if not wanted:
+            return
+        if self._job is not None:
+            self._job.cancel()
+            await self._job.finished.wait()
+        self.exit()
+
+    # Events and errors
+
+    async def on_event(self, event: events.Event) -> None:
+        """A key takes away the sentence in the footer, before it does what it does."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            with suppress(StopIteration):
+                self._front().query_one(Footer).clear()
+        await super().on_event(event)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """An error in a handler: shown if it is for people, else the program ends in a sentence."""
+        if isinstance(error, UserError) and self.is_running:
+            self.show_error(error)
+        else:
+            super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        assert self._exception is not None
+        self.panic(Text(report_defect(self._exception)))

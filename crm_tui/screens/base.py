@@ -1,0 +1,157 @@
+"""What every full screen has in common: its frame, its keys, and how it reaches the app.
+
+A screen names its areas of the registry (crm_tui/actions.py) and its footer, composes its body,
+and calls services in workers:
+
+    class SitesScreen(AppScreen):
+        AREA = "sites"
+        AREAS = ("sites", "list")
+        FOOTER = ("sites.preview", "sites.repair")
+        BINDINGS: ClassVar[list[BindingType]] = [*bindings("sites")]
+
+        def compose_body(self) -> ComposeResult:
+            yield ...
+
+        def on_mount(self) -> None:
+            self.work(self._load(), group="sites")
+
+        async def _load(self) -> None:
+            db = await self.host.store()
+            ...
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.worker import Worker
+
+from crm_tui.actions import actions_in
+from crm_tui.widgets.frame import Footer, TopLine
+from crm_tui.widgets.keys import KeyArea
+from crm_tui.widgets.look import Role
+
+if TYPE_CHECKING:
+    from crm_tui.config import Settings
+    from crm_tui.db.engine import Database
+
+
+class Job(Protocol):
+    """A long piece of work that is running; what its body reports to."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Say how far it is."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the operator asked it to stop."""
+
+
+class Host(Protocol):
+    """What the app does for its screens."""
+
+    settings: Settings
+    store_path: Path
+    changes: int
+    """How often the store was seen to have changed since the start."""
+
+    def now(self) -> datetime:
+        """The current time, aware UTC."""
+
+    async def store(self) -> Database:
+        """The open store; waits until it is."""
+
+    def say(self, words: str, role: Role = Role.TEXT) -> None:
+        """Show a sentence until the next key."""
+
+    def show_error(self, error: Exception) -> None:
+        """The one place for errors: a UserError is shown, a defect is logged and named."""
+
+    def start_job(self, title: str, body: Callable[[Job], Awaitable[None]]) -> None:
+        """Run a long piece of work with progress at the top right; ctrl+c cancels it.
+
+        Raises:
+            UserError: another one is still running.
+        """
+
+    def status(self) -> tuple[str, Role]:
+        """What the top line says at the right."""
+
+    async def guarded(self, work: Awaitable[None]) -> None:
+        """Await the work and show its error, if it has one."""
+
+
+class AppScreen(KeyArea, Screen[None]):
+    """A full screen. Subclasses set AREA, AREAS, FOOTER and BINDINGS."""
+
+    AREAS: ClassVar[tuple[str, ...]]
+    """Areas of the registry at hand here, the screen's own first."""
+
+    FOOTER: ClassVar[tuple[str, ...]]
+    """Ids of the actions in the footer, the most wanted first; five at most."""
+
+    TAB: ClassVar[str] = ""
+    """The name of the area tab this screen belongs to."""
+
+    AUTO_FOCUS = "*"
+
+    _changes_seen = 0
+
+    @property
+    def host(self) -> Host:
+        """The app, as far as screens use it."""
+        return cast("Host", self.app)
+
+    def compose(self) -> ComposeResult:
+        """The frame around the body."""
+        tabs = [each for each in actions_in("everywhere") if each.keys and each.keys[0].isdigit()]
+        yield TopLine(tabs)
+        yield from self.compose_body()
+        yield Footer(self.FOOTER)
+
+    @abstractmethod
+    def compose_body(self) -> Iterable[Any]:
+        """The widgets between the top line and the footer."""
+
+    def work(
+        self, work: Coroutine[Any, Any, None], *, group: str, exclusive: bool = True
+    ) -> Worker[None]:
+        """Run a coroutine beside the screen; its errors are shown, not raised.
+
+        Args:
+            work: what to do; it is cancelled with the screen.
+            group: a name of its own for every kind of work.
+            exclusive: whether it takes the place of work of its group that is still running.
+        """
+        return self.run_worker(
+            self.host.guarded(work), group=group, exclusive=exclusive, exit_on_error=False
+        )
+
+    def back(self) -> bool:
+        """One step back within the screen, for esc; False when there was none to take."""
+        return False
+
+    def data_changed(self) -> None:
+        """The store was changed, here or by another program: read again what is shown, in place."""
+
+    def see_changes(self) -> None:
+        """Let the screen know of changes it has not seen."""
+        if self._changes_seen != self.host.changes:
+            self._changes_seen = self.host.changes
+            self.data_changed()
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was in front."""
+        self.show_status()
+        self.see_changes()
+
+    def show_status(self) -> None:
+        """Bring the top line up to date."""
+        if self.is_mounted:
+            self.query_one(TopLine).show(self.TAB, *self.host.status())

@@ -1,0 +1,228 @@
+"""The leads: all of them, filtered as one types, in any order, with what can be done to many."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from textual import on
+from textual.binding import BindingType
+from textual.timer import Timer
+from textual.widget import Widget
+
+from crm_tui.screens.base import AppScreen
+from crm_tui.screens.dialogs import Pick, Picker
+from crm_tui.screens.lead_columns import LEAD_COLUMNS
+from crm_tui.widgets.filter_line import FilterLine
+from crm_tui.widgets.keys import bindings
+from crm_tui.widgets.look import Role
+from crm_tui.widgets.row_messages import (
+    RowOpened,
+    RowsWanted,
+    SelectionChanged,
+    SortRequested,
+)
+from crm_tui.widgets.row_paint import Sort
+from crm_tui.widgets.row_table import RowTable
+
+if TYPE_CHECKING:
+    from crm_tui.services.lead_rows import LeadQuery, LeadRow
+
+_FIRST_ROWS = 100
+"""Rows read for the first paint of a list; more than any screen shows."""
+
+_TYPING_PAUSE = 0.06
+"""Seconds after a keystroke before the filter is applied."""
+
+_BEST_FIRST = Sort("score", descending=True)
+
+_DESCENDING_FIRST = frozenset({"score", "rating", "reviews", "activity", "created"})
+"""Columns of which one wants the highest first."""
+
+
+class LeadsScreen(AppScreen):
+    """The list of leads."""
+
+    AREA = "leads"
+    AREAS = ("leads", "list")
+    FOOTER = ("list.open", "list.select", "leads.filter", "leads.sort")
+    TAB = "leads"
+    AUTO_FOCUS = "#leads"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("leads")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._words = ""
+        self._sort = _BEST_FIRST
+        self._all: int | None = None
+        self._pause: Timer | None = None
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The filter above the table."""
+        yield FilterLine()
+        self._table: RowTable[LeadRow] = RowTable(LEAD_COLUMNS, now=self.host.now, id="leads")
+        yield self._table
+
+    def on_mount(self) -> None:
+        """Read the list as soon as the store is open."""
+        self._read("nothing")
+
+    # Reading
+
+    def _read(self, keep: Literal["place", "selection", "nothing"]) -> None:
+        """Read the list in the background; what was being read is stopped."""
+        work = self._read_again() if keep == "place" else self._read_anew(keep)
+        self.work(work, group="list")
+
+    async def _read_anew(self, keep: Literal["selection", "nothing"]) -> None:
+        """First what is seen first, then how many there are, then all ids."""
+        db = await self.host.store()
+        from crm_tui.services import lead_rows
+
+        query, sort = self._query(), self._sort
+        async with db.read() as session:
+            rows = await lead_rows.first_rows(session, query, limit=_FIRST_ROWS)
+            ids = array("q", (row.id for row in rows))
+            self._table.show(ids, rows, keep=keep, sort=sort)
+            complete = len(rows) < _FIRST_ROWS
+            total = len(rows) if complete else await lead_rows.count(session, query)
+            self._table.expect(total)
+            if not query.words:
+                self._all = total
+            elif self._all is None:
+                self._all = await lead_rows.count(session, lead_rows.LeadQuery())
+        self._show_count()
+        if not complete:
+            self._table.complete(await lead_rows.order(db, query))
+
+    async def _read_again(self) -> None:
+        """The same list after a change: everything stays where it is."""
+        db = await self.host.store()
+        from crm_tui.services import lead_rows
+
+        query, sort = self._query(), self._sort
+        order = await lead_rows.order(db, query)
+        async with db.read() as session:
+            near = await lead_rows.rows_by_id(session, self._table.near_ids_in(order))
+            self._all = (
+                await lead_rows.count(session, lead_rows.LeadQuery()) if query.words else len(order)
+            )
+        self._table.show(order, near, keep="place", sort=sort)
+        self._show_count()
+
+    @on(RowsWanted)
+    def _fetch(self, message: RowsWanted) -> None:
+        self.work(self._fetch_rows(message.ids), group="rows")
+
+    async def _fetch_rows(self, ids: list[int]) -> None:
+        db = await self.host.store()
+        from crm_tui.services import lead_rows
+
+        async with db.read() as session:
+            rows = await lead_rows.rows_by_id(session, ids)
+        self._table.put_rows(rows)
+
+    def data_changed(self) -> None:
+        """Read the list again; cursor, selection and scroll stay."""
+        self._read("place")
+
+    def _query(self) -> LeadQuery:
+        from crm_tui.services import lead_rows
+
+        sort = None
+        if self._sort != _BEST_FIRST:
+            sort = lead_rows.Sort(self._sort.key, descending=self._sort.descending)
+        return lead_rows.LeadQuery(self._words, sort)
+
+    # Filter, sort, open
+
+    def action_filter(self) -> None:
+        """Type what the leads should match."""
+        self.query_one(FilterLine).edit()
+
+    @on(FilterLine.Changed)
+    def _typed(self, message: FilterLine.Changed) -> None:
+        self._words = message.words
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = self.set_timer(_TYPING_PAUSE, lambda: self._read("nothing"))
+
+    @on(FilterLine.Left)
+    def _back_to_table(self) -> None:
+        self._table.focus()
+
+    def action_sort(self) -> None:
+        """Choose the column to sort by; the same one again turns the order round."""
+        picks = [
+            Pick(column.key, column.title, self._direction(column.key))
+            for column in LEAD_COLUMNS
+            if column.sortable
+        ]
+
+        def sort(key: str | None) -> None:
+            if key is not None:
+                self._sort_by(key)
+
+        self.app.push_screen(Picker("Sort by", picks, current=self._sort.key), sort)
+
+    @on(SortRequested)
+    def _header_clicked(self, message: SortRequested) -> None:
+        self._sort_by(message.key)
+
+    def _sort_by(self, key: str) -> None:
+        turned = self._sort.key == key and not self._sort.descending
+        again = self._sort.key == key
+        descending = turned if again else key in _DESCENDING_FIRST
+        self._sort = Sort(key, descending=descending)
+        self._read("selection")
+
+    def _direction(self, key: str) -> str:
+        if self._sort.key != key:
+            return ""
+        return "descending" if self._sort.descending else "ascending"
+
+    @on(RowOpened)
+    def _open(self, message: RowOpened) -> None:
+        from crm_tui.screens.lead import LeadScreen
+
+        self.app.push_screen(LeadScreen(message.row_id, neighbours=self))
+
+    def step(self, by: int) -> int | None:
+        """Move the cursor by so many rows; the lead it came to, None at the list's end."""
+        place = self._table.cursor + by
+        if not 0 <= place < self._table.total:
+            return None
+        self._table.move_to(place)
+        return self._table.cursor_id
+
+    def place(self) -> tuple[int, int]:
+        """Where the cursor stands, counted from 1, and how long the list is."""
+        return self._table.cursor + 1, self._table.total
+
+    def back(self) -> bool:
+        """Let go what was selected, then the filter."""
+        if self._table.clear_selection():
+            return True
+        if self._words:
+            self.query_one(FilterLine).clear()
+            return True
+        return True
+
+    # What the filter line says at the right
+
+    @on(SelectionChanged)
+    def _show_count(self, message: SelectionChanged | None = None) -> None:
+        count = self._table.selected_count
+        marking = message.marking if message is not None else 0
+        parts: list[Any] = []
+        if marking:
+            parts.append(f"marking {marking:,}")
+        if count:
+            parts.append(f"{count:,} selected")
+        if self._all is not None:
+            total = self._table.total
+            of_all = f"{total:,} of {self._all:,}" if self._words else f"{self._all:,} leads"
+            parts.append(of_all)
+        role = Role.ACCENT if count or marking else Role.QUIET
+        self.query_one(FilterLine).show_count(" · ".join(parts), role)

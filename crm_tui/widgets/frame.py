@@ -1,0 +1,147 @@
+"""The top and bottom line of every screen: where one is, and what the keys do here.
+
+Both repaint only when their words change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.widget import Widget
+
+from crm_tui.actions import Action, action, key_words
+from crm_tui.text import visible
+from crm_tui.widgets.facts import styled
+from crm_tui.widgets.look import Role
+
+_NAME = " crm-tui "
+_TAB_GAP = 2
+_KEY_GAP = 3
+
+
+@dataclass
+class ActionPressed(Message):
+    """An action was chosen with the mouse."""
+
+    action: Action
+
+
+class TopLine(Widget):
+    """The name, the areas as tabs, and what is going on at the right."""
+
+    DEFAULT_CSS = """
+    TopLine { height: 1; background: $surface; color: $foreground; }
+    """
+
+    def __init__(self, areas: Sequence[Action]) -> None:
+        super().__init__()
+        self._areas = areas
+        self._current = ""
+        self._status = ("", Role.QUIET)
+
+    def show(self, current: str, status: str, role: Role = Role.QUIET) -> None:
+        """Mark the area we are in and say what is going on; repaints only where words differ."""
+        if (current, (status, role)) != (self._current, self._status):
+            self._current, self._status = current, (status, role)
+            self.refresh()
+
+    def render(self) -> Content:
+        """The line, the status cut where there is no room."""
+        parts = [styled(_NAME, Role.QUIET), Content(" ")]
+        for area in self._areas:
+            role = Role.ACCENT if area.name == self._current else Role.QUIET
+            tab = styled(area.title, role)
+            parts.append(tab.stylize("bold") if role is Role.ACCENT else tab)
+            parts.append(Content(" " * _TAB_GAP))
+        left = Content("").join(parts)
+        words, role = self._status
+        right = styled(visible(words, self.size.width), role)
+        space = self.size.width - left.cell_length - 1
+        if right.cell_length > space:
+            right = right.truncate(max(space, 0), ellipsis=True)
+        gap = " " * max(space - right.cell_length, 0)
+        return left + Content(gap) + right + Content(" ")
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a tab goes there."""
+        x = cell_len(_NAME) + 1
+        for area in self._areas:
+            if x <= event.x < x + cell_len(area.title):
+                self.post_message(ActionPressed(area))
+            x += cell_len(area.title) + _TAB_GAP
+
+
+class Footer(Widget):
+    """The few keys that matter here; in their place, until the next key, what has to be said."""
+
+    DEFAULT_CSS = """
+    Footer { height: auto; max-height: 6; background: $surface; padding: 0 1; }
+    """
+
+    def __init__(self, action_ids: Sequence[str]) -> None:
+        super().__init__()
+        self._actions = [action(each) for each in action_ids]
+        self._words: tuple[str, Role] | None = None
+
+    def say(self, words: str, role: Role = Role.TEXT) -> None:
+        """Show a sentence in place of the keys."""
+        self._words = (words, role)
+        self.refresh(layout=True)
+
+    def clear(self) -> None:
+        """Show the keys again."""
+        if self._words is not None:
+            self._words = None
+            self.refresh(layout=True)
+
+    @property
+    def words(self) -> str:
+        """The sentence that is shown, if any."""
+        return self._words[0] if self._words else ""
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """One line of keys, or as many as the sentence takes."""
+        del container, viewport
+        return 1 if self._words is None else self._sentence().get_height({}, width)
+
+    def render(self) -> Content:
+        """The keys, the one for all keys at the right; or the sentence."""
+        if self._words is not None:
+            return self._sentence()
+        left = Content("")
+        for index, _ in enumerate(self._actions):
+            left += self._key(index) + Content(" " * _KEY_GAP)
+        help_key = styled("?") + Content(" ") + styled("keys", Role.QUIET)
+        gap = self.size.width - left.cell_length - help_key.cell_length
+        return left + Content(" " * gap) + help_key if gap >= 0 else left
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a key presses it."""
+        x = self.styles.padding.left
+        if self._words is not None:
+            self.clear()
+            return
+        for index, each in enumerate(self._actions):
+            length = self._key(index).cell_length
+            if x <= event.x < x + length:
+                self.post_message(ActionPressed(each))
+                return
+            x += length + _KEY_GAP
+        if event.x >= self.size.width - cell_len("? keys"):
+            self.post_message(ActionPressed(action("everywhere.help")))
+
+    def _key(self, index: int) -> Content:
+        shown = self._actions[index]
+        title = shown.title[0].lower() + shown.title[1:]
+        return styled(key_words(shown.keys[0])) + Content(" ") + styled(title, Role.QUIET)
+
+    def _sentence(self) -> Content:
+        assert self._words is not None
+        words, role = self._words
+        return styled(words, role)
