@@ -11,7 +11,6 @@ from textual.widget import Widget
 
 from crm_tui.actions import actions_in
 
-
 _NAMES = {",": "comma"}
 """Keys that a binding cannot be given as themselves: a comma separates keys there."""
 
