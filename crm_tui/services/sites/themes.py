@@ -310,6 +310,8 @@ def _read_toml(path: Path, shape: type[_Shape]) -> _Shape:
         ) from None
     except msgspec.ValidationError as error:
         reason, _, place = str(error).replace("`", "").partition(" - at ")
+        reason = reason.replace("Object contains unknown", "there is no")
+        reason = reason.replace("Object missing required", "there has to be a")
         at = place.removeprefix("$.").removeprefix("$")
         where = f" in {at}" if at else ""
         raise BadInput(
