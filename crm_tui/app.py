@@ -23,6 +23,7 @@ For those who write screens:
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -41,12 +42,14 @@ from textual.screen import Screen
 
 from crm_tui.actions import ACTIONS, Action, key_words
 from crm_tui.clock import utc_now
+from crm_tui.config import default_config_path
 from crm_tui.defects import report_defect
 from crm_tui.errors import Cancelled, UserError
 from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.screens.help import HelpScreen
 from crm_tui.screens.leads import LeadsScreen
+from crm_tui.screens.site_work import SiteWork
 from crm_tui.text import visible
 from crm_tui.widgets.frame import ActionPressed, Footer
 from crm_tui.widgets.keys import KeyArea, bindings
@@ -105,9 +108,6 @@ class CrmApp(App[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"leads": LeadsScreen}
     DEFAULT_MODE = "leads"
-    CSS = """
-    * { scrollbar-size-vertical: 1; }
-    """
 
     def __init__(
         self,
@@ -121,6 +121,9 @@ class CrmApp(App[None], inherit_bindings=False):
         self.store_path = store_path
         self.settings = settings
         self.config = config
+        self.site_work = SiteWork(
+            self, themes=(config or default_config_path()).with_name("themes"), environ=os.environ
+        )
         self._clock = now
         self.changes = 0
         self._version: int | None = None
@@ -178,6 +181,7 @@ class CrmApp(App[None], inherit_bindings=False):
 
     async def on_unmount(self) -> None:
         """Close the store; its threads would keep the program alive."""
+        await asyncio.to_thread(self.site_work.close)
         if self._db is not None:
             await self._db.close()
 

@@ -40,6 +40,7 @@ from crm_tui.widgets.look import Role
 if TYPE_CHECKING:
     from crm_tui.config import Settings
     from crm_tui.db.engine import Database
+    from crm_tui.screens.site_work import SiteWork
 
 
 class Job(Protocol):
@@ -58,6 +59,8 @@ class Host(Protocol):
 
     settings: Settings
     store_path: Path
+    site_work: SiteWork
+    """Builds sites and shows them."""
     changes: int
     """How often the store was seen to have changed since the start."""
 

@@ -6,9 +6,9 @@ and when another process changed the store, the screen shows the lead again in p
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, tzinfo
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from textual import on
 from textual.app import ComposeResult
@@ -19,12 +19,13 @@ from textual.widgets import Static
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.screens import lead_facts
+from crm_tui.screens.address import AddressScreen
 from crm_tui.screens.base import AppScreen
 from crm_tui.screens.lead_entry import EntryReader
 from crm_tui.screens.lead_forms import Here, call_form, fields_form, note_form, status_form
-from crm_tui.screens.neighbours import Neighbours
 from crm_tui.services import leads, timeline
 from crm_tui.services.leads import LeadPage
+from crm_tui.services.sites.browser import Shown
 from crm_tui.services.timeline import CORRECTABLE, TimelineEntry
 from crm_tui.text import visible
 from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
@@ -36,41 +37,32 @@ from crm_tui.widgets.timeline import EntryChosen, Timeline
 _GROUPS = 5
 _LABEL_WIDTH = 10
 
-_WATCH_EVERY = 2.0
-"""Seconds between looks whether another program changed the store."""
-
-KINDS: tuple[tuple[str, frozenset[EventKind] | None], ...] = (
+_MESSAGES = {
+    EventKind.EMAIL_SENT,
+    EventKind.SMS_SENT,
+    EventKind.OPENED,
+    EventKind.CLICKED,
+    EventKind.REPLIED,
+    EventKind.PURCHASED,
+}
+_SITE = {kind for kind in EventKind if kind.startswith("site_")} | {EventKind.PREVIEWED}
+KINDS: tuple[tuple[str, Collection[EventKind] | None], ...] = (
     ("everything", None),
-    ("notes and calls", frozenset({EventKind.NOTE, EventKind.CALL})),
-    (
-        "messages",
-        frozenset(
-            {
-                EventKind.EMAIL_SENT,
-                EventKind.SMS_SENT,
-                EventKind.OPENED,
-                EventKind.CLICKED,
-                EventKind.REPLIED,
-                EventKind.PURCHASED,
-            }
-        ),
-    ),
-    (
-        "site",
-        frozenset(
-            {
-                EventKind.SITE_BUILDING,
-                EventKind.SITE_BUILT,
-                EventKind.SITE_FAILED,
-                EventKind.SITE_ABANDONED,
-                EventKind.SITE_IMPORTED,
-                EventKind.SITE_LINKED,
-                EventKind.PREVIEWED,
-            }
-        ),
-    ),
+    ("notes and calls", CORRECTABLE),
+    ("messages", _MESSAGES),
+    ("site", _SITE),
 )
 """What the timeline can be narrowed to, in the order `/` goes through it."""
+
+
+class Neighbours(Protocol):
+    """The list a lead was opened from, with an order and a cursor of its own."""
+
+    def step(self, by: int) -> int | None:
+        """Move the list's cursor by so many rows; the lead it came to, None at the list's end."""
+
+    def place(self) -> tuple[int, int]:
+        """Where the cursor stands, counted from 1, and how long the list is."""
 
 
 class FactsPane(VerticalScroll):
@@ -118,7 +110,6 @@ class LeadScreen(AppScreen):
         self._page: LeadPage | None = None
         self._entries: list[TimelineEntry] = []
         self._kinds = 0
-        self._version: int | None = None
 
     def compose_body(self) -> ComposeResult:
         """A header over the facts and the timeline."""
@@ -147,17 +138,10 @@ class LeadScreen(AppScreen):
     def on_mount(self) -> None:
         """Paint first, then read the lead."""
         self.work(self.reload(), group="lead")
-        self.set_interval(_WATCH_EVERY, self._look)
 
-    def _look(self) -> None:
-        if self.is_current:
-            self.work(self._reload_if_changed(), group="watch")
-
-    async def _reload_if_changed(self) -> None:
-        version = await (await self.host.store()).data_version()
-        if self._version is not None and version != self._version:
-            await self.reload()
-        self._version = version
+    def data_changed(self) -> None:
+        """Show what changed in place."""
+        self.work(self.reload(), group="lead")
 
     async def reload(self, *, select: str | None = None) -> None:
         """Read the lead again and show it in place.
@@ -210,7 +194,7 @@ class LeadScreen(AppScreen):
             count = sum(1 for entry in self._entries if kinds is None or entry.kind in kinds)
             role = Role.STRONG if number == self._kinds else Role.QUIET
             words.append(styled(name, role) + styled(f" {count}", Role.QUIET))
-        self._say("#lead-kinds", Content("   ").join(words))
+        self._say("#lead-kinds", styled("/ ", Role.QUIET) + Content("   ").join(words))
 
     # Moving
 
@@ -334,6 +318,36 @@ class LeadScreen(AppScreen):
             await self._write(edit)
 
         self.app.push_screen(fields_form(self._page, save))
+
+    def action_build(self) -> None:
+        """Build the lead's site, or build it again."""
+        self.work(self._build(), group="build", exclusive=False)
+
+    async def _build(self) -> None:
+        report = await self.host.site_work.build([self._lead_id])
+        await self.reload()
+        if report.failures:
+            self.host.say(f"The site was not built: {report.failures[0].reason}.", Role.BAD)
+        elif report.built:
+            self.host.say(f"Built {report.sites[0].slug}. o opens it.", Role.GOOD)
+        else:
+            self.host.say("The site is up to date already. o opens it.")
+
+    def action_preview(self) -> None:
+        """Look at the lead's site in the browser."""
+        assert self._page is not None
+        if self._page.sites:
+            self.work(self._preview(), group="preview")
+        else:
+            self.host.say("There is no site to look at yet. b builds one.")
+
+    async def _preview(self) -> None:
+        shown = await self.host.site_work.show(self._lead_id)
+        await self.reload()
+        if isinstance(shown, Shown):
+            await self.app.push_screen(AddressScreen(shown, environ=self.host.site_work.environ))
+        else:
+            self.host.say(f"{shown.words}.")
 
     @on(EntryChosen)
     def _open_entry(self, message: EntryChosen) -> None:

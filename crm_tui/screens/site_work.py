@@ -1,0 +1,90 @@
+"""Building sites and showing them, for every screen that offers it.
+
+The app holds one `SiteWork`: it keeps the themes it compiled and the server of the previews.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crm_tui.screens.base import Host, Job
+    from crm_tui.services.sites.browser import Opened, Shown
+    from crm_tui.services.sites.build import BuildReport
+    from crm_tui.services.sites.preview import Preview
+    from crm_tui.services.sites.render import Renderer
+
+
+class SiteWork:
+    """The renderer and the preview server of one run of the app, made when first needed.
+
+    Args:
+        host: The app.
+        themes: The folder with the operator's own themes; it need not exist.
+        environ: The environment variables that say whether there is a browser here.
+    """
+
+    def __init__(self, host: Host, *, themes: Path, environ: Mapping[str, str]) -> None:
+        self._host = host
+        self._themes = themes
+        self.environ = environ
+        self._renderer: Renderer | None = None
+        self._preview: Preview | None = None
+
+    async def build(self, lead_ids: Sequence[int], job: Job | None = None) -> BuildReport:
+        """Build the sites of these leads.
+
+        Args:
+            lead_ids: Which, in this order.
+            job: What progress is told to, and what says whether to stop.
+
+        Raises:
+            UserError: A theme cannot be read, or the store not be written.
+        """
+        from crm_tui.services.sites.build import build_sites
+
+        db = await self._host.store()
+        if self._renderer is None:
+            self._renderer = await asyncio.to_thread(self._read_themes)
+        return await build_sites(
+            db,
+            lead_ids,
+            renderer=self._renderer,
+            clock=self._host.now,
+            progress=job.progress if job else lambda _done, _total: None,
+            cancelled=lambda: job is not None and job.cancelled,
+        )
+
+    async def show(self, lead_id: int) -> Opened | Shown:
+        """Open a lead's newest site in a browser, or say how to, and write that on its timeline.
+
+        Raises:
+            UserError: The lead has no site, or the preview cannot be served.
+        """
+        from crm_tui.services.sites.browser import show_page
+        from crm_tui.services.sites.listing import prepare_preview
+        from crm_tui.services.sites.preview import Preview
+
+        db, settings = await self._host.store(), self._host.settings.preview
+        site = await prepare_preview(db, str(lead_id), now=self._host.now())
+        if self._preview is None:
+            self._preview = Preview(db.path, db.site_folder, port=settings.port)
+        url = await asyncio.to_thread(self._preview.address, site.slug)
+        return await asyncio.to_thread(
+            show_page, url, self.environ, no_browser=not settings.browser
+        )
+
+    def close(self) -> None:
+        """Stop serving previews; harmless when none were."""
+        if self._preview is not None:
+            self._preview.close()
+            self._preview = None
+
+    def _read_themes(self) -> Renderer:
+        from crm_tui.services.sites.render import Renderer
+        from crm_tui.services.sites.themes import load_themes
+
+        return Renderer(load_themes(self._themes))
