@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -94,7 +95,11 @@ def doctor(
     from crm_tui.services.doctor import examine
 
     asked = invocation(context)
-    report = asyncio.run(examine(asked.store, settings=asked.settings, now=utc_now(), fix=fix))
+    report = asyncio.run(
+        examine(
+            asked.store, settings=asked.settings, now=utc_now(), fix=fix, progress=_show_progress
+        )
+    )
     if json:
         findings = [
             {
@@ -115,6 +120,12 @@ def doctor(
         say(_verdict(ok=report.ok, fix=fix))
     if not report.ok:
         raise typer.Exit(Exit.REFUSED)
+
+
+def _show_progress(check: str) -> None:
+    """On a large store the checks take their time; only a person at a terminal wants to know."""
+    if sys.stderr.isatty():
+        say(f"Checking {check.replace('_', ' ')} …")
 
 
 def _verdict(*, ok: bool, fix: bool) -> str:

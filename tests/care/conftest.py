@@ -1,24 +1,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from crm_tui.config import Settings
 from crm_tui.db.engine import Database
-from crm_tui.services import leads
-from crm_tui.services.store import open_store
 
-NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
-
-
-@pytest.fixture
-def now() -> datetime:
-    return NOW
+if TYPE_CHECKING:
+    from tests.conftest import AddLead
 
 
 @pytest.fixture
@@ -32,26 +25,18 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
+async def leads(db: Database, add_lead: AddLead) -> Database:
     """An open store with three leads."""
-    db = await open_store(tmp_path / "data" / "crm.db", now=NOW)
-    async with db.write() as session:
-        for name, phone in (("Ada's Plumbing", "01"), ("Bo Roofing", "02"), ("Café Cy", "03")):
-            await leads.add(
-                session,
-                {"name": name, "phone": f"(212) 555-01{phone}", "city": "Queens"},
-                settings=Settings(),
-                now=NOW,
-            )
-    yield db
-    await db.close()
+    for number, name in enumerate(("Ada's Plumbing", "Bo Roofing", "Café Cy")):
+        await add_lead(name, phone=f"(212) 555-010{number}", city="Queens", category="Plumber")
+    return db
 
 
 @pytest.fixture
-async def store(db: Database) -> Path:
+async def store(leads: Database) -> Path:
     """The path of a store with three leads that nobody has open."""
-    await db.close()
-    return db.path
+    await leads.close()
+    return leads.path
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_a_backup_is_one_file_that_only_its_owner_can_read(
     target.mkdir()
     made = make_backup(store, target, config_path=config, now=now)
     assert list(target.iterdir()) == [made]
-    assert made.name == "crm-2026-11-22T0905Z-by-hand.db"
+    assert made.name == "crm-2026-11-22T0930Z-by-hand.db"
     assert stat.S_IMODE(made.stat().st_mode) == 0o600
     assert snapshot.problems(made) == []
 
@@ -85,7 +85,7 @@ def test_a_backup_never_overwrites_a_file(store: Path, config: Path, now: dateti
 
 def test_two_backups_in_one_minute_get_two_names(store: Path, config: Path, now: datetime) -> None:
     names = [make_backup(store, None, config_path=config, now=now).name for _ in range(2)]
-    assert names == ["crm-2026-11-22T0905Z-by-hand.db", "crm-2026-11-22T0905Z-by-hand-2.db"]
+    assert names == ["crm-2026-11-22T0930Z-by-hand.db", "crm-2026-11-22T0930Z-by-hand-2.db"]
     assert [made.name for made in backup.existing(store)] == sorted(names)
 
 
@@ -108,14 +108,14 @@ def test_there_is_no_backup_of_a_store_that_is_not_there(
 
 
 async def test_a_backup_is_made_while_the_store_is_written(
-    db: Database, config: Path, now: datetime
+    leads: Database, config: Path, now: datetime
 ) -> None:
-    async with db.write() as session:
+    async with leads.write() as session:
         connection = await session.connection()
         await connection.exec_driver_sql("UPDATE business SET city = 'Bronx'")
-        made = make_backup(db.path, None, config_path=config, now=now)
+        made = make_backup(leads.path, None, config_path=config, now=now)
     assert rows(made, "SELECT DISTINCT city FROM business") == [("Queens",)]
-    assert rows(db.path, "SELECT DISTINCT city FROM business") == [("Bronx",)]
+    assert rows(leads.path, "SELECT DISTINCT city FROM business") == [("Bronx",)]
 
 
 def test_a_folder_that_is_not_there_is_said(store: Path, config: Path, now: datetime) -> None:
@@ -182,11 +182,11 @@ def test_the_first_backup_of_a_week_is_weekly_and_of_a_day_daily(
         for hours in (0, 3, 24, 25, 24 * 7)
     ]
     assert [path and path.name for path in made] == [
-        "crm-2026-11-22T0905Z-weekly.db",
+        "crm-2026-11-22T0930Z-weekly.db",
         None,
-        "crm-2026-11-23T0905Z-weekly.db",
+        "crm-2026-11-23T0930Z-weekly.db",
         None,
-        "crm-2026-11-29T0905Z-daily.db",
+        "crm-2026-11-29T0930Z-daily.db",
     ]
 
 
@@ -202,17 +202,17 @@ def test_rotation_deletes_old_automatic_backups_and_abandoned_copies(
     folder = backup.folder_of(store)
     folder.mkdir()
     for day in range(10):
-        (folder / f"crm-2026-11-{day + 10}T0905Z-daily.db").touch()
-    (folder / "crm-2026-11-01T0905Z-by-hand.db").touch()
+        (folder / f"crm-2026-11-{day + 10}T0930Z-daily.db").touch()
+    (folder / "crm-2026-11-01T0930Z-by-hand.db").touch()
     (folder / "notes.txt").touch()
-    (folder / "other-2026-10-01T0905Z-daily.db").touch()
-    (folder / "crm-2026-11-22T0905Z-daily.db-x.partial").touch()
+    (folder / "other-2026-10-01T0930Z-daily.db").touch()
+    (folder / "crm-2026-11-22T0930Z-daily.db-x.partial").touch()
     later = datetime.now(UTC) + timedelta(days=2)
     gone = backup.rotate(store, BackupSettings(daily=8), now=later)
     assert [path.name for path in gone] == [
-        "crm-2026-11-10T0905Z-daily.db",
-        "crm-2026-11-11T0905Z-daily.db",
-        "crm-2026-11-22T0905Z-daily.db-x.partial",
+        "crm-2026-11-10T0930Z-daily.db",
+        "crm-2026-11-11T0930Z-daily.db",
+        "crm-2026-11-22T0930Z-daily.db-x.partial",
     ]
     assert len(list(folder.iterdir())) == 8 + 3
 

@@ -52,7 +52,7 @@ def test_a_restored_store_is_as_it_was_and_sends_nothing(
     assert json.loads(value) == {
         "reason": "restored from a backup",
         "file": str(made),
-        "at": "2026-11-22T09:05:00.000000Z",
+        "at": "2026-11-22T09:30:00.000000Z",
     }
     assert execute(store, "SELECT name FROM sqlite_master WHERE name = 'sqlar'") == []
     assert snapshot.problems(store) == []
@@ -63,7 +63,7 @@ def test_what_was_there_is_backed_up_first(
 ) -> None:
     result = restore(made, store, now=now, config_path=config)
     assert result.saved is not None
-    assert result.saved.name == "crm-2026-11-22T0905Z-before-restore.db"
+    assert result.saved.name == "crm-2026-11-22T0930Z-before-restore.db"
     assert cities(result.saved) == ["Bronx"]
     assert sorted(path.name for path in backup.folder_of(store).iterdir()) == sorted(
         [made.name, result.saved.name]
@@ -175,7 +175,7 @@ def test_a_damaged_store_is_kept_byte_for_byte_and_replaced(
     before = store.read_bytes()
     saved = restore(made, store, now=now, config_path=config).saved
     assert saved is not None
-    assert saved.name == "crm-2026-11-22T0905Z-before-restore-damaged.db"
+    assert saved.name == "crm-2026-11-22T0930Z-before-restore-damaged.db"
     assert saved.read_bytes() == before
     assert cities(store) == ["Queens"]
     assert snapshot.problems(store) == []
@@ -202,11 +202,11 @@ def test_a_file_of_another_program_is_not_replaced(
 
 
 async def test_a_store_that_is_open_is_not_replaced(
-    db: Database, config: Path, now: datetime
+    leads: Database, config: Path, now: datetime
 ) -> None:
-    async with db.read() as session:
+    async with leads.read() as session:
         await session.connection()
-        made = make_backup(db.path, None, config_path=config, now=now)
+        made = make_backup(leads.path, None, config_path=config, now=now)
     script = (
         "import sys; from pathlib import Path; from datetime import datetime, UTC;"
         "from crm_tui.services.restore import restore;"
@@ -216,13 +216,13 @@ async def test_a_store_that_is_open_is_not_replaced(
 
     async def restored_elsewhere() -> str:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", script, made, db.path, config, stderr=asyncio.subprocess.PIPE
+            sys.executable, "-c", script, made, leads.path, config, stderr=asyncio.subprocess.PIPE
         )
         _, said = await process.communicate()
         return said.decode()
 
     assert "is open in another program" in await restored_elsewhere()
-    await db.close()
+    await leads.close()
     assert await restored_elsewhere() == ""
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from sqlalchemy.exc import DatabaseError
 
 from crm_tui.config import Settings
 from crm_tui.db import migrate, snapshot
@@ -15,8 +18,11 @@ from crm_tui.errors import StoreError
 from crm_tui.services import store
 from crm_tui.services.doctor import derived, schema, work
 from crm_tui.services.doctor.findings import Check, Finding, Patient, Severity
+from crm_tui.text import visible
 
 __all__ = ["CHECKS", "Finding", "Report", "Severity", "examine"]
+
+_DRIVER_ERRORS = (DatabaseError, sqlite3.DatabaseError)
 
 # The schema first: the other checks need it. Statuses before stuck sites: a fold may free them.
 CHECKS: tuple[Check, ...] = (*schema.CHECKS, *derived.CHECKS, *work.CHECKS)
@@ -99,6 +105,9 @@ async def _find(patient: Patient, progress: Callable[[str], None]) -> tuple[Find
                 raise
             # What a damaged file says about anything else is worth nothing.
             return (*findings, schema.damaged([str(error.__cause__)]))
+        except _DRIVER_ERRORS as error:
+            # A table that another check needs is missing or changed; the schema's finding says so.
+            findings.append(Finding(check.name, Severity.ERROR, 1, f"not checked: {_words(error)}"))
         if any(finding.check == "integrity" for finding in findings):
             break
     return tuple(findings)
@@ -109,8 +118,18 @@ async def _repair(patient: Patient, found: Sequence[Finding]) -> list[Finding]:
     fixed = []
     for check in CHECKS:
         count = sum(finding.count for finding in found if finding.check == check.name)
-        if count and check.repair is not None:
+        if not count or check.repair is None:
+            continue
+        try:
             done = await check.repair(patient)
-            if done:
-                fixed.append(Finding(check.name, Severity.WARNING, count, f"fixed: {done}"))
+        except _DRIVER_ERRORS as error:
+            said = f"could not be repaired: {_words(error)}"
+            fixed.append(Finding(check.name, Severity.ERROR, count, said))
+            continue
+        if done:
+            fixed.append(Finding(check.name, Severity.WARNING, count, f"fixed: {done}"))
     return fixed
+
+
+def _words(error: Exception) -> str:
+    return visible(str(getattr(error, "orig", error)), 200)

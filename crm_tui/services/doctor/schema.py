@@ -24,7 +24,7 @@ Schema = dict[str, tuple[str, str]]
 async def find_schema(patient: Patient) -> list[Finding]:
     """Compare the store's schema with a fresh one."""
     fresh, own = await _both(patient)
-    wrong = sorted(name for name in fresh if own.get(name) != fresh[name])
+    wrong = _wrong(fresh, own)
     strange = sorted(name for name in own if name not in fresh)
     findings = []
     if wrong:
@@ -41,8 +41,7 @@ async def find_schema(patient: Patient) -> list[Finding]:
 async def repair_schema(patient: Patient) -> str:
     """Make missing or changed indexes, triggers and the search index again; tables are left."""
     fresh, own = await _both(patient)
-    wrong = [name for name in fresh if own.get(name) != fresh[name]]
-    wrong = [name for name in wrong if _can_be_rebuilt(name, fresh)]
+    wrong = [name for name in _wrong(fresh, own) if _can_be_rebuilt(name, fresh)]
     if not wrong:
         return ""
     async with patient.db.write() as session:
@@ -77,8 +76,14 @@ def damaged(problems: list[str]) -> Finding:
     )
 
 
+def _wrong(fresh: Schema, own: Schema) -> list[str]:
+    """What is missing or changed; the tables the search index is kept in count as itself."""
+    names = {name for name in fresh if own.get(name) != fresh[name]}
+    return sorted({_SEARCH_INDEX if name.startswith(_SEARCH_INDEX) else name for name in names})
+
+
 def _can_be_rebuilt(name: str, fresh: Schema) -> bool:
-    return fresh[name][0] in _REBUILDABLE or name.startswith(_SEARCH_INDEX)
+    return fresh[name][0] in _REBUILDABLE or name == _SEARCH_INDEX
 
 
 async def _both(patient: Patient) -> tuple[Schema, Schema]:

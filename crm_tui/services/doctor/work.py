@@ -233,10 +233,11 @@ async def find_backups(patient: Patient) -> list[Finding]:
     async with patient.db.read() as session:
         since = await session.scalar(select(func.min(Business.created_at)))
     made = await asyncio.to_thread(backup.existing, patient.db.path)
-    latest = max([each.at for each in made], default=since)
+    latest = made[-1].at if made else since
     if latest is None or patient.now - latest <= NO_BACKUP:
         return []
-    detail = f"no backup since {latest:%Y-%m-%d}; `crm-tui backup` makes one"
+    known = f"the newest backup is of {latest:%Y-%m-%d}" if made else "there is no backup"
+    detail = f"{known}; `crm-tui backup` makes one"
     return [Finding("backups", Severity.WARNING, 1, detail)]
 
 
