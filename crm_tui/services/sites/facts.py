@@ -67,6 +67,12 @@ class SiteFacts:
         return self.category or self.name
 
     @property
+    def kind(self) -> str:
+        """The category as a page writes it: a source's "steak_house" is a "Steak house"."""
+        words = self.category.replace("_", " ")
+        return words[:1].upper() + words[1:]
+
+    @property
     def flattering(self) -> bool:
         """Whether rating and reviews are there, and good enough to be shown."""
         return bool(self.review_count and self.rating and LEAST_RATING <= self.rating <= 5)

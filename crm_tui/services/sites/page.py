@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -21,6 +22,7 @@ SCHEMES = frozenset({"http", "https", "tel", "mailto"})
 
 _TWELVE_HOURS = frozenset({"US", "CA", "AU", "NZ", "PH", "IN", "PK"})
 _CITY_FIRST = frozenset({"US", "CA", "AU", "NZ", "GB", "IE", "IN", "ZA", "SG"})
+_EMAIL = re.compile(r"[^\s@<>\"'(),:;\\]+@[^\s@<>\"'(),:;\\]+\.[^\s@<>\"'(),:;\\.]+\Z")
 # Social pages by the domain they are on, and how they are called.
 _SOCIAL = {
     "facebook.com": "Facebook",
@@ -141,15 +143,14 @@ def make_site(facts: SiteFacts, texts: SiteTexts, theme: Theme) -> Site:
     email = _email(facts.email)
     links = tuple(link for address_ in facts.links if (link := _link(address_)))
     found = _map(facts, address)
-    kind = facts.category.replace("_", " ")
     place = facts.city or facts.region
     return Site(
         name=facts.name,
         name_size=_size(facts.name, 16, 28, 52),
         initials=_initials(facts.name),
-        kind=kind[:1].upper() + kind[1:],
+        kind=facts.kind,
         lang=said.lang,
-        title=" – ".join(filter(None, [facts.name, ", ".join(filter(None, [kind, place]))])),
+        title=" – ".join(filter(None, [facts.name, ", ".join(filter(None, [facts.kind, place]))])),
         description=plain(said.tagline or headline, 160),
         headline=headline,
         headline_size=_size(headline, 16, 32, 60),
@@ -242,10 +243,9 @@ def _phone(facts: SiteFacts) -> Link | None:
 
 
 def _email(address: str) -> Link | None:
-    if address.count("@") != 1 or any(c.isspace() for c in address):
+    if not _EMAIL.match(address):
         return None
-    href = "mailto:" + quote(address, safe="@")
-    return Link(href, address)
+    return Link("mailto:" + quote(address, safe="@"), address)
 
 
 def _link(address: str) -> Link | None:

@@ -169,7 +169,7 @@ def fact_values(facts: SiteFacts) -> dict[str, str]:
     """The facts a text may name, as written on a page; an unknown one is empty."""
     return {
         "name": facts.name,
-        "category": facts.category,
+        "category": facts.kind,
         "city": facts.city,
         "region": facts.region,
         "street": facts.street,
