@@ -40,7 +40,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
-from crm_tui.actions import ACTIONS, Action, key_words
+from crm_tui.actions import Action, action, actions_in, key_words
 from crm_tui.clock import utc_now
 from crm_tui.config import default_config_path
 from crm_tui.defects import report_defect
@@ -260,16 +260,16 @@ class CrmApp(App[None], inherit_bindings=False):
     def action_palette(self) -> None:
         """Find an action by its name, and do it."""
         screen = self._front()
+        own, *others = screen.AREAS
         picks = [
             Pick(each.id, each.title, "  ".join(map(key_words, each.keys)))
-            for area in (*screen.AREAS, "everywhere")
-            for each in ACTIONS
-            if each.area == area and each.id != "everywhere.palette"
+            for each in actions_in(own, "everywhere", *others)
+            if each.id != "everywhere.palette"
         ]
 
         async def do(action_id: str | None) -> None:
             if action_id is not None:
-                await self.perform(next(each for each in ACTIONS if each.id == action_id))
+                await self.perform(action(action_id))
 
         self.push_screen(Picker("What do you want to do?", picks), do)
 
@@ -302,13 +302,13 @@ class CrmApp(App[None], inherit_bindings=False):
     async def _pressed(self, message: ActionPressed) -> None:
         await self.perform(message.action)
 
-    async def perform(self, action: Action) -> None:
+    async def perform(self, wanted: Action) -> None:
         """Do an action as if its key had been pressed: where the focus is, or further out."""
         screen = self._front()
         start = screen.focused or screen
         for node in start.ancestors_with_self:
-            if action.area == (node.AREA if isinstance(node, KeyArea) else "everywhere"):
-                await self.run_action(action.name, node)
+            if wanted.area == (node.AREA if isinstance(node, KeyArea) else "everywhere"):
+                await self.run_action(wanted.name, node)
                 return
 
     def _go_to(self, mode: str) -> None:

@@ -117,9 +117,10 @@ class Picker(ModalScreen[str | None]):
         }
         & Input, & Input:focus {
             height: 1; border: none; padding: 0 2; background: $surface;
+            background-tint: $surface 0%;
         }
         & OptionList, & OptionList:focus {
-            height: auto; max-height: 16; margin-top: 1; padding: 0 1;
+            height: auto; max-height: 14; margin-top: 1; padding: 0 1;
             border: none; background: $surface; scrollbar-size-vertical: 1;
             & > .option-list--option { padding: 0 1; }
             & > .option-list--option-highlighted { background: $panel; color: $foreground; }
@@ -152,7 +153,7 @@ class Picker(ModalScreen[str | None]):
             line = Input(placeholder=self._hint, compact=True)
             line.cursor_blink = False
             yield line
-            yield OptionList(compact=True, markup=False)
+            yield OptionList(markup=False)
             yield Static("Nothing is called that.", id="nothing")
 
     def on_mount(self) -> None:

@@ -51,7 +51,7 @@ def _rating(row: LeadRow, _now: datetime) -> Cell:
 
 LEAD_COLUMNS: tuple[Column[LeadRow], ...] = (
     Column("score", "Score", _text("score"), width=6, align="right", rank=1),
-    Column("name", "Name", _name, width=24, widest=40),
+    Column("name", "Name", _name, width=26, widest=40),
     Column("category", "Category", _text("category"), width=12, widest=20, rank=6),
     Column("city", "City", _text("city"), width=12, widest=18, rank=4),
     Column("phone", "Phone", _text("phone"), width=14, widest=16, rank=7),

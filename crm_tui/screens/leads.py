@@ -11,9 +11,11 @@ from textual.binding import BindingType
 from textual.timer import Timer
 from textual.widget import Widget
 
-from crm_tui.screens.base import AppScreen
-from crm_tui.screens.dialogs import Pick, Picker
+from crm_tui.screens.base import AppScreen, Job
+from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.screens.lead_columns import LEAD_COLUMNS
+from crm_tui.text import plural
+from crm_tui.vocabulary import WebsiteStatus
 from crm_tui.widgets.filter_line import FilterLine
 from crm_tui.widgets.keys import bindings
 from crm_tui.widgets.look import Role
@@ -28,6 +30,7 @@ from crm_tui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
     from crm_tui.services.lead_rows import LeadQuery, LeadRow
+    from crm_tui.services.sites.build import BuildReport
 
 _FIRST_ROWS = 100
 """Rows read for the first paint of a list; more than any screen shows."""
@@ -46,7 +49,7 @@ class LeadsScreen(AppScreen):
 
     AREA = "leads"
     AREAS = ("leads", "list")
-    FOOTER = ("list.open", "list.select", "leads.filter", "leads.sort")
+    FOOTER = ("list.open", "list.select", "leads.build", "leads.preview", "leads.filter")
     TAB = "leads"
     AUTO_FOCUS = "#leads"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("leads")]
@@ -188,6 +191,53 @@ class LeadsScreen(AppScreen):
 
         self.app.push_screen(LeadScreen(message.row_id, neighbours=self))
 
+    # Sites
+
+    def action_build(self) -> None:
+        """Build the sites of the selected leads, or of the one under the cursor."""
+        if self._table.selected_count or self._table.marking:
+            ids = self._table.selected_ids()
+        else:
+            ids = array("q", () if self._table.cursor_id is None else (self._table.cursor_id,))
+        if len(ids) > 1:
+            verb = f"Build {len(ids):,} sites"
+            question = f"{verb}? Those that are up to date are left as they are."
+            self.app.push_screen(Confirm(question, verb=verb), lambda yes: self._build(ids, yes))
+        elif ids:
+            self._build(ids, wanted=True)
+
+    def _build(self, ids: array[int], wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+        if not wanted:
+            return
+
+        async def body(job: Job) -> None:
+            report = await self.host.site_work.build(ids, job)
+            self.host.say(*_in_words(report, len(ids)))
+
+        self.host.start_job("Building sites" if len(ids) > 1 else "Building the site", body)
+
+    def action_preview(self) -> None:
+        """Look at the site of the lead under the cursor."""
+        row = self._table.cursor_row
+        if row is None:
+            return
+        if row.website_status is WebsiteStatus.NONE:
+            self.host.say(f"{row.name} has no site yet. b builds one.")
+            return
+        self.work(self._preview(row.id), group="preview")
+
+    async def _preview(self, lead_id: int) -> None:
+        shown = await self.host.site_work.show(lead_id)
+        from crm_tui.screens.address import AddressScreen
+        from crm_tui.services.sites.browser import Shown
+
+        if isinstance(shown, Shown):
+            await self.app.push_screen(AddressScreen(shown, environ=self.host.site_work.environ))
+        else:
+            self.host.say(f"{shown.words}.")
+
+    # The lead screen's way through the list
+
     def step(self, by: int) -> int | None:
         """Move the cursor by so many rows; the lead it came to, None at the list's end."""
         place = self._table.cursor + by
@@ -226,3 +276,19 @@ class LeadsScreen(AppScreen):
             parts.append(of_all)
         role = Role.ACCENT if count or marking else Role.QUIET
         self.query_one(FilterLine).show_count(" · ".join(parts), role)
+
+
+def _in_words(report: BuildReport, wanted: int) -> tuple[str, Role]:
+    """What became of a build, and what to do about what failed."""
+    parts = [f"Built {plural(report.built, 'site')}"]
+    if report.unchanged:
+        parts.append(f"{report.unchanged:,} up to date already")
+    if report.cancelled:
+        reached = report.built + report.unchanged + len(report.failures)
+        parts.append(f"stopped after {reached:,} of {wanted:,}")
+    words = ", ".join(parts) + "."
+    if report.failures:
+        first = report.failures[0]
+        words += f" {plural(len(report.failures), 'site')} failed: {first.name}: {first.reason}."
+        return words, Role.BAD
+    return words, Role.ATTENTION if report.cancelled else Role.GOOD

@@ -63,10 +63,10 @@ class Placed:
 
 
 def place(columns: Sequence[Column[RowT]], width: int, *, indent: int = 0) -> list[Placed]:
-    """The columns that fit in `width` cells, in their order, sharing the room that is left.
+    """The columns that fit in `width` cells, in their order.
 
     Columns are left out by rank. Rank 0 always stays, as wide as there is room for.
-    Room left over goes to the columns that may grow, evenly, until they are at their widest.
+    Room left over goes to the columns that may grow, the most important first.
     """
     room = max(width - indent, 1)
     kept = sorted(range(len(columns)), key=lambda index: columns[index].rank)
@@ -77,15 +77,10 @@ def place(columns: Sequence[Column[RowT]], width: int, *, indent: int = 0) -> li
     kept.sort()
     widths = {index: columns[index].width for index in kept}
     spare = room - _needs(columns, kept)
-    growing = [index for index in kept if (columns[index].widest or 0) > columns[index].width]
-    while spare > 0 and growing:
-        for index in list(growing):
-            if spare == 0:
-                break
-            widths[index] += 1
-            spare -= 1
-            if widths[index] == columns[index].widest:
-                growing.remove(index)
+    for index in sorted(kept, key=lambda index: columns[index].rank):
+        more = min(max((columns[index].widest or 0) - columns[index].width, 0), max(spare, 0))
+        widths[index] += more
+        spare -= more
     placed: list[Placed] = []
     x = indent
     for index in kept:

@@ -44,7 +44,7 @@ class FilterLine(Horizontal):
             width: 1fr; height: 1; padding: 0; border: none; background: $background;
             background-tint: $background 0%;
         }
-        & > #count { width: auto; padding: 0 1; }
+        & > #count { width: 40; padding: 0 1; text-align: right; }
         &:focus-within > #slash { color: $accent; text-style: bold; }
     }
     """
@@ -76,7 +76,7 @@ class FilterLine(Horizontal):
 
     def show_count(self, text: str, role: Role = Role.QUIET) -> None:
         """Say at the right how many rows there are."""
-        self.query_one("#count", Static).update(styled(text, role))
+        self.query_one("#count", Static).update(styled(text, role), layout=False)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -158,10 +158,10 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         top = self._window.place_in(order, self.cursor) - (self.cursor - self.top)
         return list(order[max(top - self.page, 0) : max(top, 0) + 2 * self.page])
 
-    def selected_ids(self) -> list[int]:
-        """The selected rows in the order of the list; a range being marked counts."""
+    def selected_ids(self) -> array[int]:
+        """The selected rows; a range being marked counts."""
         self._window.take_marked(self.cursor)
-        return list(self._window.selection.of(self.order))
+        return self._window.selection.of(self.order)
 
     def clear_selection(self) -> bool:
         """Let the selection go; False when there was none."""
@@ -176,6 +176,11 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
     def selected_count(self) -> int:
         """How many rows are selected, without a range being marked."""
         return self._window.selection.count(self.total)
+
+    @property
+    def marking(self) -> int:
+        """How many rows the range being marked has."""
+        return len(self._window.marked(self.cursor))
 
     @property
     def total(self) -> int:
@@ -370,8 +375,7 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         self._say_selection()
 
     def _say_selection(self) -> None:
-        marking = len(self._window.marked(self.cursor))
-        self.post_message(SelectionChanged(self, self.selected_count, marking))
+        self.post_message(SelectionChanged(self, self.selected_count, self.marking))
 
     # Mouse
 

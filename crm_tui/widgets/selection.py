@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import filterfalse
 
 
 class Selection:
@@ -53,6 +54,11 @@ class Selection:
         self._ids.clear()
         self._all_but = False
 
-    def of(self, order: array[int]) -> Iterator[int]:
-        """The selected ids, in the order of the list; those not in the list are left out."""
-        return (row_id for row_id in order if row_id in self)
+    def of(self, order: array[int]) -> array[int]:
+        """The selected ids: all of the list but the excepted ones, in its order; or those picked.
+
+        Rows picked one by one stay selected while another filter hides them, and so come too.
+        """
+        if not self._all_but:
+            return array("q", sorted(self._ids))
+        return array("q", filterfalse(self._ids.__contains__, order)) if self._ids else order[:]

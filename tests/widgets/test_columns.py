@@ -46,8 +46,9 @@ def test_the_highest_rank_is_left_out_first_and_the_name_never(width: int, left:
     assert keys(width) == left
 
 
-def test_room_left_over_is_shared_until_the_columns_are_at_their_widest() -> None:
-    assert [placed.width for placed in place(COLUMNS, 54)] == [5, 22, 12, 9]
+def test_room_left_over_goes_to_the_most_important_column_that_may_grow() -> None:
+    assert [placed.width for placed in place(COLUMNS, 54)] == [5, 24, 10, 9]
+    assert [placed.width for placed in place(COLUMNS, 72)] == [5, 40, 12, 9]
     assert [placed.width for placed in place(COLUMNS, 300)] == [5, 40, 15, 9]
 
 

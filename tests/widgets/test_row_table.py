@@ -19,7 +19,7 @@ def lines(program: TableProgram) -> list[str]:
 
 
 def selected(program: TableProgram) -> list[int]:
-    return program.table.selected_ids()
+    return list(program.table.selected_ids())
 
 
 @pytest.mark.parametrize("size", SIZES)

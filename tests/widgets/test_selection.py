@@ -56,10 +56,18 @@ TestSelection = SelectionAgreesWithASet.TestCase
 
 
 @given(st.permutations(list(ORDER)))
-def test_selected_ids_come_in_the_order_of_the_list(ids: list[int]) -> None:
+def test_all_but_some_comes_in_the_order_of_the_list(ids: list[int]) -> None:
     selection = Selection()
     selection.everything()
-    selection.toggle(3)
     order = array("q", ids)
+    assert selection.of(order) == order
+    selection.toggle(3)
     assert list(selection.of(order)) == [row_id for row_id in order if row_id != 3]
     assert selection.open_ended
+
+
+def test_what_was_picked_stays_while_the_list_shows_something_else() -> None:
+    selection = Selection()
+    selection.add([7, 2])
+    assert list(selection.of(array("q", [2, 5]))) == [2, 7]
+    assert selection.count(2) == 2
