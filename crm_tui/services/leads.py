@@ -17,6 +17,7 @@ from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import contacts, derived, events, points, scoring
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.search import sort_name
+from crm_tui.services.sites.gather import mark_out_of_date
 from crm_tui.text import fold
 from crm_tui.vocabulary import ContactKind, ContactState, EventKind, SiteStatus, TaskState
 
@@ -126,6 +127,7 @@ async def add(
     settings: Settings,
     now: datetime,
     source: str = OPERATOR,
+    summary: str = "captured by hand",
     duplicate: bool = False,
 ) -> int:
     """Add a lead by hand; returns its id.
@@ -136,6 +138,7 @@ async def add(
         settings: for the default region of phones and for the score.
         now: the time of the capture.
         source: where the lead comes from.
+        summary: how it was captured, for the timeline.
         duplicate: add it even though another lead has the same phone or e-mail.
 
     Raises:
@@ -162,7 +165,7 @@ async def add(
             await _set_point(session, lead_id, kind, contact, now=now)
     await events.record(
         session,
-        NewEvent(lead_id, EventKind.CAPTURED, now, "captured by hand", source),
+        NewEvent(lead_id, EventKind.CAPTURED, now, summary, source),
         now=now,
     )
     await derived.renew(session, [lead_id], score=settings.score, now=now)
@@ -218,6 +221,7 @@ async def edit(
         now=now,
     )
     await derived.renew(session, [lead_id], score=settings.score, now=now)
+    await mark_out_of_date(session, [lead_id])
     return changed
 
 
