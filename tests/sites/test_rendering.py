@@ -18,7 +18,7 @@ from crm_tui.services.sites.facts import SiteFacts
 from crm_tui.services.sites.page import safe_url
 from crm_tui.services.sites.render import Renderer
 from crm_tui.services.sites.texts import SiteTexts, default_texts
-from crm_tui.services.sites.themes import load_themes
+from crm_tui.services.sites.themes import load_themes, shipped_folder
 from tests.sites.businesses import EVERYBODY, HOSTILE, HOSTILE_TEXTS, ONLY_A_NAME, RICH
 
 THEMES = load_themes()
@@ -256,6 +256,16 @@ def test_a_wrong_template_is_named_with_file_and_line(
         renderer.render(RICH, default_texts(RICH, renderer.themes["mine"]), "mine")
     assert f"{file}, line {line}" in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_an_error_in_a_shared_file_names_the_shared_file(tmp_path: Path) -> None:
+    copytree(THEMES["food"].folder, tmp_path / "mine")
+    wrong = "{% from '_shared/parts.html' import rating %}{{ rating(3) }}"
+    (tmp_path / "mine" / "page.html").write_text(wrong)
+    renderer = Renderer(load_themes(tmp_path))
+    with pytest.raises(BadInput) as caught:
+        renderer.render(RICH, default_texts(RICH, renderer.themes["mine"]), "mine")
+    assert str(shipped_folder() / "_shared" / "parts.html") in str(caught.value)
 
 
 def test_a_theme_that_does_not_exist_is_refused() -> None:

@@ -68,6 +68,14 @@ def test_names_lose_what_nobody_can_see() -> None:
     assert tidy(replace(RICH, name="\u200b ")).name == "This business"
 
 
+def test_times_and_places_that_do_not_exist_are_not_known() -> None:
+    hours = {"mon": [["9", "17:00"]], "tue": [["09:00", "25:00"]], "wed": [["09:00", "24:00"]]}
+    facts = tidy(replace(RICH, hours={**hours, "xyz": []}, latitude=float("nan")))
+    assert facts.hours == {"wed": [["09:00", "24:00"]]}
+    assert facts.latitude is None
+    assert facts.longitude is None
+
+
 def test_an_endless_name_is_cut() -> None:
     name = tidy(replace(RICH, name="x" * 10_000)).name
     assert len(name) == 160

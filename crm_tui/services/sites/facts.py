@@ -25,6 +25,7 @@ _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff"
     "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e0fff\ud800-\udfff]+"
 )
+_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d\Z|24:00\Z")
 _SPACES = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
@@ -87,6 +88,9 @@ def tidy(facts: SiteFacts) -> SiteFacts:
             changed[each.name] = plain(value, LONGEST_NAME)
     changed["name"] = changed["name"] or "This business"
     changed["links"] = tuple(plain(link, 2000) for link in facts.links)
+    changed["hours"] = _readable(facts.hours)
+    if not _on_earth(facts.latitude, facts.longitude):
+        changed["latitude"] = changed["longitude"] = None
     return replace(facts, **changed)
 
 
@@ -96,14 +100,27 @@ def plain(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def _readable(hours: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, list[list[str]]]:
+    """The known days in the order of the week; a day with a time that is none is not known."""
+    return {
+        day: [list(span) for span in hours[day]]
+        for day in DAYS
+        if day in hours
+        and all(len(span) == 2 and all(map(_TIME.match, span)) for span in hours[day])
+    }
+
+
+def _on_earth(latitude: float | None, longitude: float | None) -> bool:
+    return (
+        latitude is not None and longitude is not None and abs(latitude) <= 90 >= abs(longitude) / 2
+    )
+
+
 def canonical(facts: SiteFacts) -> dict[str, Any]:
     """The facts as plain data holding exactly what a page depends on, always in the same form."""
     document = asdict(tidy(facts))
     if not facts.flattering:
         document["rating"] = document["review_count"] = None
-    document["hours"] = {
-        day: [list(span) for span in facts.hours[day]] for day in DAYS if day in facts.hours
-    }
     return document
 
 

@@ -66,7 +66,7 @@ def plan_sites(
     for business_id, known in facts.items():
         site = present.get(business_id)
         try:
-            theme = choose_theme(known.category, themes)
+            theme = choose_theme(known.line_of_work, themes)
             own = site.texts if site else None
             texts = parse(own) if own else default_texts(known, themes[theme])
             digest = content_hash(known, texts, themes[theme].fingerprint)

@@ -84,7 +84,7 @@ def _make_environment(theme: Theme) -> SandboxedEnvironment:
     def load(name: str) -> tuple[str, str, None] | None:
         if name not in theme.templates:
             return None
-        return theme.templates[name], str(theme.folder / name), None
+        return theme.templates[name], str(theme.path_of(name)), None
 
     environment = ImmutableSandboxedEnvironment(
         loader=FunctionLoader(load),
@@ -106,10 +106,9 @@ def _in_words(error: Exception, theme: Theme) -> BadInput:
     if isinstance(error, TemplateSyntaxError):
         place = f"{error.filename or PAGE}, line {error.lineno}"
     else:
+        files = {str(theme.path_of(name)) for name in theme.templates}
         frames = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename.startswith(str(theme.folder))
+            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files
         ]
         place = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else PAGE
     reason = str(error) or type(error).__name__

@@ -131,6 +131,10 @@ class Theme:
     labels: Mapping[str, str]
     templates: Mapping[str, str]
 
+    def path_of(self, template: str) -> Path:
+        """The file that holds a template."""
+        return (shipped_folder() if template.startswith(f"{SHARED}/") else self.folder) / template
+
     @cached_property
     def fingerprint(self) -> str:
         """The version and a hash of every file a page is made from: differs when a page may."""
@@ -177,6 +181,11 @@ def _fit(category: str, keywords: Iterable[str]) -> tuple[float, int]:
 # Loading
 
 
+def shipped_folder() -> Path:
+    """Where the themes that come with the program are, and the files that all themes share."""
+    return Path(str(files("crm_tui") / "templates" / "sites"))
+
+
 def load_themes(own: Path | None = None) -> dict[str, Theme]:
     """The shipped themes and the operator's own, by name.
 
@@ -186,7 +195,7 @@ def load_themes(own: Path | None = None) -> dict[str, Theme]:
     Raises:
         BadInput: A theme that cannot be used: one sentence with the file and the field.
     """
-    shipped = Path(str(files("crm_tui") / "templates" / "sites"))
+    shipped = shipped_folder()
     shared = _read_files(shipped / SHARED, prefix=f"{SHARED}/")
     themes = {}
     for parent in [shipped, own] if own is not None and own.is_dir() else [shipped]:
