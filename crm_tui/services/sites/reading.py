@@ -119,7 +119,7 @@ class _Reader(HTMLParser):
         """Note a link or a name, or begin to collect an element's text."""
         values = {name: value or "" for name, value in attrs}
         if self._inside and tag in _BREAKS:
-            self._text.append(", " if self._inside == "address" else " ")
+            self._break()
         elif tag == "a":
             scheme, _, target = values.get("href", "").strip().partition(":")
             target = unquote(target.partition("?")[0])
@@ -138,6 +138,8 @@ class _Reader(HTMLParser):
         """End the collecting of an element's text."""
         if self._inside and tag == self._inside:
             self._end()
+        elif self._inside and tag in _BREAKS:
+            self._break()
 
     def handle_data(self, data: str) -> None:
         """Collect text inside a wanted element."""
@@ -152,6 +154,9 @@ class _Reader(HTMLParser):
 
     def _begin(self, tag: str, into: list[str]) -> None:
         self._inside, self._into, self._text = tag, into, []
+
+    def _break(self) -> None:
+        self._text.append(", " if self._inside == "address" else " ")
 
     def _end(self) -> None:
         self._into.append("".join(self._text))

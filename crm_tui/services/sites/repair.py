@@ -41,7 +41,7 @@ _WAITING = (Unmatched.state == UnmatchedState.OPEN, Unmatched.kind == UnmatchedK
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An unmatched site as it was imported; its page is whole."""
+    """An unmatched site as it was imported, its page in the pieces it came in."""
 
     id: int
     slug: str
@@ -49,6 +49,8 @@ class Orphan:
     reason: str
     status: str
     html: str
+    css: str
+    js: str
     created_at: datetime | None
 
 
@@ -206,14 +208,15 @@ async def _orphans(session: ReadSession, unmatched_ids: Sequence[int]) -> list[O
 
 
 def _orphan(id_: int, title: str, reason: str, payload: dict[str, str]) -> Orphan:
-    pieces = [payload.get(name, "") for name in ("html", "css", "js")]
     return Orphan(
         id=id_,
         slug=payload.get("slug", ""),
         title=title,
         reason=reason,
         status=payload.get("status", ""),
-        html=whole_page(*pieces, title=title),
+        html=payload.get("html", ""),
+        css=payload.get("css", ""),
+        js=payload.get("js", ""),
         created_at=parse_time(payload.get("created_at", "")),
     )
 
@@ -240,6 +243,7 @@ async def _accept(
     (lead,) = await known.find(session, [said.identity])
     (slug,) = await gather.free_slugs(session, [clean_slug(orphan.slug)])
     business_id = lead.same or await _create(session, said, slug, settings=settings, now=now)
+    html = whole_page(orphan.html, orphan.css, orphan.js, title=said.name)
     built_at = min(orphan.created_at or now, now)
     site_id = (
         await session.execute(
@@ -249,10 +253,10 @@ async def _accept(
                 slug=slug,
                 theme=gather.IMPORTED,
                 status=site_status(orphan.status),
-                content_hash=page_hash(orphan.html),
+                content_hash=page_hash(html),
                 created_at=built_at,
                 built_at=built_at,
-                html=orphan.html,
+                html=html,
             )
             .returning(Site.id)
         )
