@@ -299,7 +299,7 @@ def complete(known: Address, line: str) -> Address:
     """Fill what a row's own columns leave empty from its one-line address."""
     if not line or (known.city and known.postal_code and known.street):
         return known
-    if known.city and fold(known.city) not in fold(line):
+    if known.city and not known.street and fold(known.city) not in fold(line):
         read = Address(street=line)  # a street in a column that is called "address"
     else:
         read = split(line, country=known.country)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_tui.services.addresses import Address, clean_street, complete, country_code, split
@@ -140,6 +140,7 @@ def test_a_line_fills_only_what_the_columns_leave_empty() -> None:
 
 
 @given(st.text(max_size=200), st.sampled_from(["", "US", "CY", "DE", "GB"]))
+@settings(deadline=None)
 def test_no_line_makes_it_raise(line: str, country: str) -> None:
     found = split(line, country=country)
     assert found.country == "" or len(found.country) == 2

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_tui.services import contacts
@@ -68,6 +68,7 @@ def test_a_slash_inside_a_german_number_does_not_split_it() -> None:
     st.integers(2000000000, 9999999999),
     st.sampled_from(["{}{}{}", "({}) {}-{}", "+1 {}-{}-{}", "1{}{}{}", "{}.{}.{}", "+1{}{}{}"]),
 )
+@settings(deadline=None)
 def test_the_short_cut_for_north_america_agrees_with_phonenumbers(number: int, form: str) -> None:
     digits = str(number)
     raw = form.format(digits[:3], digits[3:6], digits[6:])
@@ -212,6 +213,7 @@ def test_the_registrable_domain_is_what_the_owner_registered(host: str, domain: 
 
 
 @given(st.text(max_size=300), st.sampled_from(["US", "DE", "", "ZZ"]))
+@settings(deadline=None)
 def test_no_text_makes_the_normalisers_raise(text: str, region: str) -> None:
     for found in [
         *contacts.phones(text, region),

@@ -4,7 +4,7 @@ from datetime import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_tui.services import hours
@@ -87,6 +87,7 @@ day_hours = st.one_of(
 
 
 @given(st.dictionaries(st.sampled_from(hours.DAYS), day_hours, min_size=1))
+@settings(deadline=None)
 def test_what_is_shown_reads_back_as_the_same_hours(days: dict[str, list[list[str]]]) -> None:
     in_order = {day: days[day] for day in hours.DAYS if day in days}
     assert hours.parse("; ".join(hours.lines(in_order))) == in_order
@@ -94,5 +95,6 @@ def test_what_is_shown_reads_back_as_the_same_hours(days: dict[str, list[list[st
 
 
 @given(st.one_of(st.text(), st.recursive(st.text() | st.integers(), st.lists)))
+@settings(deadline=None)
 def test_nothing_makes_it_raise(value: Any) -> None:
     hours.parse(value)

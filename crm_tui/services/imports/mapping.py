@@ -161,6 +161,8 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _OTHER_MEANING = frozenset(
     "id status valid verified validation source link type count date time score hash domain carrier fax".split()
 )
+_CONTACT_WORDS = frozenset("phone mobile email mail website site url address".split())
+_BARE_NAMES = frozenset({("name",), ("nombre",), ("nom",), ("nome",)})
 
 
 def guess(headers: Sequence[str], sample: Sequence[Sequence[str]]) -> dict[str, str]:
@@ -189,7 +191,7 @@ def guess(headers: Sequence[str], sample: Sequence[Sequence[str]]) -> dict[str, 
         field = _by_content(columns[at])
         if field and (field in REPEATABLE or field not in found.values()):
             found[header] = field
-    if not any(field in NAMING for field in found.values()):
+    if not {"name", "person"}.intersection(found.values()):
         _name_by_content(headers, found, columns)
     return {header: found[header] for header in headers if header in found}
 
@@ -210,7 +212,8 @@ def _by_words(words: tuple[str, ...]) -> tuple[str, float]:
         for start in range(len(words) - length, -1, -1):
             field = _FIELD_OF_PHRASE.get(words[start : start + length])
             rest = words[:start] + words[start + length :]
-            if field and not _OTHER_MEANING.intersection(rest):
+            about_contact = _CONTACT_WORDS if length == 1 and words[start] in _OTHER_MEANING else ()
+            if field and not _OTHER_MEANING.union(about_contact).intersection(rest):
                 return field, length / len(words)
     return "", 0
 
@@ -218,22 +221,26 @@ def _by_words(words: tuple[str, ...]) -> tuple[str, float]:
 def _settle_name(
     headers: Sequence[str], found: dict[str, str], columns: Sequence[Sequence[str]]
 ) -> None:
-    """Where no column is a business's name, a "title" may be it; with a company, "name" is not."""
-    names = [header for header, field in found.items() if field == "name"]
-    if not names:
+    """A "title" is the business where nothing else is; beside a company, a "name" is a person."""
+    if "name" not in found.values():
         title = next((header for header in headers if found.get(header) == "title"), None)
         if title and "person" not in found.values():
             found[title] = "name"
         return
-    words = _header_words(names[0])
-    if words in {("name",), ("nombre",), ("nom",), ("nome",)}:
-        for at, header in enumerate(headers):
-            field, certainty = _by_words(_header_words(header))
-            if header == names[0] or field != "name" or certainty < 2:
-                continue
-            if any(columns[at]):
-                found[header], found[names[0]] = "name", "person"
-                return
+    bare = company = ""
+    for header, column in zip(headers, columns, strict=True):
+        words = _header_words(header)
+        if _FIELD_OF_PHRASE.get(words) != "name":
+            continue
+        if words in _BARE_NAMES:
+            bare = bare or header
+        elif any(column) or not column:
+            company = company or header
+    if bare and company:
+        found[company] = "name"
+        found.pop(bare, None)
+        if "person" not in found.values():
+            found[bare] = "person"
 
 
 def _contradicted(field: str, column: Sequence[str]) -> bool:
@@ -255,6 +262,7 @@ def _contradicted(field: str, column: Sequence[str]) -> bool:
 
 
 _SHARE = 0.7
+_LONGEST_NAME = 120
 
 
 def _by_content(column: Sequence[str]) -> str:
@@ -286,10 +294,10 @@ def _is_page(value: str) -> bool:
 
 
 def _may_be_phone(value: str) -> bool:
+    if re.fullmatch(r"-?\d*\.\d+", value):
+        return False  # a coordinate
     digits = sum(c.isdigit() for c in value)
-    return (7 <= digits <= 40 and (len(value) < 12 or not value.replace(".", "").isdigit())) or (
-        10 <= digits <= 12 and value.isdigit()
-    )
+    return 10 <= digits <= 12 if value.isdigit() else 7 <= digits <= 40
 
 
 def _name_by_content(
@@ -299,7 +307,8 @@ def _name_by_content(
     for at, header in enumerate(headers):
         values = [value for cell in columns[at] if (value := cells.text(cell))]
         wordy = [v for v in values if any(c.isalpha() for c in v) and not country_code(v)]
-        if header not in found and len(wordy) >= 2 and len(set(wordy)) > len(values) / 2:
+        differ = len(set(wordy)) > len(values) / 2
+        if header not in found and differ and max(map(len, wordy)) < _LONGEST_NAME:
             found[header] = "name"
             return
 

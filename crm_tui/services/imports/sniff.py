@@ -91,10 +91,9 @@ def sniff(path: Path, *, forced: str | None = None) -> Source:
 
 
 def _check_regular(path: Path) -> None:
-    try:
-        is_folder, is_special = path.is_dir(), path.exists() and not path.is_file()
-    except ValueError as error:  # a NUL in the name
-        raise BadInput("That is not a file name. Check it.") from error
+    if "\0" in str(path):
+        raise BadInput("That is not a file name. Check it.")
+    is_folder, is_special = path.is_dir(), path.exists() and not path.is_file()
     if is_folder:
         raise BadInput(f"{path} is a folder. Name a file in it.")
     if is_special:
@@ -121,7 +120,7 @@ def _sniff(path: Path, file: BinaryIO, forced: str | None) -> Source:
         raise BadInput(f"{path} is not a SQLite file, though its name says so. Check the file.")
     encoding, bom = detect_encoding(file, head)
     text = _decode(head[bom:], encoding)
-    if not text.strip("\0 \t\r\n\ufeff"):
+    if not text.replace("\0", "").replace("\ufeff", "").strip():
         raise BadInput(f"{path} is empty. Export the list again.")
     if len(_CONTROL.findall(text[:65536])) * 20 > min(len(text), 65536):
         raise BadInput(f"{path} is not a text file. Save the list as CSV or JSON.")

@@ -46,7 +46,8 @@ class Source:
     headers: tuple[str, ...] = ()
     header_row: int | None = 0
     prefix: str = ""
-    _file: io.FileIO | None = field(default=None, repr=False)
+    _raw: io.FileIO | None = field(default=None, repr=False)
+    _stream: io.IOBase | None = field(default=None, repr=False)
 
     def __enter__(self) -> Self:
         return self
@@ -56,35 +57,35 @@ class Source:
 
     def close(self) -> None:
         """Close the file; reading it again opens it again."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
     def position(self) -> int:
         """How many of its `size` bytes have been read so far."""
-        if self._file is None:
+        if self._raw is None:
             return 0
-        return self.size if self._file.closed else self._file.tell()
-
-    def binary(self) -> io.FileIO:
-        """The file from its first byte after any byte order mark."""
-        self.close()
-        self._file = io.FileIO(self.path)
-        self._file.seek(self.bom)
-        return self._file
+        return self.size if self._raw.closed else self._raw.tell()
 
     def text(self) -> io.TextIOWrapper:
         """The file as text with its line ends as they are."""
-        raw = io.BufferedReader(self.binary(), CHUNK)
-        if self.encoding.startswith("utf-16"):
-            return io.TextIOWrapper(raw, self.encoding, errors=_MARK_BROKEN, newline="")
-        return io.TextIOWrapper(raw, self.encoding, errors="surrogateescape", newline="")
+        wide = self.encoding.startswith("utf-16")
+        errors = _MARK_BROKEN if wide else "surrogateescape"
+        stream = io.TextIOWrapper(self._open(), self.encoding, errors=errors, newline="")
+        self._stream = stream
+        return stream
 
     def utf8(self) -> Readable:
         """The file as UTF-8 bytes, for JSON; what cannot be decoded becomes U+FFFD."""
-        if self.encoding == "utf-8":
-            return io.BufferedReader(self.binary(), CHUNK)
-        return _Recoded(self.text())
+        return self._open() if self.encoding == "utf-8" else _Recoded(self.text())
+
+    def _open(self) -> io.BufferedReader:
+        self.close()
+        self._raw = io.FileIO(self.path)
+        self._raw.seek(self.bom)
+        stream: io.BufferedReader = io.BufferedReader(self._raw, CHUNK)
+        self._stream = stream
+        return stream
 
 
 class _Recoded:
