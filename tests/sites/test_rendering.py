@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -69,6 +70,9 @@ def check(page: Page) -> None:
     (script,) = page.all("script")
     assert script == {"type": "application/ld+json"}
     assert json.loads("".join(page.scripts))["@context"] == "https://schema.org"
+    (icon,) = page.all("link")
+    assert icon["rel"] == "icon"
+    assert re.fullmatch(r"data:image/svg\+xml,[\w.%/~-]+", icon.pop("href") or "", re.ASCII)
     for _, attributes in page.tags:
         assert not any(name.startswith("on") for name in attributes)
         assert "style" not in attributes
@@ -81,7 +85,7 @@ def check(page: Page) -> None:
     for attributes in page.all("a"):
         target = attributes["href"] or ""
         assert not target.startswith("#") or target[1:] in ids, target
-    assert not {"link", "iframe", "img", "base", "form", "object"} & {tag for tag, _ in page.tags}
+    assert not {"iframe", "img", "base", "form", "object"} & {tag for tag, _ in page.tags}
     assert len(page.all("h1")) == len(page.all("main")) == len(page.all("title")) == 1
     levels = [int(tag[1]) for tag, _ in page.tags if tag in {"h1", "h2", "h3", "h4"}]
     assert levels[0] == 1

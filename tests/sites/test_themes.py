@@ -71,7 +71,7 @@ def test_there_are_four_themes_with_palettes_to_choose_from() -> None:
         ("HVAC contractor", "trades", "Heating and air conditioning"),
         ("Septic system service", "trades", "Plumber"),
         ("Plumbing supply store", "trades", "Plumber"),
-        ("Handyman/Handywoman/Handyperson", "trades", "Any other trade"),
+        ("Handyman/Handywoman/Handyperson", "trades", "Handyman"),
         ("General contractor", "trades", "Builder"),
         ("Auto repair shop", "trades", "Garage"),
         ("Window cleaning service", "trades", "Cleaner"),

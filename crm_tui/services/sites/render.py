@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from crm_tui.errors import BadInput
 from crm_tui.services.sites.facts import SiteFacts
@@ -50,10 +52,12 @@ class Renderer:
                 f"There is no theme {visible(theme, 60)}; there are {', '.join(sorted(self.themes))}."
             )
         site = make_site(facts, texts, chosen)
-        style = self._style(chosen, palette or chosen.palette_for(facts.key, facts.line_of_work))
+        palette = palette or chosen.palette_for(facts.key, facts.line_of_work)
+        style = self._style(chosen, palette)
+        tab_icon = _icon(site.initials, chosen.palettes[palette])
         try:
             page = self._environment(chosen).get_template(PAGE)
-            return page.render(site=site, labels=site.labels, style=style)
+            return page.render(site=site, labels=site.labels, style=style, tab_icon=tab_icon)
         except Exception as error:  # a theme's own expressions can raise anything
             raise _in_words(error, chosen) from error
 
@@ -75,6 +79,17 @@ class Renderer:
             css = f":root {{\n{colours}}}\n{shared}{own}".replace("</", "<\\/")
             self._styles[theme.name, palette] = Markup(css)  # noqa: S704 - from the theme's own files, and it cannot end its element
         return self._styles[theme.name, palette]
+
+
+def _icon(initials: str, colours: Mapping[str, str]) -> str:
+    """The icon of the browser's tab, within the page: without one, browsers ask the server."""
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">'
+        f'<rect width="64" height="64" rx="12" fill="{colours["deep"]}"/>'
+        f'<text x="32" y="43" font-family="sans-serif" font-size="31" font-weight="700" '
+        f'text-anchor="middle" fill="{colours["glow"]}">{escape(initials)}</text></svg>'
+    )
+    return f"data:image/svg+xml,{quote(drawing)}"
 
 
 def _make_environment(theme: Theme) -> SandboxedEnvironment:
