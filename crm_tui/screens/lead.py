@@ -153,7 +153,7 @@ class LeadScreen(AppScreen):
         async with db.read() as session:
             page = await leads.page(session, lead_id, settings=self.host.settings, now=now)
             entries = await timeline.entries(session, lead_id)
-        if lead_id == self._lead_id:
+        if lead_id == self._lead_id and (page, entries) != (self._page, self._entries):
             self._show(page, entries, now, select)
 
     def _show(

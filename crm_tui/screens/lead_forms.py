@@ -14,6 +14,7 @@ from textual.content import Content
 
 from crm_tui import clock
 from crm_tui.errors import BadInput
+from crm_tui.services.contacts import phone_words
 from crm_tui.services.leads import EDITABLE, LeadPage
 from crm_tui.services.timeline import CALL_WORDS, TimelineEntry
 from crm_tui.text import visible
@@ -149,6 +150,7 @@ def status_form(
 def fields_form(page: LeadPage, save: Callable[[Mapping[str, str]], Awaitable[None]]) -> Form:
     """The lead's own fields; only those that were changed are saved."""
     before = {name: visible(page.business[name] or "") for name in EDITABLE}
+    before["phone"] = phone_words(before["phone"])
 
     async def store(values: Mapping[str, str]) -> None:
         await save({name: text for name, text in values.items() if text != before[name]})
@@ -166,5 +168,5 @@ def fields_form(page: LeadPage, save: Callable[[Mapping[str, str]], Awaitable[No
 
 
 def _when_field(here: Here, old: TimelineEntry | None) -> LineField:
-    was = clock.local_stamp(old.at, zone=here.zone) if old else "now"
+    was = clock.local_stamp(old.at, zone=here.zone) if old else ""
     return LineField("when", "When", was, WHEN_HINT)

@@ -100,6 +100,7 @@ class Timeline(KeyArea, ScrollView, Generic[EntryT], can_focus=True):
         super().__init__(id=id)
         self._empty = empty
         self._entries: Sequence[EntryT] = ()
+        self._filled = False
         self._kinds: Collection[EventKind] | None = None
         self._now = datetime.min.replace(tzinfo=UTC)
         self._zone: tzinfo | None = None
@@ -135,6 +136,7 @@ class Timeline(KeyArea, ScrollView, Generic[EntryT], can_focus=True):
         """
         keep = self._place()
         self._entries, self._now, self._zone = entries, now, zone
+        self._filled = True
         if select is not None:
             wanted = next((entry for entry in entries if entry.id == select), keep.entry)
             keep = _Place(wanted, keep.line)
@@ -328,7 +330,7 @@ class Timeline(KeyArea, ScrollView, Generic[EntryT], can_focus=True):
         position = self._heights.at(line)
         cursor = position is not None and position == self._cursor
         if position is None:
-            text = self._empty if y == 0 and not self._shown else ""
+            text = self._empty if y == 0 and self._filled and not self._shown else ""
             segments = [Segment("  " + text, self._style(Role.QUIET, cursor=False))]
         elif below := line - self._heights.top(position):
             segments = self._body_line(position, below - 1, y, cursor=cursor)
