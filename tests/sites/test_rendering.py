@@ -24,7 +24,7 @@ from tests.sites.businesses import EVERYBODY, HOSTILE, HOSTILE_TEXTS, ONLY_A_NAM
 
 THEMES = load_themes()
 RENDERER = Renderer(THEMES)
-VOID = {"meta", "link", "br", "img", "input", "hr"}
+VOID = {"meta", "link", "br", "img", "input", "hr", "wbr"}
 
 
 class Page(HTMLParser):
