@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from crm_tui import __version__
-from crm_tui.cli import care, config, leads
+from crm_tui.cli import care, config, leads, sites
 from crm_tui.cli.output import Exit, Invocation, invocation, say
 from crm_tui.defects import report_defect
 from crm_tui.errors import UserError
@@ -23,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(leads.app, name="leads")
+app.add_typer(sites.app, name="sites")
 app.add_typer(config.app, name="config")
 care.register(app)
 

@@ -168,7 +168,7 @@ async def test_accepting_again_changes_nothing(db: Database, settings: Settings)
     await accept_all(db, settings)
     before = await db.data_version()
     again = await accept_all(db, settings)
-    assert (again.repaired, again.problems, again.left) == ([], {}, 0)
+    assert (again.repaired, again.problems, again.left) == ([], [], 0)
     with pytest.raises(NotFound, match="No site 1 waits"):
         await repair.accept(db, unmatched, settings=settings, now=NOW)
     assert await db.data_version() == before
@@ -225,7 +225,7 @@ async def test_a_page_that_says_nothing_useful_still_gets_a_lead_of_its_own(
 ) -> None:
     await orphan(db, html, slug="old-one", title="Old one")
     report = await accept_all(db, settings)
-    assert (report.created, report.problems, report.left) == (1, {}, 0)
+    assert (report.created, report.problems, report.left) == (1, [], 0)
     lead = await business(db, report.repaired[0].business_id)
     assert lead.name.strip()
     assert (lead.phone, lead.email) == (None, None)

@@ -78,4 +78,4 @@ async def _texts(
             "Build a site for the lead to get one that has."
         )
     facts = (await gather.site_facts(session, [row.business_id]))[row.business_id]
-    return row.texts, default_texts(facts, themes[choose_theme(facts.category, themes)])
+    return row.texts, default_texts(facts, themes[choose_theme(facts.line_of_work, themes)])

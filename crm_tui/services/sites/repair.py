@@ -86,10 +86,10 @@ class Repaired:
 
 @dataclass(slots=True)
 class RepairReport:
-    """What accepting proposals came to; `problems` are why the others were left, by their slug."""
+    """What accepting proposals came to; `problems` say why the others were left."""
 
     repaired: list[Repaired] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
     left: int = 0
 
     @property
@@ -182,7 +182,7 @@ async def accept_all(
         try:
             report.repaired.append(await accept(db, unmatched_id, settings=settings, now=clock()))
         except UserError as error:
-            report.problems[str(unmatched_id)] = str(error)
+            report.problems.append(f"Unmatched site {unmatched_id}: {error}")
         progress(done + 1, len(ids))
     async with db.read() as session:
         report.left = await count_waiting(session)
