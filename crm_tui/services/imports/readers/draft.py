@@ -30,7 +30,7 @@ class Draft:
 
     def __init__(self, row: int, region: str) -> None:
         self.row = row
-        self.region = region
+        self.region = region.upper()
         self.custom: dict[str, Any] = {}
         self.warnings: list[str] = []
         self._points: list[CapturedPoint] = []
