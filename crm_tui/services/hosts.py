@@ -3,18 +3,14 @@
 Three literal tables decide: pages on social networks and directories, pages made with a site
 builder under the builder's own name, and free mail providers. None of these names a business, so
 none of them counts as a website of its own or joins two leads.
-
-The registrable domain ("acme.co.uk" of "shop.acme.co.uk") needs the public suffixes. The full list
-has ten thousand entries, changes weekly and costs a dependency; what local businesses register
-under is far smaller and regular: below a two-letter country code, a second label such as "co" or
-"com" is a registry's, and a few countries have words of their own. A suffix missed only makes two
-addresses look related, and relation alone never merges two leads.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+
+from publicsuffixlist import PublicSuffixList
 
 # Networks, directories, booking and delivery platforms, map links: a page there is somebody
 # else's site. Also matched for every host below them ("m.facebook.com").
@@ -75,28 +71,6 @@ FREE_MAIL_DOMAINS = frozenset(
     """.split()
 )
 
-# Second labels that registries use under country codes, and words only some countries use.
-_SECOND_LABELS = frozenset(
-    "ac co com edu gob gouv gov gv info ltd mil ne net nom or org plc pro web biz id in".split()
-)
-_SECOND_LABELS_BY_COUNTRY = {
-    "uk": frozenset("me ltd plc sch nhs police".split()),
-    "au": frozenset("asn id".split()),
-    "nz": frozenset("gen geek kiwi maori school iwi".split()),
-    "br": frozenset("adm adv arq art bio blog cnt ecn eco eng fot ind jor med mus odo psi".split()),
-    "jp": frozenset("ad ed go gr lg".split()),
-    "kr": frozenset("re pe go".split()),
-    "za": frozenset("law nom school".split()),
-    "tr": frozenset("gen tv av dr bbs name tel bel pol k12".split()),
-    "il": frozenset("muni k12 idf".split()),
-    "in": frozenset("firm gen ind nic res".split()),
-    "th": frozenset("go mi".split()),
-    "id": frozenset("my sch desa".split()),
-    "fr": frozenset("asso prd tm".split()),
-    "cy": frozenset("press tm".split()),
-    "pl": frozenset("waw edu sklep".split()),
-    "ua": frozenset("kiev kyiv lviv".split()),
-}
 # Reserved endings (RFC 2606). Lists made anonymous keep a real domain and append one.
 _RESERVED = frozenset({"example", "test", "invalid"})
 
@@ -141,14 +115,15 @@ def is_free_mail(domain: str) -> bool:
 def registrable_domain(host: str) -> str:
     """The part of a host its owner registered: "acme.co.uk" of "shop.acme.co.uk".
 
-    An IP address or a single label is returned as it is.
+    An IP address or a public suffix itself is returned as it is. Follows the public suffix list
+    (publicsuffix.org), its part of the registries.
     """
-    labels = host.split(".")
-    if len(labels) <= 2 or labels[-1].isdigit():
+    if host.rpartition(".")[2].isdigit():
         return host
-    ending, second = labels[-1], labels[-2]
-    by_country = _SECOND_LABELS_BY_COUNTRY.get(ending, frozenset())
-    two_label_suffix = (len(ending) == 2 or ending in _RESERVED) and (
-        second in _SECOND_LABELS or second in by_country
-    )
-    return ".".join(labels[-3:] if two_label_suffix else labels[-2:])
+    stem = without_reserved_ending(host)
+    return (_public_suffixes().privatesuffix(stem) or stem) + host[len(stem) :]
+
+
+@lru_cache(maxsize=1)
+def _public_suffixes() -> PublicSuffixList:
+    return PublicSuffixList(only_icann=True)
