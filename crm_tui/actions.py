@@ -70,7 +70,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("leads.sort", (",",), "Sort"),
     Action("leads.build", ("b",), "Build site"),
     Action("leads.preview", ("o",), "Open preview"),
-    Action("leads.import", ("I",), "Import"),
     Action("lead.note", ("n",), "Note"),
     Action("lead.call", ("a",), "Call"),
     Action("lead.edit", ("e",), "Edit"),

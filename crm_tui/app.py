@@ -33,8 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
-from textual import events, on, work
-from textual.app import App
+from textual import on, work
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
@@ -54,6 +53,7 @@ from crm_tui.text import visible
 from crm_tui.widgets.frame import ActionPressed, Footer
 from crm_tui.widgets.keys import KeyArea, bindings
 from crm_tui.widgets.look import DARK, LIGHT, THEMES, Role
+from crm_tui.widgets.ordered_keys import OrderedKeysApp
 from crm_tui.widgets.terminal import LeanDriver
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class RunningJob:
         return self.title
 
 
-class CrmApp(App[None], inherit_bindings=False):
+class CrmApp(OrderedKeysApp, inherit_bindings=False):
     """The terminal program.
 
     Args:
@@ -160,6 +160,7 @@ class CrmApp(App[None], inherit_bindings=False):
         try:
             open_store = await asyncio.to_thread(load)
             self._db = await open_store(self.store_path, now=self.now())
+            self._version = await self._db.data_version()
             self._opened.set()
         except UserError as error:
             self.exit(return_code=1, message=Text(visible(str(error))))
@@ -171,10 +172,10 @@ class CrmApp(App[None], inherit_bindings=False):
         """See whether the store was changed, and tell the screen in front."""
         db = await self.store()
         version = await db.data_version()
-        if self._version not in {None, version}:
+        if version != self._version:
+            self._version = version
             self.changes += 1
             self._front().see_changes()
-        self._version = version
 
     def _end_by_signal(self, number: int) -> None:
         self.exit(return_code=128 + number)
@@ -340,12 +341,10 @@ class CrmApp(App[None], inherit_bindings=False):
 
     # Events and errors
 
-    async def on_event(self, event: events.Event) -> None:
+    def key_arrives(self) -> None:
         """A key takes away the sentence in the footer, before it does what it does."""
-        if isinstance(event, events.Key) and not event.is_forwarded:
-            with suppress(StopIteration):
-                self._front().query_one(Footer).clear()
-        await super().on_event(event)
+        with suppress(StopIteration):
+            self._front().query_one(Footer).clear()
 
     def _handle_exception(self, error: Exception) -> None:
         """An error in a handler: shown if it is for people, else the program ends in a sentence."""

@@ -212,7 +212,7 @@ class LeadsScreen(AppScreen):
 
         async def body(job: Job) -> None:
             report = await self.host.site_work.build(ids, job)
-            self.host.say(*_in_words(report, len(ids)))
+            self.host.say(*build_words(report, len(ids)))
 
         self.host.start_job("Building sites" if len(ids) > 1 else "Building the site", body)
 
@@ -278,17 +278,17 @@ class LeadsScreen(AppScreen):
         self.query_one(FilterLine).show_count(" · ".join(parts), role)
 
 
-def _in_words(report: BuildReport, wanted: int) -> tuple[str, Role]:
+def build_words(report: BuildReport, wanted: int) -> tuple[str, Role]:
     """What became of a build, and what to do about what failed."""
-    parts = [f"Built {plural(report.built, 'site')}"]
+    parts = [f"Built {plural(report.built, 'site')}"] if report.built else []
     if report.unchanged:
-        parts.append(f"{report.unchanged:,} up to date already")
+        parts.append(f"{plural(report.unchanged, 'site')} up to date already")
     if report.cancelled:
         reached = report.built + report.unchanged + len(report.failures)
         parts.append(f"stopped after {reached:,} of {wanted:,}")
-    words = ", ".join(parts) + "."
     if report.failures:
         first = report.failures[0]
-        words += f" {plural(len(report.failures), 'site')} failed: {first.name}: {first.reason}."
-        return words, Role.BAD
-    return words, Role.ATTENTION if report.cancelled else Role.GOOD
+        parts.append(f"{len(report.failures):,} failed, the first {first.name}: {first.reason}")
+    words = ", ".join(parts)
+    role = Role.BAD if report.failures else Role.ATTENTION if report.cancelled else Role.GOOD
+    return f"{words[:1].upper()}{words[1:]}.", role

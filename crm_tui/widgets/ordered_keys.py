@@ -1,0 +1,65 @@
+"""Keys in the order they were typed, each done before the next begins.
+
+Textual hands a key to the widget that has the focus when the key arrives. Keys that arrive at once
+(over a slow line, pasted, typed ahead) would all go to the widget that had the focus before the
+first of them was done: in "/plumber", the letters would reach the list instead of the filter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from textual import events
+from textual.app import App
+from textual.message import Message
+from textual.timer import Timer
+
+_LOST = 0.25
+"""Seconds after which a key that left no trace (its widget is gone) no longer holds up others."""
+
+
+class _Done(Message):
+    """Follows a key through the same queues, so that it comes out after it."""
+
+
+class OrderedKeysApp(App[None], inherit_bindings=False):
+    """An app whose keys wait for each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._typed_ahead: deque[events.Key] = deque()
+        self._busy = False
+        self._give_up: Timer | None = None
+
+    async def on_event(self, event: events.Event) -> None:
+        """Pass a key on, or keep it while one before it is being done."""
+        if not isinstance(event, events.Key) or event.is_forwarded:
+            await super().on_event(event)
+        elif self._busy:
+            self._typed_ahead.append(event)
+        else:
+            await self._press(event)
+
+    def key_arrives(self) -> None:
+        """Called just before a key is handed on."""
+
+    async def _press(self, key: events.Key) -> None:
+        self._busy = True
+        self.key_arrives()
+        target = self.focused or self.screen
+        await super().on_event(key)
+        self._give_up = self.set_timer(_LOST, self._next)
+        target.post_message(_Done())
+
+    def on__done(self, message: _Done) -> None:
+        """The key has been through; what it asked the app to do later is in the queue before us."""
+        message.stop()
+        self.call_later(self._next)
+
+    async def _next(self) -> None:
+        if self._give_up is not None:
+            self._give_up.stop()
+            self._give_up = None
+        self._busy = False
+        if self._typed_ahead:
+            await self._press(self._typed_ahead.popleft())
