@@ -117,14 +117,13 @@ def open_site(
     settings = invocation(context).settings.preview
 
     async def work(db: Database) -> tuple[SiteLine, Preview, dict[str, Any]]:
-        from crm_tui.services.sites.listing import prepare_preview
+        from crm_tui.services.sites import listing
 
-        line = await prepare_preview(db, site, now=utc_now())
-        return (
-            line,
-            Preview(db.path, db.site_folder, port=settings.port),
-            words.site_document(line, db),
-        )
+        async with db.read() as session:
+            line = await listing.find(session, site)
+        await listing.prepare_preview(db, line, now=utc_now())
+        preview = Preview(db.path, db.site_folder, port=settings.port)
+        return line, preview, words.site_document(line, db)
 
     line, preview, document = with_store(context, work)
     url = preview.address(line.slug)

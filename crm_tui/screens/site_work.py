@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from crm_tui.screens.base import Host, Job
     from crm_tui.services.sites.browser import Opened, Shown
     from crm_tui.services.sites.build import BuildReport
+    from crm_tui.services.sites.listing import SiteLine
     from crm_tui.services.sites.preview import Preview
     from crm_tui.services.sites.render import Renderer
 
@@ -46,13 +47,10 @@ class SiteWork:
         """
         from crm_tui.services.sites.build import build_sites
 
-        db = await self._host.store()
-        if self._renderer is None:
-            self._renderer = await asyncio.to_thread(self._read_themes)
         return await build_sites(
-            db,
+            await self._host.store(),
             lead_ids,
-            renderer=self._renderer,
+            renderer=await self._themed(),
             clock=self._host.now,
             progress=job.progress if job else lambda _done, _total: None,
             cancelled=lambda: job is not None and job.cancelled,
@@ -64,12 +62,25 @@ class SiteWork:
         Raises:
             UserError: The lead has no site, or the preview cannot be served.
         """
+        from crm_tui.services.sites.listing import newest_of
+
+        db = await self._host.store()
+        async with db.read() as session:
+            site = await newest_of(session, lead_id)
+        return await self.show_site(site)
+
+    async def show_site(self, site: SiteLine) -> Opened | Shown:
+        """Open one site, as `show` does.
+
+        Raises:
+            UserError: The preview cannot be served.
+        """
         from crm_tui.services.sites.browser import show_page
         from crm_tui.services.sites.listing import prepare_preview
         from crm_tui.services.sites.preview import Preview
 
         db, settings = await self._host.store(), self._host.settings.preview
-        site = await prepare_preview(db, str(lead_id), now=self._host.now())
+        await prepare_preview(db, site, now=self._host.now())
         if self._preview is None:
             self._preview = Preview(db.path, db.site_folder, port=settings.port)
         url = await asyncio.to_thread(self._preview.address, site.slug)
@@ -77,11 +88,42 @@ class SiteWork:
             show_page, url, self.environ, no_browser=not settings.browser
         )
 
+    async def read_texts(self, site_id: int) -> str:
+        """The texts of a site as the file the operator edits.
+
+        Raises:
+            UserError: The site has none to edit.
+        """
+        from crm_tui.services.sites import editing
+
+        db, renderer = await self._host.store(), await self._themed()
+        async with db.read() as session:
+            return await editing.read_texts(session, site_id, themes=renderer.themes)
+
+    async def save_texts(self, site_id: int, text: str) -> bool:
+        """Keep edited texts; returns whether anything changed.
+
+        Raises:
+            BadInput: The texts cannot be used; the sentence names the line and the field.
+        """
+        from crm_tui.services.sites import editing
+
+        db, renderer = await self._host.store(), await self._themed()
+        async with db.write() as session:
+            return await editing.save_texts(
+                session, site_id, text, themes=renderer.themes, now=self._host.now()
+            )
+
     def close(self) -> None:
         """Stop serving previews; harmless when none were."""
         if self._preview is not None:
             self._preview.close()
             self._preview = None
+
+    async def _themed(self) -> Renderer:
+        if self._renderer is None:
+            self._renderer = await asyncio.to_thread(self._read_themes)
+        return self._renderer
 
     def _read_themes(self) -> Renderer:
         from crm_tui.services.sites.render import Renderer

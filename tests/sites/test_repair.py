@@ -199,7 +199,7 @@ async def test_a_slug_that_is_taken_gets_a_number(db: Database, settings: Settin
     ("word", "status", "website"),
     [
         ("published", SiteStatus.PUBLISHED, WebsiteStatus.PUBLISHED),
-        ("Draft", SiteStatus.PREVIEW, WebsiteStatus.GENERATED),
+        ("of another kind", SiteStatus.PREVIEW, WebsiteStatus.GENERATED),
         ("archived", SiteStatus.ARCHIVED, WebsiteStatus.ARCHIVED),
         ("", SiteStatus.PREVIEW, WebsiteStatus.GENERATED),
     ],

@@ -6,22 +6,10 @@ import hashlib
 import html as markup
 import re
 
-from crm_tui.vocabulary import SiteStatus
-
 _HEAD_END = re.compile(r"</head\s*>", re.IGNORECASE)
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 _DOCUMENT = re.compile(r"<(?:!doctype|html|head|body)\b", re.IGNORECASE)
 _START = re.compile(r"<(?:body|/html)\b", re.IGNORECASE)
-
-_STATUSES = {
-    "published": SiteStatus.PUBLISHED,
-    "live": SiteStatus.PUBLISHED,
-    "deployed": SiteStatus.PUBLISHED,
-    "sold": SiteStatus.SOLD,
-    "purchased": SiteStatus.SOLD,
-    "archived": SiteStatus.ARCHIVED,
-    "deleted": SiteStatus.ARCHIVED,
-}
 
 
 def whole_page(html: str, css: str, js: str, *, title: str) -> str:
@@ -44,11 +32,6 @@ def whole_page(html: str, css: str, js: str, *, title: str) -> str:
     html = _put(style, html, _HEAD_END.search(html) or _START.search(html))
     ends = list(_BODY_END.finditer(html))
     return _put(script, html, ends[-1] if ends else None)
-
-
-def site_status(word: str) -> SiteStatus:
-    """The status of a site in the words of another program; what is not known is a preview."""
-    return _STATUSES.get(word.strip().lower(), SiteStatus.PREVIEW)
 
 
 def page_hash(html: str) -> str:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, select
+from sqlalchemy import Select, case, func, select
 
 from crm_tui.db.engine import Database, ReadSession
-from crm_tui.db.models import Business, Site
+from crm_tui.db.models import Business, Site, Unmatched
 from crm_tui.errors import NotFound, StoreError
 from crm_tui.services import events
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.sites import files
 from crm_tui.text import visible
-from crm_tui.vocabulary import EventKind, SiteStatus
+from crm_tui.vocabulary import EventKind, SiteStatus, UnmatchedKind, UnmatchedState
+
+_NEWEST = (Site.built_at.desc(), Site.id.desc())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,69 +38,113 @@ class SiteLine:
     built_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OrphanLine:
+    """One site that came without its business; its id in the list is below zero."""
+
+    id: int
+    title: str
+    reason: str
+    created_at: datetime
+
+    @property
+    def unmatched_id(self) -> int:
+        """The id of what waits for a business."""
+        return -self.id
+
+
 async def sites(session: ReadSession) -> list[SiteLine]:
     """All sites, the ones built last first."""
-    rows = await session.execute(_lines().order_by(Site.built_at.desc(), Site.id.desc()))
+    rows = await session.execute(_lines().order_by(*_NEWEST))
     return [SiteLine(*row) for row in rows]
 
 
+async def order(db: Database) -> array[int]:
+    """The ids of the list: sites without a business on top, then those built last first."""
+    orphans = await db.integers(
+        select(-Unmatched.id)
+        .where(Unmatched.state == UnmatchedState.OPEN, Unmatched.kind == UnmatchedKind.SITE)
+        .order_by(Unmatched.id)
+    )
+    return orphans + await db.integers(select(Site.id).order_by(*_NEWEST))
+
+
+async def rows_by_id(session: ReadSession, ids: Sequence[int]) -> list[SiteLine | OrphanLine]:
+    """The rows of these ids of the list, in no particular order; those that are gone are left out."""
+    orphans = await session.execute(
+        select(-Unmatched.id, Unmatched.title, Unmatched.reason, Unmatched.created_at).where(
+            Unmatched.id.in_([-each for each in ids if each < 0]),
+            Unmatched.state == UnmatchedState.OPEN,
+        )
+    )
+    built = await session.execute(_lines().where(Site.id.in_([each for each in ids if each > 0])))
+    return [*(OrphanLine(*row) for row in orphans), *(SiteLine(*row) for row in built)]
+
+
+async def count_out_of_date(session: ReadSession) -> int:
+    """How many sites say something else than their businesses' facts and texts."""
+    counted = select(func.count()).select_from(Site).where(Site.out_of_date.is_(True))
+    return (await session.execute(counted)).scalar_one()
+
+
 async def find(session: ReadSession, named: str) -> SiteLine:
-    """The site with this slug, or the one of the lead with this id, the newest that stands first.
+    """The site with this slug, else the newest one of the lead with this number.
 
     Raises:
         NotFound: there is none.
     """
     row = (await session.execute(_lines().where(Site.slug == named))).first()
-    if row is None and named.isascii() and named.isdigit() and len(named) < 19:
-        archived_last = case((Site.status == SiteStatus.ARCHIVED, 1), else_=0)
-        row = (
-            await session.execute(
-                _lines()
-                .where(Site.business_id == int(named))
-                .order_by(archived_last, Site.built_at.desc(), Site.id.desc())
-            )
-        ).first()
-        if row is None:
-            raise NotFound(f"Lead {named} has no site. Build one: crm-tui sites build {named}")
+    if row is not None:
+        return SiteLine(*row)
+    if named.isascii() and named.isdigit() and len(named) < 19:
+        return await newest_of(session, int(named))
+    raise NotFound(
+        f"There is no site {visible(named, 80)!r}. See all of them with: crm-tui sites list"
+    )
+
+
+async def newest_of(session: ReadSession, business_id: int) -> SiteLine:
+    """The site of a lead that was built last; an archived one only where no other is.
+
+    Raises:
+        NotFound: the lead has none.
+    """
+    archived = case((Site.status == SiteStatus.ARCHIVED, 1), else_=0)
+    row = (
+        await session.execute(
+            _lines().where(Site.business_id == business_id).order_by(archived, *_NEWEST)
+        )
+    ).first()
     if row is None:
         raise NotFound(
-            f"There is no site {visible(named, 80)!r}. See all of them with: crm-tui sites list"
+            f"Lead {business_id} has no site. Build one: crm-tui sites build {business_id}"
         )
     return SiteLine(*row)
 
 
-async def prepare_preview(db: Database, named: str, *, now: datetime) -> SiteLine:
+async def prepare_preview(db: Database, site: SiteLine, *, now: datetime) -> None:
     """Get a site ready to be looked at: its file is there, and the timeline says it was opened.
 
     Raises:
-        NotFound: there is no such site.
         StoreError: its file is missing and cannot be written.
     """
-    async with db.read() as session:
-        site = await find(session, named)
     problems = await files.restore(db, [site.id])
     if problem := problems.get(site.slug):
         path = files.page_path(db.site_folder, site.slug)
         raise StoreError(f"The file {path} of the site cannot be written: {problem}.")
+    event = NewEvent(
+        site.business_id,
+        EventKind.PREVIEWED,
+        now,
+        "looked at the site",
+        OPERATOR,
+        # Looking twice within a minute is one look.
+        key=f"previewed-{site.id}-{now:%Y%m%dT%H%M}",
+        data={"slug": site.slug},
+        site_id=site.id,
+    )
     async with db.write() as session:
-        event = NewEvent(
-            site.business_id,
-            EventKind.PREVIEWED,
-            now,
-            "looked at the site",
-            OPERATOR,
-            # Looking twice within a minute is one look.
-            key=f"previewed-{site.id}-{now:%Y%m%dT%H%M}",
-            data={"slug": site.slug},
-            site_id=site.id,
-        )
         await events.record(session, event, now=now)
-    return site
-
-
-async def rows_by_id(session: ReadSession, ids: Sequence[int]) -> list[SiteLine]:
-    """These sites, in no particular order; those that are gone are left out."""
-    return [SiteLine(*row) for row in await session.execute(_lines().where(Site.id.in_(ids)))]
 
 
 def _lines() -> Select[*tuple[Any, ...]]:

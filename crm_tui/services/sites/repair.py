@@ -7,7 +7,7 @@ they lead to nobody, a new lead is made of what the page says.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,11 +25,11 @@ from crm_tui.services.imports import known
 from crm_tui.services.imports.match import Found
 from crm_tui.services.sites import files, gather
 from crm_tui.services.sites.candidate import Candidate, candidate
-from crm_tui.services.sites.imported import page_hash, site_status, whole_page
+from crm_tui.services.sites.imported import page_hash, whole_page
 from crm_tui.services.sites.reading import read_page
 from crm_tui.services.sites.slugs import clean_slug
 from crm_tui.text import visible
-from crm_tui.vocabulary import EventKind, UnmatchedKind, UnmatchedState
+from crm_tui.vocabulary import EventKind, SiteStatus, UnmatchedKind, UnmatchedState
 
 SOURCE = "repair"
 """The source of leads that were made of what their site says."""
@@ -47,7 +47,7 @@ class Orphan:
     slug: str
     title: str
     reason: str
-    status: str
+    status: SiteStatus
     html: str
     css: str
     js: str
@@ -116,31 +116,21 @@ async def proposals(db: Database, *, region: str) -> list[Proposal]:
         db: the store.
         region: ISO 3166 alpha-2 of phones whose page names no country.
     """
-    proposed: list[Proposal] = []
     ids = await _waiting(db)
-    for start in range(0, len(ids), CHUNK):
-        async with db.read() as session:
-            orphans = await _orphans(session, ids[start : start + CHUNK])
-        read = await asyncio.to_thread(_candidates, orphans, region)
-        async with db.read() as session:
-            found = await known.find(session, [each.identity for each in read])
-            names = await _names(session, found)
-        for orphan, said, lead in zip(orphans, read, found, strict=True):
-            other = lead.same or lead.alike
-            name = names.get(other, "") if other else ""
-            alike = f"looks like lead {other}, {name}: {lead.why}" if lead.alike else ""
-            proposed.append(
-                Proposal(
-                    unmatched_id=orphan.id,
-                    slug=orphan.slug,
-                    reason=orphan.reason,
-                    candidate=said,
-                    business_id=lead.same,
-                    business=name if lead.same else "",
-                    why=lead.why if lead.same else alike,
-                )
-            )
-    return proposed
+    chunks = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+    return [each for chunk in chunks for each in await _propose(db, chunk, region)]
+
+
+async def proposal(db: Database, unmatched_id: int, *, region: str) -> Proposal:
+    """The proposal for one site; `region` as for `proposals`.
+
+    Raises:
+        NotFound: no such site waits.
+    """
+    proposed = await _propose(db, [unmatched_id], region)
+    if not proposed:
+        raise NotFound(f"No site {unmatched_id} waits for a business.")
+    return proposed[0]
 
 
 async def accept(db: Database, unmatched_id: int, *, settings: Settings, now: datetime) -> Repaired:
@@ -189,6 +179,32 @@ async def accept_all(
     return report
 
 
+async def _propose(db: Database, unmatched_ids: Sequence[int], region: str) -> list[Proposal]:
+    async with db.read() as session:
+        orphans = await _orphans(session, unmatched_ids)
+    read = await asyncio.to_thread(_candidates, orphans, region)
+    async with db.read() as session:
+        found = await known.find(session, [each.identity for each in read])
+        names = await _names(session, found)
+    return [_proposal(*each, names) for each in zip(orphans, read, found, strict=True)]
+
+
+def _proposal(orphan: Orphan, said: Candidate, lead: Found, names: Mapping[int, str]) -> Proposal:
+    name = names.get(lead.same or lead.alike or 0, "")
+    why = lead.why if lead.same else ""
+    if lead.alike:
+        why = f"looks like lead {lead.alike}, {name}: {lead.why}"
+    return Proposal(
+        unmatched_id=orphan.id,
+        slug=orphan.slug,
+        reason=orphan.reason,
+        candidate=said,
+        business_id=lead.same,
+        business=name if lead.same else "",
+        why=why,
+    )
+
+
 async def _waiting(db: Database) -> list[int]:
     async with db.read() as session:
         found = select(Unmatched.id).where(*_WAITING).order_by(Unmatched.id)
@@ -208,12 +224,13 @@ async def _orphans(session: ReadSession, unmatched_ids: Sequence[int]) -> list[O
 
 
 def _orphan(id_: int, title: str, reason: str, payload: dict[str, str]) -> Orphan:
+    status = payload.get("status", "")
     return Orphan(
         id=id_,
         slug=payload.get("slug", ""),
         title=title,
         reason=reason,
-        status=payload.get("status", ""),
+        status=SiteStatus(status) if status in set(SiteStatus) else SiteStatus.PREVIEW,
         html=payload.get("html", ""),
         css=payload.get("css", ""),
         js=payload.get("js", ""),
@@ -252,7 +269,7 @@ async def _accept(
                 business_id=business_id,
                 slug=slug,
                 theme=gather.IMPORTED,
-                status=site_status(orphan.status),
+                status=orphan.status,
                 content_hash=page_hash(html),
                 created_at=built_at,
                 built_at=built_at,
