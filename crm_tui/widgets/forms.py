@@ -90,6 +90,7 @@ class Line(Input):
             id=field.name,
             select_on_focus=False,
         )
+        self.cursor_blink = False
 
     def validate_value(self, value: str) -> str:
         """Whatever was set, typed or pasted, as one safe line."""
