@@ -112,6 +112,7 @@ class TextBox(TextArea):
     def __init__(self, field: TextField) -> None:
         text = visible_lines(field.value)
         super().__init__(text, id=field.name, compact=True, highlight_cursor_line=False)
+        self.cursor_blink = False
         self.move_cursor(self.document.end)
 
     def load_text(self, text: str) -> None:
