@@ -42,11 +42,13 @@ AREA_TITLES = {
     "list": "Lists",
     "leads": "Leads",
     "lead": "Lead",
+    "sites": "Sites",
 }
 """The areas in the order help shows them, the screen's own first."""
 
 ACTIONS: tuple[Action, ...] = (
     Action("everywhere.leads", ("1",), "Leads"),
+    Action("everywhere.sites", ("5",), "Sites"),
     Action("everywhere.palette", (":", "ctrl+p"), "Do something by name"),
     Action("everywhere.help", ("?",), "Keys"),
     Action("everywhere.back", ("escape",), "One step back or clear"),
@@ -81,6 +83,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("lead.kinds", ("/",), "Filter the timeline"),
     Action("lead.facts", ("p",), "Facts"),
     Action("lead.leave", ("h",), "Back to the list"),
+    Action("sites.preview", ("o",), "Open preview"),
+    Action("sites.build", ("b",), "Build again"),
+    Action("sites.texts", ("e",), "Edit texts"),
+    Action("sites.repair", ("r",), "Repair"),
+    Action("sites.repair_all", ("R",), "Repair all"),
 )
 
 

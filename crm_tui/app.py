@@ -49,6 +49,7 @@ from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.screens.help import HelpScreen
 from crm_tui.screens.leads import LeadsScreen
 from crm_tui.screens.site_work import SiteWork
+from crm_tui.screens.sites import SitesScreen
 from crm_tui.text import visible
 from crm_tui.widgets.frame import ActionPressed, Footer
 from crm_tui.widgets.keys import KeyArea, bindings
@@ -106,7 +107,10 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
     TITLE = "crm-tui"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"leads": LeadsScreen}
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "leads": LeadsScreen,
+        "sites": SitesScreen,
+    }
     DEFAULT_MODE = "leads"
 
     def __init__(
@@ -257,6 +261,10 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
     def action_leads(self) -> None:
         """To the leads."""
         self._go_to("leads")
+
+    def action_sites(self) -> None:
+        """To the sites."""
+        self._go_to("sites")
 
     def action_palette(self) -> None:
         """Find an action by its name, and do it."""

@@ -19,6 +19,9 @@ from crm_tui.services.sites import files
 from crm_tui.text import visible
 from crm_tui.vocabulary import EventKind, SiteStatus, UnmatchedKind, UnmatchedState
 
+_NAMED = 500
+"""How many sites one statement names at most."""
+
 _NEWEST = (Site.built_at.desc(), Site.id.desc())
 
 
@@ -79,6 +82,16 @@ async def rows_by_id(session: ReadSession, ids: Sequence[int]) -> list[SiteLine 
     )
     built = await session.execute(_lines().where(Site.id.in_([each for each in ids if each > 0])))
     return [*(OrphanLine(*row) for row in orphans), *(SiteLine(*row) for row in built)]
+
+
+async def leads_of(session: ReadSession, ids: Sequence[int]) -> list[int]:
+    """The leads whose sites these ids of the list are, each once, in the list's order."""
+    owners: dict[int, int] = {}
+    for start in range(0, len(ids), _NAMED):
+        chunk = [each for each in ids[start : start + _NAMED] if each > 0]
+        rows = await session.execute(select(Site.id, Site.business_id).where(Site.id.in_(chunk)))
+        owners |= {row.id: row.business_id for row in rows}
+    return list(dict.fromkeys(owners[each] for each in ids if each in owners))
 
 
 async def count_out_of_date(session: ReadSession) -> int:
