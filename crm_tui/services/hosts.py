@@ -121,9 +121,10 @@ def registrable_domain(host: str) -> str:
     if host.rpartition(".")[2].isdigit():
         return host
     stem = without_reserved_ending(host)
-    return (_public_suffixes().privatesuffix(stem) or stem) + host[len(stem) :]
+    own = _public_suffixes().privatesuffix(stem)
+    return own + host[len(stem) :] if own else ".".join(host.split(".")[-2:])
 
 
 @lru_cache(maxsize=1)
 def _public_suffixes() -> PublicSuffixList:
-    return PublicSuffixList(only_icann=True)
+    return PublicSuffixList(only_icann=True, accept_unknown=False)

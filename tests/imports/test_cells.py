@@ -72,7 +72,7 @@ def test_a_count_may_have_marks_for_the_thousands(written: Any, count: int | Non
 def test_a_date_is_read_in_every_usual_style(
     written: str, order: cells.DateOrder, day: tuple[int, int, int] | None
 ) -> None:
-    found = cells.moment(written, order=order)
+    found = cells.moment(written, order=order, zone=UTC)
     assert (found and (found.year, found.month, found.day)) == day
 
 

@@ -205,6 +205,9 @@ def test_what_is_not_a_web_address_says_why(raw: str) -> None:
         ("a.b.acme.me.uk", "acme.me.uk"),
         ("acme.de", "acme.de"),
         ("www.acme.com.example", "acme.com.example"),
+        ("www.acme.example", "acme.example"),
+        ("mail.acme.local", "acme.local"),
+        ("co.uk", "co.uk"),
         ("192.168.1.1", "192.168.1.1"),
     ],
 )

@@ -18,7 +18,11 @@ def leads_of(tmp_path: Path, text: str, **options: Any) -> list[CapturedLead]:
     path = tmp_path / "list.csv"
     path.write_text(text)
     with sniff(path) as source:
-        return [x for x in read(source, ReadOptions(**options)) if isinstance(x, CapturedLead)]
+        return [
+            x
+            for x in read(source, ReadOptions(**{"zone": UTC, **options}))
+            if isinstance(x, CapturedLead)
+        ]
 
 
 def test_a_spreadsheets_history_comes_along(tmp_path: Path) -> None:
@@ -142,3 +146,11 @@ def test_the_preview_of_a_table_shows_its_columns_and_what_they_mean(tmp_path: P
     assert shown.mapping == {"Firma": "name", "Tel": "phone"}
     assert shown.sample == (("Ace", "518-555-0100", "y"),) * 5
     assert [row.name for row in shown.rows] == ["Ace"] * 5
+
+
+def test_a_table_that_nothing_names_is_shown_with_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    shown = preview(path, ReadOptions())
+    assert (shown.rows, shown.headers) == ((), ("a", "b"))
+    assert "--map COLUMN=name" in shown.problem

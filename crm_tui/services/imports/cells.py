@@ -157,7 +157,7 @@ def usual_date_order(region: str) -> DateOrder:
 
 
 def moment(
-    value: object, *, order: DateOrder, zone: tzinfo = UTC, at: time = time(0)
+    value: object, *, order: DateOrder, zone: tzinfo | None = None, at: time = time(0)
 ) -> datetime | None:
     """A date or time as aware UTC.
 
@@ -165,7 +165,7 @@ def moment(
         value: ISO 8601, "3.4.2026", "04/03/2026", "3 Apr 2026", "April 3, 2026", with or without a
             time of day.
         order: How a date such as 03/04/2026 is meant.
-        zone: The zone of a value that names none.
+        zone: The zone of a value that names none; the machine's own when None.
         at: The time of day of a date without one.
     """
     written = text(value)[:60]
@@ -176,7 +176,7 @@ def moment(
         return None
     if len(written) <= 10 or (found.time() == time(0) and ":" not in written):
         found = datetime.combine(found.date(), at, found.tzinfo)
-    if found.tzinfo is None:
+    if found.tzinfo is None and zone is not None:
         found = found.replace(tzinfo=zone)
     try:
         found = found.astimezone(UTC)

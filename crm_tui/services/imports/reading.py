@@ -41,7 +41,8 @@ class Preview:
     """What a file seems to be, and its first rows as they would be imported.
 
     `headers`, `mapping`, `delimiter` and `sample` (the cells as they stand) are empty where the
-    format has no columns to choose from.
+    format has no columns to choose from. There are no rows while nothing in a table names them;
+    `problem` says so then.
     """
 
     path: Path
@@ -52,6 +53,8 @@ class Preview:
     mapping: Mapping[str, str]
     sample: tuple[tuple[str, ...], ...]
     rows: tuple[CapturedLead | RejectedRow, ...]
+    size: int
+    problem: str = ""
 
 
 def preview(
@@ -63,23 +66,30 @@ def preview(
         BadInput: It cannot be imported; the sentence says why and what to do.
     """
     with sniff(path, forced=forced) as source:
-        if source.format == "legacy":
-            return Preview(path, "legacy", "", "", (), {}, (), ())
         mapping: Mapping[str, str] = {}
         sample: tuple[tuple[str, ...], ...] = ()
+        rows: tuple[CapturedLead | RejectedRow, ...] = ()
+        problem = ""
         if source.format == "csv":
             mapping = plain.mapping_of(source, options)
             sample = plain.sample(source, limit)
-        rows = tuple(islice(read(source, options), limit))
-        if not rows:
-            raise BadInput(f"{path} holds no leads. Export the list again.")
+            try:
+                plain.check_names(source, mapping)
+            except BadInput as error:
+                problem = str(error)
+        if source.format != "legacy" and not problem:
+            rows = tuple(islice(read(source, options), limit))
+            if not rows:
+                raise BadInput(f"{path} holds no leads. Export the list again.")
         return Preview(
             path=path,
             format=source.format,
-            encoding=source.encoding,
+            encoding=source.encoding if source.format != "legacy" else "",
             delimiter=source.delimiter if source.layout == "table" else "",
-            headers=source.headers,
+            headers=source.headers if source.format == "csv" else (),
             mapping=mapping,
             sample=sample,
             rows=rows,
+            size=source.size,
+            problem=problem,
         )

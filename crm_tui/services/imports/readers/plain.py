@@ -36,20 +36,26 @@ def mapping_of(source: Source, options: ReadOptions) -> dict[str, str]:
     """The mapping a table is read with: the one given, else a guess.
 
     Raises:
-        BadInput: No column names its rows, or one is mapped that the table does not have.
+        BadInput: A column is mapped that the table does not have.
     """
     if options.mapping is None:
-        found = mapping.guess(source.headers, sample(source, _SAMPLE_ROWS))
-    else:
-        words = [f"{column}={field}" for column, field in options.mapping.items()]
-        found = mapping.parse_map(words, source.headers)
+        return mapping.guess(source.headers, sample(source, _SAMPLE_ROWS))
+    words = [f"{column}={field}" for column, field in options.mapping.items()]
+    return mapping.parse_map(words, source.headers)
+
+
+def check_names(source: Source, found: Mapping[str, str]) -> None:
+    """Make sure that something names the rows of a table.
+
+    Raises:
+        BadInput: Nothing does.
+    """
     if not any(field in mapping.NAMING for field in found.values()):
         columns = ", ".join(source.headers[:12])
         raise BadInput(
             f"{source.path}: no column could be recognised as the business's name. Say which one "
             f"it is with --map COLUMN=name. The columns are {columns}."
         )
-    return found
 
 
 def sample(source: Source, limit: int) -> tuple[tuple[str, ...], ...]:
@@ -61,6 +67,7 @@ def sample(source: Source, limit: int) -> tuple[tuple[str, ...], ...]:
 def read(source: Source, options: ReadOptions) -> Iterator[CapturedLead | RejectedRow]:
     """Every record of the table."""
     found = mapping_of(source, options)
+    check_names(source, found)
     plain = _Plain(source, found, options)
     name_at = plain.first("name", default=0)
     for row, record, problem in table.records(source):
