@@ -18,6 +18,7 @@ from crm_tui.vocabulary import ContactKind, EventKind
 _INDEX = table("search_index", column("rowid"))
 _PHONE_LIKE = re.compile(r"\+?[\d(][\d()./-]*\d[\d()./-]*")
 _TOKEN = re.compile(r"\w+")
+_NORTH_AMERICAN = re.compile(r"\+1[2-9]\d{9}")
 _CHUNK = 500
 
 
@@ -25,11 +26,16 @@ def phone_words(e164: str) -> str:
     """A phone in the forms it is typed in: with country code, without, and from each group on.
 
     "+15188711647" gives "15188711647 5188711647 8711647 1647", so that any beginning of a group
-    finds it.
+    finds it. What a list wrote that is no number stays as it is.
     """
+    if _NORTH_AMERICAN.fullmatch(e164):  # as below, without the 100 µs that it takes
+        return f"{e164[1:]} {e164[2:]} {e164[5:]} {e164[8:]}"
     import phonenumbers  # noqa: PLC0415 - 40 ms that a start does not need
 
-    number = phonenumbers.parse(e164)
+    try:
+        number = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return e164
     national = phonenumbers.national_significant_number(number)
     written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
     groups = written.replace("-", " ").split()[1:]

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from crm_tui.services.contacts import Contact
 from crm_tui.services.hours import Hours
-from crm_tui.vocabulary import ContactKind, ContactState, ContactStatus, Outcome, WebsiteStatus
+from crm_tui.vocabulary import (
+    ContactKind,
+    ContactState,
+    ContactStatus,
+    Outcome,
+    SiteStatus,
+    WebsiteStatus,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,14 @@ class CapturedPoint:
             domain=contact.domain,
             valid=contact.valid,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """A record of an old store as it stood there, and the id it is known by from then on."""
+
+    external_id: str
+    payload: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +107,27 @@ class CapturedLead:
     archived_at: datetime | None = None
     custom: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    raw: RawRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedSite:
+    """A site of an old store, its page still in pieces.
+
+    `owner` is the id of its business's RawRow; where there is no such business, `reason` says why.
+    `title` is what the page calls itself. `status` is the old one in our words.
+    """
+
+    raw: RawRow
+    owner: str | None
+    reason: str
+    slug: str
+    title: str
+    status: SiteStatus
+    html: str
+    css: str
+    js: str
+    created_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +147,9 @@ class ReadOptions:
         default_region: ISO 3166 region of phones whose row names no country.
         mapping: For unknown tables, which column means which field (see `mapping.FIELDS`); None
             guesses. Columns that it does not name are kept under their own header.
-        zone: The zone of times that name none.
+        zone: The zone of times that name none; the machine's own when None.
     """
 
     default_region: str = "US"
     mapping: Mapping[str, str] | None = None
-    zone: tzinfo = UTC
+    zone: tzinfo | None = None

@@ -1,0 +1,113 @@
+"""Imports as records: listing them, showing one, and taking back those that were cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from crm_tui.config import Settings
+from crm_tui.db.engine import Database, ReadSession
+from crm_tui.db.models import ImportBatch, ImportRow
+from crm_tui.errors import BadInput, NotFound
+from crm_tui.services.imports.owner import WORKING, works
+from crm_tui.services.imports.undo import undo
+from crm_tui.vocabulary import BatchState, RowAction
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """One import and what it came to; times are aware UTC."""
+
+    id: int
+    file_name: str
+    format: str
+    state: BatchState
+    seen: int
+    created: int
+    merged: int
+    skipped: int
+    rejected: int
+    unmatched: int
+    started_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowLine:
+    """What became of one row of an import."""
+
+    row: int
+    action: RowAction
+    name: str
+    reason: str
+    business_id: int | None
+
+
+_LINE = tuple(getattr(ImportBatch, name) for name in BatchLine.__slots__)
+
+
+async def all_batches(session: ReadSession) -> list[BatchLine]:
+    """Every import, the newest first."""
+    rows = await session.execute(select(*_LINE).order_by(ImportBatch.id.desc()))
+    return [BatchLine(*row) for row in rows]
+
+
+async def batch(session: ReadSession, batch_id: int) -> BatchLine:
+    """One import.
+
+    Raises:
+        NotFound: There is no such import.
+    """
+    row = (await session.execute(select(*_LINE).where(ImportBatch.id == batch_id))).first()
+    if row is None:
+        raise NotFound(f"There is no import {batch_id}. See `crm-tui imports list`.")
+    return BatchLine(*row)
+
+
+async def rows_of(
+    session: ReadSession,
+    batch_id: int,
+    *,
+    after: int = -1,
+    limit: int = 1000,
+    actions: Sequence[RowAction] = tuple(RowAction),
+) -> list[RowLine]:
+    """What became of the rows of an import, in their order, from the one after `after` on."""
+    rows = await session.execute(
+        select(
+            ImportRow.row,
+            ImportRow.action,
+            func.coalesce(ImportRow.name, ""),
+            func.coalesce(ImportRow.reason, ""),
+            ImportRow.business_id,
+        )
+        .where(ImportRow.batch_id == batch_id, ImportRow.row > after, ImportRow.action.in_(actions))
+        .order_by(ImportRow.row)
+        .limit(limit)
+    )
+    return [RowLine(*row) for row in rows]
+
+
+async def take_back_interrupted(db: Database, *, settings: Settings, now: datetime) -> list[int]:
+    """Take back imports whose process died, and finish taking back those that were cut off.
+
+    Returns their ids. Called at the start of the app, of an import and of the doctor's repair.
+    """
+    async with db.read() as session:
+        working = await session.execute(
+            select(ImportBatch.id, ImportBatch.state, ImportBatch.owner)
+            .where(ImportBatch.state.in_(WORKING))
+            .order_by(ImportBatch.id.desc())
+        )
+        dead = [id_ for id_, state, name in working if not works(db.path, state, name)]
+    taken_back = []
+    for batch_id in dead:
+        try:
+            await undo(db, batch_id, settings=settings, now=now)
+        except BadInput:
+            continue  # another process was faster
+        taken_back.append(batch_id)
+    return taken_back

@@ -1,0 +1,89 @@
+"""What the store holds that matters for some records: looked up for all of them at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.sqlite import insert
+
+from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.models import RawRecord, Tag
+from crm_tui.services.imports.captured import CapturedSite
+from crm_tui.services.imports.known import candidates, load
+from crm_tui.services.imports.match import Identity, identity
+from crm_tui.services.imports.plan import Record
+from crm_tui.services.imports.prepare import Prepared
+from crm_tui.services.imports.rows import LEGACY, Before
+from crm_tui.text import fold
+
+_LAST_IDS = text("SELECT name, seq FROM sqlite_sequence WHERE name IN ('business', 'site')")
+
+
+def identities(records: Iterable[Record]) -> list[Identity]:
+    """What leads to the businesses that records are, or are sites of."""
+    found = []
+    for record in records:
+        if isinstance(record, Prepared):
+            found.append(record.identity)
+        elif isinstance(record, CapturedSite) and record.owner:
+            found.append(identity("", "", None, legacy=(record.owner,)))
+    return found
+
+
+def raw_ids(records: Iterable[Record]) -> list[str]:
+    """The ids of records of an old store."""
+    found = []
+    for record in records:
+        if isinstance(record, CapturedSite):
+            found.append(record.raw.external_id)
+        elif isinstance(record, Prepared) and record.lead.raw is not None:
+            found.append(record.lead.raw.external_id)
+    return found
+
+
+async def load_before(
+    session: WriteSession, records: Sequence[Record], batch_tags: Sequence[str]
+) -> Before:
+    """Look up what the store holds; tags that it lacks are made."""
+    prepared = [record for record in records if isinstance(record, Prepared)]
+    found = await candidates(session, identities(records))
+    history = any(each.has_history for each in prepared)
+    words = {word for each in prepared for word in each.lead.tags} | set(batch_tags)
+    tags = await _tag_ids(session, words)
+    last: dict[str, int] = dict((await session.execute(_LAST_IDS)).tuples().all())
+    return Before(
+        known=await load(session, found, history=history),
+        tags=tags,
+        batch_tags=frozenset(tags[fold(word)] for word in batch_tags),
+        raw=await _known_raw(session, raw_ids(records)),
+        last_business=last.get("business", 0),
+        last_site=last.get("site", 0),
+    )
+
+
+async def _tag_ids(session: WriteSession, words: Iterable[str]) -> dict[str, int]:
+    """The ids of tags by their folded words; those that are new are made."""
+    folded = {fold(word): word for word in sorted(words, reverse=True)}
+    if not folded:
+        return {}
+    await session.execute(
+        insert(Tag).on_conflict_do_nothing(index_elements=[Tag.folded]),
+        [{"name": word, "folded": key} for key, word in folded.items()],
+    )
+    rows = await session.execute(select(Tag.folded, Tag.id).where(Tag.folded.in_(folded)))
+    return dict(rows.tuples().all())
+
+
+async def _known_raw(session: ReadSession, external_ids: Sequence[str]) -> set[str]:
+    if not external_ids:
+        return set()
+    asked = func.json_each(json.dumps(external_ids)).table_valued("value")
+    return set(
+        await session.scalars(
+            select(RawRecord.external_id).where(
+                RawRecord.source == LEGACY, RawRecord.external_id.in_(select(asked.c.value))
+            )
+        )
+    )

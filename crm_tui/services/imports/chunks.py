@@ -1,0 +1,68 @@
+"""Records of a file in chunks, read in a thread, one chunk ahead and never more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_AIM = 0.12
+"""Seconds a chunk's transaction should take: half of what is allowed, for slower moments."""
+
+_FIRST, _FEWEST, _MOST = 100, 10, 1000
+
+
+@dataclass(slots=True)
+class Pace:
+    """How many records a chunk holds, by how long the last ones took to write."""
+
+    size: int = _FIRST
+
+    def took(self, records: int, seconds: float) -> None:
+        """Learn from a chunk: more at a time while it is quick, at once fewer when it was slow."""
+        wanted = int(records * _AIM / max(seconds, 0.001))
+        self.size = max(_FEWEST, min(wanted, 2 * self.size, _MOST))
+
+
+async def chunks(
+    records: Iterator[T],
+    pace: Pace,
+    *,
+    weight: Callable[[T], int],
+    heaviest: int,
+) -> AsyncGenerator[list[T]]:
+    """Chunks of an iterator that blocks.
+
+    Args:
+        records: Taken in threads, one at a time; closed at the end if it is a generator.
+        pace: How many make a chunk.
+        weight: What one weighs.
+        heaviest: At this weight a chunk is full.
+    """
+
+    def take() -> list[T]:
+        chunk: list[T] = []
+        carried = 0
+        for record in records:
+            chunk.append(record)
+            carried += weight(record)
+            if len(chunk) >= pace.size or carried >= heaviest:
+                break
+        return chunk
+
+    ahead = asyncio.ensure_future(asyncio.to_thread(take))
+    try:
+        while chunk := await asyncio.shield(ahead):
+            ahead = asyncio.ensure_future(asyncio.to_thread(take))
+            yield chunk
+    finally:
+        # The thread cannot be stopped, only waited for: it reads one chunk at most.
+        await asyncio.wait([ahead])
+        if not ahead.cancelled():
+            ahead.exception()
+        close = getattr(records, "close", None)
+        if close is not None:
+            await asyncio.to_thread(close)

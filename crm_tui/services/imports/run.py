@@ -1,0 +1,289 @@
+"""Importing a file: read in a thread, matched and written chunk by chunk, reported row by row.
+
+An import is a batch. Each chunk is one short transaction, so that others can write in between, and
+what one chunk wrote the next one finds in the store. A batch that ends in an error is taken back;
+one the operator cancels stays and can be undone; one whose process died is taken back at the next
+start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+
+from sqlalchemy import update
+
+from crm_tui.config import Settings
+from crm_tui.db.engine import Database, WriteSession
+from crm_tui.db.models import ImportBatch
+from crm_tui.errors import BadInput, StoreError, UserError
+from crm_tui.services.imports import legacy
+from crm_tui.services.imports.batches import take_back_interrupted
+from crm_tui.services.imports.before import identities, load_before, raw_ids
+from crm_tui.services.imports.captured import CapturedLead, CapturedSite, ReadOptions
+from crm_tui.services.imports.chunks import Pace, chunks
+from crm_tui.services.imports.mapping import guess, parse_map
+from crm_tui.services.imports.owner import owner
+from crm_tui.services.imports.plan import Record, plan
+from crm_tui.services.imports.prepare import prepare
+from crm_tui.services.imports.readers import plain
+from crm_tui.services.imports.reading import read
+from crm_tui.services.imports.rehearsal import Rehearsal, rehearsal
+from crm_tui.services.imports.result import ImportResult, Progress
+from crm_tui.services.imports.rows import Before, Origin, Rows
+from crm_tui.services.imports.saved import save_mapping, saved_mapping
+from crm_tui.services.imports.sniff import sniff
+from crm_tui.services.imports.source import Source
+from crm_tui.services.imports.undo import take_back
+from crm_tui.services.imports.write import Bound, bind, write
+from crm_tui.services.sites import files
+from crm_tui.vocabulary import BatchState
+
+_SAMPLE = 100
+_LEAD_WEIGHT, _HEAVIEST = 2_000, 4_000_000
+# While a list is written, its indexes are touched all over: more pages in memory, and fewer
+# checkpoints, each of which copies every touched page.
+_FOR_WRITING = ("PRAGMA cache_size = -32000", "PRAGMA wal_autocheckpoint = 4000")
+_AS_USUAL = ("PRAGMA cache_size = -2000", "PRAGMA wal_autocheckpoint = 1000")
+
+ProgressCallback = Callable[[Progress], None]
+
+
+async def import_file(
+    db: Database,
+    path: Path,
+    *,
+    settings: Settings,
+    now: datetime,
+    format_name: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    tags: Sequence[str] = (),
+    region: str | None = None,
+    dry_run: bool = False,
+    progress: ProgressCallback = lambda _progress: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> ImportResult:
+    """Import a file, or find out what importing it would do.
+
+    Args:
+        db: The store; a dry run only reads it.
+        path: The file.
+        settings: The default region and the weights of the score.
+        now: Aware UTC.
+        format_name: One of sniff.FORMATS where the operator knows better.
+        mapping: Columns of an unknown table by what they mean, over what was saved or is guessed.
+        tags: Words that mark every lead of the file.
+        region: ISO 3166 region of phones whose row names no country; None takes the setting.
+        dry_run: Change nothing.
+        progress: Called after every chunk.
+        cancelled: Asked before every chunk; what was imported until then stays, and can be undone.
+
+    Raises:
+        BadInput: The file cannot be imported, or breaks off in the middle; nothing of it was.
+        StoreError: The store cannot be written; nothing of the file is left in it.
+    """
+    source = await asyncio.to_thread(sniff, path, forced=format_name)
+    with source:
+        options = ReadOptions(
+            default_region=(region or settings.imports.default_region).upper(),
+            mapping=await _mapping(db, source, mapping or {}),
+        )
+        work = _Import(source, options, tags, settings, now)
+        if dry_run:
+            async with rehearsal(db, now=now) as stage:
+                return await work.run(stage.stage, progress, cancelled, stage)
+        await take_back_interrupted(db, settings=settings, now=now)
+        if mapping:
+            async with db.write() as session:
+                await save_mapping(session, source.headers, options.mapping or {}, now=now)
+        return await work.run(db, progress, cancelled)
+
+
+async def _mapping(
+    db: Database, source: Source, given: Mapping[str, str]
+) -> Mapping[str, str] | None:
+    """What the columns of a table mean: as saved, else as guessed, and over that as given."""
+    if source.format != "csv":
+        if given:
+            raise BadInput(f"{source.path} is a list from {source.format}, which needs no --map.")
+        return None
+    words = [f"{column}={field}" for column, field in given.items()]
+    told = parse_map(words, source.headers)
+    async with db.read() as session:
+        known = await saved_mapping(session, source.headers)
+    if known is None:
+        sample = await asyncio.to_thread(plain.sample, source, _SAMPLE)
+        known = guess(source.headers, sample)
+    return known | told
+
+
+class _Import:
+    """One import of one file."""
+
+    def __init__(
+        self,
+        source: Source,
+        options: ReadOptions,
+        tags: Sequence[str],
+        settings: Settings,
+        now: datetime,
+    ) -> None:
+        self._source = source
+        self._options = options
+        self._tags = [word for tag in tags if (word := " ".join(tag.split()))]
+        self._settings = settings
+        self._now = now
+        self._pace = Pace()
+        self._result = ImportResult(source.path.name, source.format)
+
+    async def run(
+        self,
+        db: Database,
+        progress: ProgressCallback,
+        cancelled: Callable[[], bool],
+        rehearsing: Rehearsal | None = None,
+    ) -> ImportResult:
+        """Import into a store, or onto the stage of a rehearsal."""
+        with owner(db.path) as name:
+            try:
+                await self._all(db, name, progress, cancelled, rehearsing)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._end(db, BatchState.CANCELLED))
+                raise
+            except Exception as error:
+                if rehearsing is None:
+                    await self._take_back(db, error)
+                raise
+        if rehearsing is not None:
+            self._result.batch = None
+        return self._result
+
+    async def _all(
+        self,
+        db: Database,
+        owner_name: str,
+        progress: ProgressCallback,
+        cancelled: Callable[[], bool],
+        rehearsing: Rehearsal | None,
+    ) -> None:
+        async with aclosing(self._chunks()) as all_chunks:
+            async for chunk in all_chunks:
+                if cancelled():
+                    self._result.cancelled = True
+                    break
+                if self._result.batch is None:
+                    self._result.batch = await self._begin(db, owner_name)
+                if rehearsing is not None:
+                    await rehearsing.bring(identities(chunk), raw_ids(chunk))
+                started = perf_counter()
+                await self._write(db, chunk)
+                self._pace.took(len(chunk), perf_counter() - started)
+                seen = self._result.seen + self._result.sites + self._result.unmatched
+                progress(Progress(seen, self._source.position(), self._source.size))
+        if self._result.batch is None and not self._result.cancelled:
+            raise BadInput(f"{self._source.path} holds no leads. Export the list again.")
+        await self._end(db, BatchState.CANCELLED if self._result.cancelled else BatchState.DONE)
+
+    def _chunks(self) -> AsyncGenerator[list[Record]]:
+        return chunks(self._records(), self._pace, weight=_weight, heaviest=_HEAVIEST)
+
+    def _records(self) -> Iterator[Record]:
+        """The records of the file, prepared; runs in the reading thread."""
+        source = self._source
+        if source.format == "legacy":
+            captured = legacy.read(source, self._options)
+        else:
+            captured = read(source, self._options)
+        for record in captured:
+            if isinstance(record, CapturedLead):
+                yield prepare(record, source=source.format, now=self._now)
+            else:
+                yield record
+
+    async def _begin(self, db: Database, owner_name: str) -> int:
+        async with db.write() as session:
+            await _set(session, _FOR_WRITING)
+            batch = ImportBatch(
+                file_name=self._source.path.name,
+                format=self._source.format,
+                owner=owner_name,
+                options={"tags": self._tags, "mapping": self._options.mapping},
+                started_at=self._now,
+            )
+            session.add(batch)
+            await session.flush()
+            return batch.id
+
+    async def _write(self, db: Database, chunk: Sequence[Record]) -> None:
+        batch_id = self._result.batch
+        assert batch_id is not None
+        origin = Origin(batch_id, self._source.path.name, self._settings.score, self._now)
+        async with db.write() as session:
+            before = await load_before(session, chunk, self._tags)
+            rows, bound = await asyncio.to_thread(_decide, chunk, before, origin)
+            await write(session, rows, bound)
+            self._result.count(rows)
+            await session.execute(
+                update(ImportBatch).where(ImportBatch.id == batch_id).values(self._counts())
+            )
+        if rows.sites:
+            problems = await files.restore(db, [row["id"] for row in rows.sites])
+            for slug, problem in problems.items():
+                said = f"the page of site {slug} could not be written ({problem}); opening it does"
+                self._result.add_problem(0, said)
+
+    def _counts(self) -> dict[str, int]:
+        result = self._result
+        return {
+            "seen": result.seen,
+            "created": result.created,
+            "merged": result.merged,
+            "skipped": result.skipped,
+            "rejected": result.rejected,
+            "unmatched": result.unmatched,
+        }
+
+    async def _end(self, db: Database, state: BatchState) -> None:
+        if self._result.batch is None:
+            return
+        async with db.write() as session:
+            await session.execute(
+                update(ImportBatch)
+                .where(ImportBatch.id == self._result.batch)
+                .values(state=state, owner=None, finished_at=self._now)
+            )
+            await _set(session, _AS_USUAL)
+
+    async def _take_back(self, db: Database, error: Exception) -> None:
+        """Take back what was imported before an error, and say so."""
+        batch_id = self._result.batch
+        if batch_id is None:
+            return
+        try:
+            await take_back(db, batch_id, settings=self._settings, now=self._now)
+        except StoreError as again:
+            said = "What was imported before it is taken back at the next start."
+            raise StoreError(f"{error} {said}") from again
+        if isinstance(error, UserError):
+            raise type(error)(f"{error} What was imported before it was taken back.") from error
+
+
+def _decide(chunk: Sequence[Record], before: Before, origin: Origin) -> tuple[Rows, list[Bound]]:
+    rows = plan(chunk, before, origin)
+    return rows, bind(rows)
+
+
+def _weight(record: Record) -> int:
+    if isinstance(record, CapturedSite):
+        return len(record.html) + len(record.css) + len(record.js) + _LEAD_WEIGHT
+    return _LEAD_WEIGHT
+
+
+async def _set(session: WriteSession, pragmas: Sequence[str]) -> None:
+    connection = await session.connection()
+    for pragma in pragmas:
+        await connection.exec_driver_sql(pragma)
