@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,6 +75,57 @@ def list_leads(
             ],
         )
         say(f"{len(found):,} of {plural(total, 'lead')}")
+
+    with_store(context, work)
+
+
+class TableFormat(StrEnum):
+    """What leads can be exported as."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(help="Words to search for; none means every lead.")
+    ] = None,
+    form: Annotated[TableFormat, typer.Option("--format", help="The kind of file.")] = (
+        TableFormat.CSV
+    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file; - for stdout.")
+    ] = Path("-"),
+    *,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="Leave cells that look like formulas as they are.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write leads to a file that `crm-tui import` and spreadsheets can read."""
+    if json and output == Path("-"):
+        raise BadInput("With --json the answer is on stdout; name a file for the leads with -o.")
+
+    async def work(db: Database) -> None:
+        from crm_tui.services import export as exporting
+        from crm_tui.services.lead_rows import LeadQuery
+
+        query = LeadQuery(" ".join(words or ()))
+        now = utc_now()
+        if output == Path("-"):
+            written = await exporting.write_leads(
+                db, query, sys.stdout, form=form.value, lossless=lossless, now=now
+            )
+        else:
+            result = await exporting.export_leads(
+                db, query, form=form.value, target=output, lossless=lossless, now=now
+            )
+            written = result.written
+        say(f"Exported {plural(written, 'lead')}.")
+        if json:
+            show_json({"written": written, "path": str(output.absolute())})
 
     with_store(context, work)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,6 +79,23 @@ def test_what_cannot_be_done_ends_with_a_sentence(
     assert said in ran.err
     assert ran.out == ""
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_leads_are_exported_to_a_file_or_to_stdout(cli: Cli, tmp_path: Path, form: str) -> None:
+    cli("leads", "add", "Acme Roofing", "--phone", "518-871-1647")
+    cli("leads", "add", "Best Bakery")
+    target = tmp_path / f"out.{form}"
+    ran = cli("leads", "export", "acme", "--format", form, "-o", str(target), "--json")
+    assert ran.json == {"written": 1, "path": str(target)}
+    assert "+15188711647" in target.read_text(encoding="utf-8")
+    assert "Best Bakery" in cli("leads", "export", "--format", form).out
+
+
+def test_an_export_that_cannot_be_written_says_so(cli: Cli, tmp_path: Path) -> None:
+    ran = cli("leads", "export", "-o", str(tmp_path / "no" / "folder.csv"))
+    assert ran.code == 1
+    assert str(tmp_path / "no") in ran.err
 
 
 def test_a_hostile_name_reaches_the_terminal_as_visible_text(cli: Cli) -> None:
