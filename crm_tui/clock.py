@@ -35,12 +35,12 @@ def parse_time(value: str, *, zone: tzinfo | None = UTC) -> datetime | None:
 def ago(then: datetime | None, now: datetime, *, zone: tzinfo | None = None) -> str:
     """A time as a list shows it: "now", "5m", "2h", "3d" within a week, a date after it.
 
-    The date is the local one of `zone` (the machine's own when None).
+    A time up to a minute ahead is "now" too: clocks are not read at the same instant. The date is the local one of `zone` (the machine's own when None).
     """
     if then is None:
         return ""
     past = now - then
-    if timedelta(0) <= past < WEEK:
+    if timedelta(minutes=-1) < past < WEEK:
         minutes = int(past.total_seconds()) // 60
         if minutes < 1:
             return "now"

@@ -220,8 +220,9 @@ class SitesScreen(AppScreen):
             else:
                 self.host.say("The texts were not saved; the site is as it was.")
 
-        question = f"These texts cannot be used. {problem}"
-        self.app.push_screen(Confirm(question, verb="Edit again", leave="Drop them"), again)
+        self.app.push_screen(
+            Confirm(f"{problem} Nothing was saved.", verb="Edit again", leave="Drop them"), again
+        )
 
     # Repair
 

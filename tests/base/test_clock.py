@@ -14,6 +14,7 @@ NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
     ("past", "shown"),
     [
         (timedelta(seconds=20), "now"),
+        (timedelta(seconds=-20), "now"),
         (timedelta(minutes=5), "5m"),
         (timedelta(hours=2, minutes=59), "2h"),
         (timedelta(days=3), "3d"),

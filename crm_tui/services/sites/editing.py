@@ -43,7 +43,7 @@ async def save_texts(
         BadInput: the texts cannot be used; the sentence names the line and the field.
     """
     own, default = await _texts(session, site_id, themes)
-    edited = parse(text)
+    edited = parse(text, source="The texts")
     if edited == (parse(own) if own else default):
         return False
     kept = None if edited == default else text
