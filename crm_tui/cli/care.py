@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from crm_tui.cli.output import Exit, invocation, say, show_json, show_table
+from crm_tui.cli.output import Exit, Invocation, invocation, say, show_json, show_table
 from crm_tui.clock import utc_now
 from crm_tui.text import plural
 
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command()(backup)
     app.command()(restore)
     app.command()(doctor)
+    app.command()(demo)
 
 
 def backup(
@@ -120,6 +122,21 @@ def doctor(
         say(_verdict(ok=report.ok, fix=fix))
     if not report.ok:
         raise typer.Exit(Exit.REFUSED)
+
+
+def demo(context: typer.Context) -> None:
+    """Open the app on a throw-away store of 500 invented leads; nothing of it is kept."""
+    from crm_tui.cli.main import need_terminal, open_app
+    from crm_tui.services.demo import make_demo
+
+    need_terminal()
+    asked = invocation(context)
+    settings = asked.settings
+    with tempfile.TemporaryDirectory(prefix="crm-tui-demo-", ignore_cleanup_errors=True) as folder:
+        store = Path(folder) / "demo.db"
+        asyncio.run(make_demo(store, now=utc_now(), settings=settings))
+        context.obj = Invocation(str(store), asked.config)
+        open_app(context)
 
 
 def _show_progress(check: str) -> None:

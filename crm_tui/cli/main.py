@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from crm_tui import __version__
-from crm_tui.cli import care, config, leads, sites
+from crm_tui.cli import care, config, imports, leads, sites
 from crm_tui.cli.output import Exit, Invocation, invocation, say
 from crm_tui.defects import report_defect
 from crm_tui.errors import UserError
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(leads.app, name="leads")
 app.add_typer(sites.app, name="sites")
+imports.register(app)
 app.add_typer(config.app, name="config")
 care.register(app)
 
@@ -59,12 +60,21 @@ def open_app(context: typer.Context) -> None:
     from crm_tui.app import CrmApp
 
     asked = invocation(context)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UserError("The app needs a terminal. For scripts, see `crm-tui --help`.")
+    need_terminal()
     crm = CrmApp(asked.store, asked.settings, config=asked.config)
     crm.run()
     if crm.return_code:
         raise typer.Exit(crm.return_code)
+
+
+def need_terminal() -> None:
+    """See that the app has a terminal to draw on.
+
+    Raises:
+        UserError: it has none.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError("The app needs a terminal. For scripts, see `crm-tui --help`.")
 
 
 def run() -> None:

@@ -284,7 +284,7 @@ async def test_stopped_sending_is_said_with_its_reason(doctor: Doctor) -> None:
     assert "restored from a backup" in report.findings[0].detail
 
 
-async def test_an_import_that_was_cut_off_is_found(doctor: Doctor) -> None:
+async def test_an_import_that_was_cut_off_is_taken_back(doctor: Doctor) -> None:
     execute(
         doctor.path,
         "INSERT INTO import_batch (file_name, format, owner, started_at) VALUES"
@@ -293,8 +293,14 @@ async def test_an_import_that_was_cut_off_is_found(doctor: Doctor) -> None:
     )
     with held(doctor.path, "alive"):
         report = await doctor()
+        fixed = await doctor(fix=True)
+        again = await doctor()
     assert errors(report) == {"interrupted_imports": 1}
     assert "list.csv" in report.findings[0].detail
+    assert fixed.ok
+    assert again.findings == ()
+    states = "SELECT group_concat(state, ' ') FROM import_batch"
+    assert value(doctor.path, states) == "undone running"
 
 
 async def test_no_store_is_made_by_looking_for_one(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ from crm_tui.db.locks import is_held
 from crm_tui.db.models import Business, ImportBatch, Setting, Site, Unmatched
 from crm_tui.services import backup, statuses
 from crm_tui.services.doctor.findings import Check, Finding, Patient, Severity, named
+from crm_tui.services.imports import batches, owner
 from crm_tui.services.restore import SENDING_STOPPED
 from crm_tui.services.sites import claims, files
 from crm_tui.text import plural, visible
-from crm_tui.vocabulary import BatchState, UnmatchedKind, UnmatchedState, WebsiteStatus
+from crm_tui.vocabulary import UnmatchedKind, UnmatchedState, WebsiteStatus
 
 CHUNK = 100
 NO_BACKUP = timedelta(days=2)
@@ -42,7 +43,7 @@ async def find_orphan_sites(patient: Patient) -> list[Finding]:
     if not titles:
         return []
     detail = (
-        f"sites without a business: {visible(named(titles), 200)}; "
+        f"sites without a business: {visible(named([f'“{each}”' for each in titles]), 200)}; "
         "`crm-tui sites repair` proposes one for each"
     )
     return [Finding("orphan_sites", Severity.WARNING, len(titles), detail)]
@@ -212,20 +213,28 @@ async def find_interrupted_imports(patient: Patient) -> list[Finding]:
     async with patient.db.read() as session:
         rows = (
             await session.execute(
-                select(ImportBatch.id, ImportBatch.file_name, ImportBatch.owner).where(
-                    ImportBatch.state.in_((BatchState.RUNNING, BatchState.UNDOING))
+                select(ImportBatch.file_name, ImportBatch.state, ImportBatch.owner).where(
+                    ImportBatch.state.in_(owner.WORKING)
                 )
             )
         ).all()
     cut_off = [
-        f"{batch} ({file})"
-        for batch, file, owner in rows
-        if owner is None or not is_held(patient.db.path, owner)
+        file_name
+        for file_name, state, name in rows
+        if not owner.works(patient.db.path, state, name)
     ]
     if not cut_off:
         return []
-    detail = f"cut off in the middle: {visible(named(cut_off), 300)}; to be taken back"
+    detail = f"cut off in the middle: {visible(named(cut_off), 300)}"
     return [Finding("interrupted_imports", Severity.ERROR, len(cut_off), detail)]
+
+
+async def repair_interrupted_imports(patient: Patient) -> str:
+    """Take back what imports wrote whose process is gone."""
+    taken_back = await batches.take_back_interrupted(
+        patient.db, settings=patient.settings, now=patient.now
+    )
+    return f"{plural(len(taken_back), 'import')} taken back" if taken_back else ""
 
 
 async def find_backups(patient: Patient) -> list[Finding]:
@@ -255,7 +264,7 @@ CHECKS = (
     Check("orphan_sites", find_orphan_sites),
     Check("stuck_sites", find_stuck_sites, repair_stuck_sites),
     Check("missing_files", find_missing_files, repair_missing_files),
-    Check("interrupted_imports", find_interrupted_imports),
+    Check("interrupted_imports", find_interrupted_imports, repair_interrupted_imports),
     Check("backups", find_backups),
     Check("sending_stopped", find_sending_stopped),
 )
