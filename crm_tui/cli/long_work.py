@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from crm_tui.cli.output import say
+from crm_tui.text import visible
 
 
 @contextmanager
@@ -31,18 +32,25 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def progress_of(words: str) -> Iterator[Callable[[int, int], None]]:
-    """Tells on the terminal how far a long piece of work is; tells a file nothing."""
+def status_line() -> Iterator[Callable[[str], None]]:
+    """One line on the terminal that is written over and over; tells a file nothing."""
     shown = sys.stderr.isatty()
 
-    def progress(done: int, total: int) -> None:
+    def show(words: str) -> None:
         if shown:
-            sys.stderr.write(f"\r{words}: {done:,} of {total:,}\x1b[K")
+            sys.stderr.write(f"\r{visible(words)}\x1b[K")
             sys.stderr.flush()
 
     try:
-        yield progress
+        yield show
     finally:
         if shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+@contextmanager
+def progress_of(words: str) -> Iterator[Callable[[int, int], None]]:
+    """Tells on the terminal how far a long piece of work is."""
+    with status_line() as show:
+        yield lambda done, total: show(f"{words}: {done:,} of {total:,}")

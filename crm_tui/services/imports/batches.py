@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,15 +67,10 @@ async def batch(session: ReadSession, batch_id: int) -> BatchLine:
 
 
 async def rows_of(
-    session: ReadSession,
-    batch_id: int,
-    *,
-    after: int = -1,
-    limit: int = 1000,
-    actions: Sequence[RowAction] = tuple(RowAction),
+    session: ReadSession, batch_id: int, *, only: RowAction | None = None
 ) -> list[RowLine]:
-    """What became of the rows of an import, in their order, from the one after `after` on."""
-    rows = await session.execute(
+    """What became of the rows of an import, in their order; `only` those that ended like this."""
+    rows = (
         select(
             ImportRow.row,
             ImportRow.action,
@@ -84,11 +78,12 @@ async def rows_of(
             func.coalesce(ImportRow.reason, ""),
             ImportRow.business_id,
         )
-        .where(ImportRow.batch_id == batch_id, ImportRow.row > after, ImportRow.action.in_(actions))
+        .where(ImportRow.batch_id == batch_id)
         .order_by(ImportRow.row)
-        .limit(limit)
     )
-    return [RowLine(*row) for row in rows]
+    if only is not None:
+        rows = rows.where(ImportRow.action == only)
+    return [RowLine(*row) for row in await session.execute(rows)]
 
 
 async def take_back_interrupted(db: Database, *, settings: Settings, now: datetime) -> list[int]:

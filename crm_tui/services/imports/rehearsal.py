@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.sqlite import insert
 
+from crm_tui.db import migrate, snapshot
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import (
     Business,
@@ -107,3 +108,26 @@ async def rehearsal(origin: Database, *, now: datetime) -> AsyncIterator[Rehears
             yield ready
         finally:
             await stage.close()
+
+
+@asynccontextmanager
+async def untouched(path: Path, *, now: datetime) -> AsyncIterator[Database]:
+    """The store at `path` for a dry run: neither made where there is none, nor brought up to date.
+
+    Raises:
+        StoreError: It is not ours, is newer than this program, or cannot be read.
+    """
+    found = await asyncio.to_thread(migrate.revision, path)
+    with tempfile.TemporaryDirectory(prefix="crm-tui-") as folder:
+        if found != migrate.HEAD:
+            copy = Path(folder) / "store.db"
+            if found is not None and not migrate.is_newer(found):
+                copy.touch()
+                await asyncio.to_thread(snapshot.take, path, copy)
+            path = path if found is not None and migrate.is_newer(found) else copy
+            await asyncio.to_thread(store.prepare, path, now=now)
+        db = Database(path)
+        try:
+            yield db
+        finally:
+            await db.close()
