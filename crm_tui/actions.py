@@ -43,6 +43,9 @@ AREA_TITLES = {
     "leads": "Leads",
     "lead": "Lead",
     "sites": "Sites",
+    "import": "Importing a list",
+    "columns": "Columns of a list",
+    "report": "Report of an import",
 }
 """The areas in the order help shows them, the screen's own first."""
 
@@ -72,6 +75,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("leads.sort", (",",), "Sort"),
     Action("leads.build", ("b",), "Build site"),
     Action("leads.preview", ("o",), "Open preview"),
+    Action("leads.import", ("I",), "Import a list"),
+    Action("leads.demo", (), "Look around in a demo"),
     Action("lead.note", ("n",), "Note"),
     Action("lead.call", ("a",), "Call"),
     Action("lead.edit", ("e",), "Edit"),
@@ -88,6 +93,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("sites.texts", ("e",), "Edit texts"),
     Action("sites.repair", ("r",), "Repair"),
     Action("sites.repair_all", ("R",), "Repair all"),
+    Action("import.start", ("i",), "Import"),
+    Action("import.rehearse", ("d",), "Try it"),
+    Action("import.columns", ("m",), "Columns"),
+    Action("import.tag", ("t",), "Tag"),
+    Action("import.format", ("f",), "Format"),
+    Action("columns.change", ("enter",), "Change what it means"),
+    Action("columns.leave", ("h",), "Back to the list"),
+    Action("report.kinds", ("/",), "Show other rows"),
+    Action("report.undo", ("u",), "Take the import back"),
 )
 
 

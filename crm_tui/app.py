@@ -26,10 +26,11 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -129,6 +130,7 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
             self, themes=(config or default_config_path()).with_name("themes"), environ=os.environ
         )
         self._clock = now
+        self._rooms = AsyncExitStack()
         self.changes = 0
         self._version: int | None = None
         self._job: RunningJob | None = None
@@ -156,20 +158,31 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
 
     @work(group="store", exit_on_error=False)
     async def _open_store(self) -> None:
-        def load() -> Callable[..., Awaitable[Database]]:
-            from crm_tui.services.store import open_store
-
-            return open_store
+        def load() -> None:
+            import crm_tui.services.lead_rows
+            import crm_tui.services.store  # noqa: F401 - half a second, not on the event loop
 
         try:
-            open_store = await asyncio.to_thread(load)
-            self._db = await open_store(self.store_path, now=self.now())
-            self._version = await self._db.data_version()
-            self._opened.set()
+            await asyncio.to_thread(load)
+            await self._use(self.store_path)
         except UserError as error:
             self.exit(return_code=1, message=Text(visible(str(error))))
         except Exception as error:  # noqa: BLE001 - without a store there is no program
             self._handle_exception(error)
+
+    async def _use(self, path: Path) -> None:
+        """Open a store and show it, in place of the one before if there was one."""
+        from crm_tui.services.store import open_store
+
+        db = await open_store(path, now=self.now())
+        before, self._db = self._db, db
+        self.store_path, self._version = path, await db.data_version()
+        self._opened.set()
+        if before is not None:
+            await asyncio.to_thread(self.site_work.close)
+            await before.close()
+            self.changes += 1
+            self._front().see_changes()
 
     @work(group="watch", exclusive=True, exit_on_error=False)
     async def _watch(self) -> None:
@@ -189,6 +202,7 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
         await asyncio.to_thread(self.site_work.close)
         if self._db is not None:
             await self._db.close()
+        await self._rooms.aclose()
 
     # What screens use (screens.base.Host)
 
@@ -240,6 +254,17 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
 
         self._show_status()
         self.run_worker(run(), group="job", exit_on_error=False)
+
+    async def open_demo(self, job: Job) -> None:
+        """Make a demo that goes with the app, and show it instead of the store."""
+        from crm_tui.services.demo import make_demo
+
+        folder = await asyncio.to_thread(TemporaryDirectory, prefix="crm-tui-")
+        self._rooms.push_async_callback(asyncio.to_thread, folder.cleanup)
+        path = Path(folder.name, "demo.db")
+        await make_demo(path, now=self.now(), settings=self.settings)
+        if not job.cancelled:
+            await self._use(path)
 
     def status(self) -> tuple[str, Role]:
         """What the top line says at the right: the job that is running, else the store's name."""

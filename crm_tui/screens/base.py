@@ -83,6 +83,9 @@ class Host(Protocol):
             UserError: another one is still running.
         """
 
+    async def open_demo(self, job: Job) -> None:
+        """Make a demo that goes with the app, and show it instead of the store."""
+
     def status(self) -> tuple[str, Role]:
         """What the top line says at the right."""
 

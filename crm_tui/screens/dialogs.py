@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from crm_tui.text import fold
+from crm_tui.text import fold, visible
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.look import Role
 
@@ -70,8 +70,8 @@ class Confirm(ModalScreen[bool]):
         with Vertical():
             yield Static(styled(self._question))
             with Horizontal():
-                yield Button(styled(self._verb), id="do", compact=True)
-                yield Button(styled(self._leave), id="leave", compact=True)
+                yield Button(Content(visible(self._verb)), id="do", compact=True)
+                yield Button(Content(visible(self._leave)), id="leave", compact=True)
 
     def on_mount(self) -> None:
         """Start on the button that is safe to press."""

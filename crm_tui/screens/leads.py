@@ -17,6 +17,7 @@ from crm_tui.screens.lead_columns import LEAD_COLUMNS
 from crm_tui.text import plural
 from crm_tui.vocabulary import WebsiteStatus
 from crm_tui.widgets.filter_line import FilterLine
+from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.keys import bindings
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import (
@@ -27,6 +28,7 @@ from crm_tui.widgets.row_messages import (
 )
 from crm_tui.widgets.row_paint import Sort
 from crm_tui.widgets.row_table import RowTable
+from crm_tui.widgets.welcome import Offer, Welcome
 
 if TYPE_CHECKING:
     from crm_tui.services.lead_rows import LeadQuery, LeadRow
@@ -37,6 +39,11 @@ _FIRST_ROWS = 100
 
 _TYPING_PAUSE = 0.06
 """Seconds after a keystroke before the filter is applied."""
+
+_OFFERS = (
+    Offer("leads.import", "A list of businesses as CSV or JSON, from a scraper or a spreadsheet."),
+    Offer("leads.demo", "500 invented businesses in a store of its own; yours stays as it is."),
+)
 
 _BEST_FIRST = Sort("score", descending=True)
 
@@ -53,6 +60,15 @@ class LeadsScreen(AppScreen):
     TAB = "leads"
     AUTO_FOCUS = "#leads"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("leads")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's own type
+    DEFAULT_CSS = """
+    LeadsScreen {
+        &.-tall FilterLine { margin: 1 0; }
+        & Welcome { display: none; }
+        &.-empty Welcome { display: block; }
+        &.-empty RowTable, &.-empty FilterLine { display: none; }
+    }
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +81,9 @@ class LeadsScreen(AppScreen):
         """The filter above the table."""
         yield FilterLine()
         self._table: RowTable[LeadRow] = RowTable(LEAD_COLUMNS, now=self.host.now, id="leads")
+        self._table.nothing = "No lead matches. esc shows all of them again."
         yield self._table
+        yield Welcome("There are no leads yet.", _OFFERS)
 
     def on_mount(self) -> None:
         """Read the list as soon as the store is open."""
@@ -96,6 +114,7 @@ class LeadsScreen(AppScreen):
             elif self._all is None:
                 self._all = await lead_rows.count(session, lead_rows.LeadQuery())
         self._show_count()
+        self._welcome()
         if not complete:
             self._table.complete(await lead_rows.order(db, query))
 
@@ -113,6 +132,15 @@ class LeadsScreen(AppScreen):
             )
         self._table.show(order, near, keep="place", sort=sort)
         self._show_count()
+        self._welcome()
+
+    def _welcome(self) -> None:
+        """Without a single lead, say what can be done about it in place of the list."""
+        empty = self._all == 0
+        if empty != self.has_class("-empty"):
+            self.set_class(empty, "-empty")
+            self.query_one(Footer).show(() if empty else self.FOOTER)
+            self.set_focus(self.query_one(Welcome) if empty else self._table)
 
     @on(RowsWanted)
     def _fetch(self, message: RowsWanted) -> None:
@@ -235,6 +263,18 @@ class LeadsScreen(AppScreen):
             await self.app.push_screen(AddressScreen(shown, environ=self.host.site_work.environ))
         else:
             self.host.say(f"{shown.words}.")
+
+    def action_demo(self) -> None:
+        """Make a demo in a folder that goes with the app, and look at it instead."""
+        self.host.start_job("Making the demo", self.host.open_demo)
+
+    # Import
+
+    def action_import(self) -> None:
+        """Choose a list to import."""
+        from crm_tui.screens.import_file import choose_list
+
+        self.work(choose_list(self), group="import")
 
     # The lead screen's way through the list
 

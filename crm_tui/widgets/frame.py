@@ -89,6 +89,11 @@ class Footer(Widget):
         self._actions = [action(each) for each in action_ids]
         self._words: tuple[str, Role] | None = None
 
+    def show(self, action_ids: Sequence[str]) -> None:
+        """Show other keys."""
+        self._actions = [action(each) for each in action_ids]
+        self.refresh()
+
     def say(self, words: str, role: Role = Role.TEXT) -> None:
         """Show a sentence in place of the keys."""
         self._words = (words, role)

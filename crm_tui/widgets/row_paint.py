@@ -82,9 +82,10 @@ class RowPainter(Generic[RowT]):
         pieces = [(marks.ljust(GUTTER), Role.ACCENT), *self._pieces(cells)]
         return self._line(pieces, under_cursor=under_cursor, thumb=thumb)
 
-    def blank(self) -> Strip:
-        """A line below the last row."""
-        return self._line([(" " * (self._width - 1), Role.TEXT)], under_cursor=False)
+    def words(self, text: str) -> Strip:
+        """A line that is no row: empty, or words in place of rows."""
+        shown = fit(text, max(self._width - 1 - GUTTER, 0))
+        return self._line([(" " * GUTTER, Role.QUIET), (shown, Role.QUIET)], under_cursor=False)
 
     def _pieces(self, cells: Sequence[Cell]) -> Iterable[tuple[str, Role]]:
         end = GUTTER

@@ -48,7 +48,13 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
     Args:
         columns: All columns; the ones that fit are shown.
         now: The clock, for relative times.
+
+    Attributes:
+        sort: The column the list is sorted by.
+        nothing: What an empty table says.
     """
+
+    ALLOW_SELECT = False
 
     AREA = "list"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("list")]
@@ -87,6 +93,7 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
     ) -> None:
         super().__init__(id=id)
         self.sort: Sort | None = None
+        self.nothing = ""
         self._now = now
         self._window: RowWindow[RowT] = RowWindow()
         self._painter = RowPainter(columns, self._style_of)
@@ -444,7 +451,7 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
             return self._painter.header(self.sort)
         index = self.top + y - _HEADER
         if index >= self.total:
-            return self._painter.blank()
+            return self._painter.words(self.nothing if index == 0 else "")
         return self._painter.row(
             self._window.row_at(index),
             self._now(),

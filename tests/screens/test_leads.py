@@ -17,13 +17,14 @@ from crm_tui.screens.dialogs import Confirm, Picker
 from crm_tui.screens.help import HelpScreen
 from crm_tui.screens.lead import LeadScreen
 from crm_tui.screens.leads import LeadsScreen, build_words
-from crm_tui.services import leads
+from crm_tui.services import lead_rows, leads
 from crm_tui.services.lead_rows import LeadRow
 from crm_tui.services.sites.build import BuildReport, NotBuilt
 from crm_tui.widgets.filter_line import FilterLine
 from crm_tui.widgets.frame import Footer, TopLine
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_table import RowTable
+from crm_tui.widgets.welcome import Welcome
 from tests.conftest import NOW, AddLead
 
 LEADS = {
@@ -104,7 +105,9 @@ async def desk(
 async def test_the_best_leads_come_first(desk: Desk) -> None:
     assert desk.names() == BEST_FIRST
     assert desk.count() == "4 leads"
-    assert desk.app.query_one(TopLine).render().plain.split() == ["crm-tui", "Leads", "crm.db"]
+    assert desk.app.query_one(TopLine).render().plain.split() == [
+        *("crm-tui", "Leads", "Sites", "crm.db")
+    ]
 
 
 async def test_the_list_narrows_as_one_types(desk: Desk) -> None:
@@ -117,6 +120,7 @@ async def test_the_list_narrows_as_one_types(desk: Desk) -> None:
     await desk.type("x")
     assert desk.names() == []
     assert desk.count() == "0 of 4"
+    assert "No lead matches" in desk.table.render_line(1).text
 
 
 async def test_esc_leaves_the_filter_then_clears_it_then_does_nothing(desk: Desk) -> None:
@@ -312,3 +316,39 @@ async def test_q_quits_at_the_root_and_ctrl_c_asks(desk: Desk) -> None:
     await desk.pilot.press("q")
     await desk.pilot.pause()
     assert desk.app.return_code == 0
+
+
+@pytest.fixture
+async def empty_desk(store_path: Path, settings: Settings) -> AsyncIterator[Desk]:
+    app = CrmApp(store_path, settings, now=lambda: NOW)
+    async with app.run_test(size=(80, 24)) as pilot:
+        desk = Desk(pilot)
+        await desk.settle()
+        yield desk
+
+
+async def test_an_empty_store_says_what_to_do_next_until_there_is_a_lead(
+    empty_desk: Desk, add_lead: AddLead
+) -> None:
+    welcome = empty_desk.app.query_one(Welcome)
+    assert welcome.has_focus
+    assert "Look around in a demo" in welcome.render().plain
+    assert not empty_desk.table.display
+    await add_lead("Ada's Plumbing")
+    await empty_desk.changed_elsewhere()
+    assert empty_desk.table.has_focus
+    assert empty_desk.names() == ["Ada's Plumbing"]
+
+
+async def test_the_demo_is_a_store_of_its_own_that_goes_with_the_app(
+    empty_desk: Desk, store_path: Path, db: Database
+) -> None:
+    await empty_desk.press("j", "k", "j", "enter")
+    demo = empty_desk.app.store_path
+    assert demo != store_path, empty_desk.said()
+    assert demo.exists()
+    assert empty_desk.table.total > 400
+    async with db.read() as session:
+        assert await lead_rows.count(session, lead_rows.LeadQuery()) == 0
+    await empty_desk.app._rooms.aclose()
+    assert not demo.parent.exists()
