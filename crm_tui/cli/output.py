@@ -14,6 +14,7 @@ import typer
 
 from crm_tui.clock import utc_now
 from crm_tui.config import Settings, load_settings, store_path
+from crm_tui.errors import UserError
 from crm_tui.text import to_json, visible
 
 if TYPE_CHECKING:
@@ -60,20 +61,39 @@ def invocation(context: typer.Context) -> Invocation:
     return found
 
 
-def with_store(context: typer.Context, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Open the store, do the work, close the store; ends the program where that is refused."""
-    store = invocation(context).store
+def with_store(
+    context: typer.Context, work: Callable[[Database], Awaitable[T]], *, back_up: bool = False
+) -> T:
+    """Open the store, do the work, close the store; ends the program where that is refused.
+
+    With `back_up`, today's backup is made first if it is due: for work that changes much.
+    """
+    asked = invocation(context)
 
     async def run() -> T:
         from crm_tui.services.store import open_store
 
-        db = await open_store(store, now=utc_now())
+        db = await open_store(asked.store, now=utc_now())
         try:
+            if back_up:
+                await _back_up(asked)
             return await work(db)
         finally:
             await db.close()
 
     return asyncio.run(run())
+
+
+async def _back_up(asked: Invocation) -> None:
+    from crm_tui.services.backup import backup_if_due
+
+    keep = asked.settings.backup
+    try:
+        await asyncio.to_thread(
+            backup_if_due, asked.store, config_path=asked.config, keep=keep, now=utc_now()
+        )
+    except UserError as error:
+        say(f"Today's backup could not be made; going on without it. {error}")
 
 
 def say(words: str) -> None:

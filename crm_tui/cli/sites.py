@@ -56,7 +56,7 @@ def build(
         chosen: Sequence[int] = await order(db, LeadQuery()) if every else leads or []
         return await _build(db, list(dict.fromkeys(chosen)), await _renderer(context))
 
-    report = with_store(context, work)
+    report = with_store(context, work, back_up=True)
     if json:
         show_json(words.build_document(report))
     words.say_built(report)
