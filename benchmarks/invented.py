@@ -231,12 +231,6 @@ def uuid_hex(random: Random) -> str:
     return f"{digits[:12]}4{digits[13:16]}a{digits[17:]}"
 
 
-def phone_words(e164: str) -> str:
-    """`services.search.phone_words` for a North American number, without the parsing."""
-    national = e164[2:]
-    return f"{e164[1:]} {national} ({national[:3]}) {national[3:6]}-{national[6:]}"
-
-
 def _phones(number: int, chance: float) -> tuple[str, ...]:
     if chance >= 0.6:
         return ()

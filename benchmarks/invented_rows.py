@@ -21,6 +21,7 @@ from crm_tui.vocabulary import (
     ContactKind,
     EventKind,
     Outcome,
+    RowAction,
     SiteStatus,
     SuppressionKind,
     WebsiteStatus,
@@ -58,6 +59,7 @@ COLUMNS = {
         "business_id", "name", "phone", "email", "address", "city", "category", "notes",
     ),
     "business_tag": ("business_id", "tag_id", "created_at", "batch_id"),
+    "import_row": ("batch_id", "row", "action", "name", "business_id"),
     "suppression": ("kind", "value", "reason", "created_at"),
 }  # fmt: skip
 """The columns that are written, in the order of the rows; all others have their default."""
@@ -77,6 +79,7 @@ _WEBSITES = (
 )
 """What becomes of a site, as often as it does. None is being built: nobody is building."""
 
+_WITH_DOMAIN = frozenset({ContactKind.EMAIL, ContactKind.WEBSITE})
 _SCORE = ScoreSettings()
 _NOW = utc_text(invented.NOW)
 
@@ -162,13 +165,30 @@ def _add(rows: Rows, lead: Lead, random: Random, going_on: float) -> None:
         int(stopped is not None), stopped, captured, captured, _stamp(latest.at),
         _stamp(latest.at), latest.summary, archived, batch,
     ))  # fmt: skip
-    _add_points(rows, lead, captured, batch)
+    points = _add_points(rows, lead, captured, batch)
     rows["business_tag"].extend((lead.id, tag, captured, batch) for tag in lead.tags)
-    rows["search_doc"].append((
-        lead.id, lead.name, " ".join(map(invented.phone_words, lead.phones)), lead.email or "",
-        f"{lead.street} {lead.postal_code} {lead.region} US", lead.city, lead.category or "",
-        "\n".join(happening.body for happening in happenings if happening.body),
-    ))  # fmt: skip
+    facts = {
+        "id": lead.id, "name": lead.name, "street": lead.street, "city": lead.city,
+        "region": lead.region, "postal_code": lead.postal_code, "country": "US",
+        "category": lead.category,
+    }  # fmt: skip
+    notes = [h.body for h in happenings if h.body and h.kind is EventKind.NOTE]
+    document = search.document(facts, points, notes)
+    rows["search_doc"].append(tuple(document[column] for column in COLUMNS["search_doc"]))
+    row = (lead.id - 1) % invented.PER_BATCH + 1
+    rows["import_row"].append((batch, row, RowAction.CREATED.value, lead.name, lead.id))
+
+
+def _stop(rows: Rows, lead: Lead, happenings: list[Happening], reason: str) -> None:
+    """Bar a lead, and whatever reaches it, from being contacted."""
+    happenings.append(
+        Happening(EventKind.DO_NOT_CONTACT, invented.NOW, "must not be contacted", body=reason)
+    )
+    barred = [(SuppressionKind.BUSINESS, lead.key)]
+    barred += [(SuppressionKind.PHONE, phone) for phone in lead.phones]
+    if lead.email:
+        barred.append((SuppressionKind.EMAIL, lead.email))
+    rows["suppression"].extend((kind.value, value, reason, _NOW) for kind, value in barred)
 
 
 def _capture(lead: Lead) -> Happening:
@@ -176,20 +196,28 @@ def _capture(lead: Lead) -> Happening:
     return Happening(EventKind.CAPTURED, lead.captured_at, summary, "import")
 
 
-def _add_points(rows: Rows, lead: Lead, captured: str, batch: int) -> None:
-    add = rows["contact_point"].append
-    for index, phone in enumerate(lead.phones):
-        kind = ContactKind.PHONE.value
-        add((lead.id, kind, phone, phone, None, int(index == 0), captured, batch))
-    if lead.email:
-        kind = ContactKind.EMAIL.value
-        add((lead.id, kind, lead.email, lead.email, lead.domain, 1, captured, batch))
-    if lead.website:
-        kind = ContactKind.WEBSITE.value
-        add((lead.id, kind, lead.website, lead.website, lead.domain, 1, captured, batch))
-    if lead.social:
-        kind = ContactKind.SOCIAL.value
-        add((lead.id, kind, lead.social, lead.social, None, 0, captured, batch))
+def _add_points(
+    rows: Rows, lead: Lead, captured: str, batch: int
+) -> list[tuple[ContactKind, str, None]]:
+    points: list[tuple[ContactKind, str, None]] = [
+        (ContactKind.PHONE, phone, None) for phone in lead.phones
+    ]
+    for kind, value in (
+        (ContactKind.EMAIL, lead.email),
+        (ContactKind.WEBSITE, lead.website),
+        (ContactKind.SOCIAL, lead.social),
+    ):
+        if value is not None:
+            points.append((kind, value, None))
+    primaries = {lead.phones[0] if lead.phones else None, lead.email, lead.website}
+    rows["contact_point"].extend(
+        (
+            lead.id, kind.value, value, value,
+            lead.domain if kind in _WITH_DOMAIN else None, int(value in primaries), captured, batch,
+        )
+        for kind, value, _ in points
+    )  # fmt: skip
+    return points
 
 
 def _add_site(rows: Rows, lead: Lead, happenings: list[Happening], random: Random) -> WebsiteStatus:
@@ -218,7 +246,8 @@ def _add_events(rows: Rows, lead: Lead, happenings: list[Happening], random: Ran
     spoken: list[statuses.StatusEvent] = []
     batch = invented.batch_of(lead.id)
     for happening in happenings:
-        key = invented.uuid_hex(random)
+        captured = happening.kind is EventKind.CAPTURED
+        key = _import_key(lead.id) if captured else invented.uuid_hex(random)
         by_hand = happening.kind is EventKind.STATUS_SET
         data: dict[str, object] = dict(happening.data)
         if by_hand:
@@ -241,9 +270,15 @@ def _add_events(rows: Rows, lead: Lead, happenings: list[Happening], random: Ran
             happening.moves_to and happening.moves_to.value, int(happening.by_machine),
             happening.source, happening.summary, happening.body,
             json.dumps(data, ensure_ascii=False) if data else "{}", happening.site_id,
-            batch if happening.kind is EventKind.CAPTURED else None,
+            batch if captured else None,
         ))  # fmt: skip
     return statuses.fold_contact_status(spoken).value
+
+
+def _import_key(number: int) -> str:
+    """The key an import gives to the capture."""
+    row = (number - 1) % invented.PER_BATCH + 1
+    return f"import-{invented.batch_of(number):08}-{row:08}-{EventKind.CAPTURED}"
 
 
 def _latest(happenings: list[Happening]) -> Happening:

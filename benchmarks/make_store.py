@@ -119,6 +119,9 @@ def _set_aside(connection: sqlite3.Connection) -> list[str]:
 
 def _invented_chunks(recipe: Recipe) -> Iterator[Rows]:
     """The rows of all leads in order, invented a little ahead in processes of their own."""
+    if recipe.leads <= PER_CHUNK:  # not worth starting processes for
+        yield marshal.loads(rows_of_chunk(recipe, 1))
+        return
     waiting: deque[Future[bytes]] = deque()
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as inventors:
         for start in range(1, recipe.leads + 1, PER_CHUNK):

@@ -13,11 +13,11 @@ from sqlalchemy import select
 
 from benchmarks import invented
 from benchmarks.make_store import make_store
-from crm_tui.config import ScoreSettings
+from crm_tui.config import ScoreSettings, Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, SearchDoc
 from crm_tui.errors import UserError
-from crm_tui.services import derived, rescoring, search, statuses, store
+from crm_tui.services import derived, doctor, rescoring, search, statuses, store
 from crm_tui.vocabulary import ContactStatus, WebsiteStatus
 
 LEADS = 3_000
@@ -35,6 +35,12 @@ async def db(made: Path) -> AsyncIterator[Database]:
     db = await store.open_store(made, now=invented.NOW)
     yield db
     await db.close()
+
+
+async def test_the_doctor_misses_nothing_but_a_backup(made: Path) -> None:
+    report = await doctor.examine(made, settings=Settings(), now=invented.NOW)
+    assert report.ok
+    assert {finding.check for finding in report.findings} == {"backups"}
 
 
 async def test_statuses_are_the_fold_of_the_events(db: Database) -> None:

@@ -1,0 +1,70 @@
+"""How much is measured, the stores it is measured on, and how one benchmark is run alone."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.make_store import make_store
+from benchmarks.measure import Measure, table
+
+HERE = Path(__file__).parent
+CACHE = HERE / ".cache"
+PROGRAM = str(Path(sys.executable).with_name("crm-tui"))
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The size of everything that is measured."""
+
+    leads: int
+    import_rows: int
+    sites: int
+    runs: int
+    keys: int
+
+    @property
+    def at(self) -> str:
+        """The size of the big store, in words."""
+        return f"{self.leads:,} leads"
+
+
+FULL = Scale(leads=1_000_000, import_rows=100_000, sites=1_000, runs=9, keys=40)
+QUICK = Scale(leads=20_000, import_rows=4_000, sites=100, runs=3, keys=10)
+
+
+def big_store(scale: Scale) -> Path:
+    """The store of `scale.leads` leads, made when it is missing or of another version."""
+    sources = [*HERE.glob("invented*.py"), HERE / "make_store.py"]
+    sources += (HERE.parent / "crm_tui" / "db" / "migrations" / "versions").glob("*.py")
+    version = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
+    path = CACHE / f"leads-{scale.leads}-{version[:8]}" / "crm.db"
+    if not path.exists():
+        for old in CACHE.glob(f"leads-{scale.leads}-*"):
+            shutil.rmtree(old)
+        path.parent.mkdir(parents=True)
+        make_store(path, leads=scale.leads)
+    return path
+
+
+@contextmanager
+def own_places() -> Iterator[tuple[Path, dict[str, str]]]:
+    """A folder to throw away, and variables that keep programs out of the operator's own."""
+    with tempfile.TemporaryDirectory(prefix="crm-bench-") as folder:
+        names = ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+        yield Path(folder), {name: str(Path(folder) / name.lower()) for name in names}
+
+
+def alone(run: Callable[[Scale], Sequence[Measure]]) -> None:
+    """Run one benchmark from the command line, and print its part of the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="small sizes, few repetitions")
+    options = parser.parse_args()
+    print(table(run(QUICK if options.quick else FULL)))
