@@ -40,6 +40,9 @@ format: setup
 bench: setup
 	$(BIN)/python -m benchmarks
 
+screenshots: setup
+	$(BIN)/python docs/screenshots/make.py
+
 wheel: setup
 	$(BIN)/python -m build
 
