@@ -52,7 +52,7 @@ async def load_before(
     history = any(each.has_history for each in prepared)
     words = {word for each in prepared for word in each.lead.tags} | set(batch_tags)
     tags = await _tag_ids(session, words)
-    last: dict[str, int] = dict((await session.execute(_LAST_IDS)).tuples().all())
+    last: dict[str, int] = dict((await session.execute(_LAST_IDS)).all())
     return Before(
         known=await load(session, found, history=history),
         tags=tags,
@@ -73,7 +73,7 @@ async def _tag_ids(session: WriteSession, words: Iterable[str]) -> dict[str, int
         [{"name": word, "folded": key} for key, word in folded.items()],
     )
     rows = await session.execute(select(Tag.folded, Tag.id).where(Tag.folded.in_(folded)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def _known_raw(session: ReadSession, external_ids: Sequence[str]) -> set[str]:
