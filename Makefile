@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run demo test check format bench wheel screenshots clean
+.PHONY: setup run demo test check format bench bench-peers wheel screenshots clean
 
 setup: $(STAMP)
 
@@ -39,6 +39,13 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# What the start is compared with, each in an environment of its own under ~/.cache.
+# (posting 2.11 crashes with a tree-sitter newer than the one its Textual was made for.)
+PEERS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/crm-tui-bench/peers
+bench-peers:
+	$(PYTHON) -m venv $(PEERS)/harlequin && $(PEERS)/harlequin/bin/pip install --quiet harlequin
+	$(PYTHON) -m venv $(PEERS)/posting && $(PEERS)/posting/bin/pip install --quiet posting 'tree-sitter==0.25.2'
 
 screenshots: setup
 	$(BIN)/python docs/screenshots/make.py

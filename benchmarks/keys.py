@@ -52,7 +52,7 @@ def run(scale: Scale) -> list[Measure]:
         terminal.settle()
         for motion in MOTIONS:
             terminal.press(motion.before)
-            terminal.settle()
+            terminal.settle(0.4)
             presses = max(scale.keys, len(motion.keys))
             answers = [
                 terminal.press(motion.keys[turn % len(motion.keys)]) for turn in range(presses)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from benchmarks.make_store import make_store
 from benchmarks.measure import Measure, table
+from crm_tui.clock import utc_now
+from crm_tui.services import backup
 
 HERE = Path(__file__).parent
 CACHE = HERE / ".cache"
@@ -51,7 +53,16 @@ def big_store(scale: Scale) -> Path:
             shutil.rmtree(old)
         path.parent.mkdir(parents=True)
         make_store(path, leads=scale.leads)
+    _count_as_backed_up(path)
     return path
+
+
+def _count_as_backed_up(store: Path) -> None:
+    """Spare the app the backup of the day: gigabytes that are copied and checked as one measures."""
+    while (kind := backup.due(store, utc_now())) is not None:
+        path = backup.free_name(store, now=utc_now(), kind=kind)
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
 
 
 @contextmanager

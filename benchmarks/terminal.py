@@ -18,8 +18,10 @@ from typing import Self
 import pyte
 
 COLUMNS, LINES = 80, 24
-_QUIET = 0.12
+QUIET = 0.12
 """Seconds without output after which an answer counts as complete."""
+_PATIENCE = 2.0
+"""Seconds after which a key counts as having no answer."""
 _NOT_IN_PYTE = (b"\x1b[>25u", b"\x1b[>1u", b"\x1b[<u")
 """Modes of kitty's keyboard protocol, which pyte takes for something else."""
 
@@ -109,7 +111,7 @@ class Terminal:
         os.write(self._fd, keys.encode())
         size, first, last = 0, None, None
         while True:
-            output, moment = self.read(_QUIET)
+            output, moment = self.read(QUIET if size else _PATIENCE)
             if not output:
                 return Answer(size, first, last)
             size += len(output)

@@ -1,0 +1,54 @@
+"""Building sites with the real command line: how many a second, and the same bytes every time."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from benchmarks.importing import watch
+from benchmarks.make_store import make_store
+from benchmarks.measure import Measure
+from benchmarks.scale import PROGRAM, Scale, alone, own_places
+
+SITES_PER_SECOND = 200
+
+
+def run(scale: Scale) -> list[Measure]:
+    with own_places() as (folder, env):
+        store, twin = folder / "one" / "crm.db", folder / "two" / "crm.db"
+        store.parent.mkdir()
+        make_store(store, leads=scale.sites)
+        shutil.copytree(store.parent, twin.parent)
+        first = watch([PROGRAM, "--db", str(store), "sites", "build", "--all", "--json"], env)
+        built = _pages(store)
+        again = watch([PROGRAM, "--db", str(store), "sites", "build", "--all", "--json"], env)
+        watch([PROGRAM, "--db", str(twin), "sites", "build", "--all", "--json"], env)
+        different = sum(
+            page != other
+            for pages in (_pages(store), _pages(twin))
+            for page, other in zip(built.items(), pages.items(), strict=True)
+        )
+    at = f"{scale.sites:,} leads"
+    size = f"{len(built):,} pages, the program's start included"
+    return [
+        Measure(
+            "sites built", at, first.document["built"] / first.seconds, "sites/s", SITES_PER_SECOND, at_least=True,
+            note=size,
+        ),
+        Measure("sites built again: changed", at, again.document["built"], "sites", 0),
+        Measure("sites built in a copy: pages that differ", at, different, "pages", 0),
+    ]  # fmt: skip
+
+
+def _pages(store: Path) -> dict[str, str]:
+    """A digest of every page beside a store, by its place."""
+    folder = Path(f"{store}.sites")
+    return {
+        str(page.relative_to(folder)): hashlib.sha256(page.read_bytes()).hexdigest()
+        for page in sorted(folder.rglob("*.html"))
+    }
+
+
+if __name__ == "__main__":
+    alone(run)
