@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import on
 from textual.binding import BindingType
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _FIRST_ROWS = 100
 """Rows read for the first paint of a list; more than any screen shows."""
 
-_TYPING_PAUSE = 0.06
+_TYPING_PAUSE = 0.04
 """Seconds after a keystroke before the filter is applied."""
 
 _OFFERS = (
@@ -75,6 +75,7 @@ class LeadsScreen(AppScreen):
         self._words = ""
         self._sort = _BEST_FIRST
         self._all: int | None = None
+        self._matching: int | None = None
         self._pause: Timer | None = None
 
     def compose_body(self) -> Iterable[Widget]:
@@ -105,18 +106,19 @@ class LeadsScreen(AppScreen):
         async with db.read() as session:
             rows = await lead_rows.first_rows(session, query, limit=_FIRST_ROWS)
             ids = array("q", (row.id for row in rows))
+            self._matching = len(rows) if len(rows) < _FIRST_ROWS else None
             self._table.show(ids, rows, keep=keep, sort=sort)
-            complete = len(rows) < _FIRST_ROWS
-            total = len(rows) if complete else await lead_rows.count(session, query)
-            self._table.expect(total)
             if not query.words:
-                self._all = total
+                self._all = self._matching = await lead_rows.count(session, query)
+                self._table.expect(self._all)
             elif self._all is None:
                 self._all = await lead_rows.count(session, lead_rows.LeadQuery())
         self._show_count()
         self._welcome()
-        if not complete:
+        if len(rows) == _FIRST_ROWS:
             self._table.complete(await lead_rows.order(db, query))
+            self._matching = self._table.total
+            self._show_count()
 
     async def _read_again(self) -> None:
         """The same list after a change: everything stays where it is."""
@@ -130,6 +132,7 @@ class LeadsScreen(AppScreen):
             self._all = (
                 await lead_rows.count(session, lead_rows.LeadQuery()) if query.words else len(order)
             )
+        self._matching = len(order)
         self._table.show(order, near, keep="place", sort=sort)
         self._show_count()
         self._welcome()
@@ -305,15 +308,15 @@ class LeadsScreen(AppScreen):
     def _show_count(self, message: SelectionChanged | None = None) -> None:
         count = self._table.selected_count
         marking = message.marking if message is not None else 0
-        parts: list[Any] = []
+        parts: list[str] = []
         if marking:
             parts.append(f"marking {marking:,}")
         if count:
             parts.append(f"{count:,} selected")
         if self._all is not None:
-            total = self._table.total
-            of_all = f"{total:,} of {self._all:,}" if self._words else f"{self._all:,} leads"
-            parts.append(of_all)
+            matching = "…" if self._matching is None else f"{self._matching:,}"
+            filtered = f"{matching} of {self._all:,}"
+            parts.append(filtered if self._words else plural(self._all, "lead"))
         role = Role.ACCENT if count or marking else Role.QUIET
         self.query_one(FilterLine).show_count(" · ".join(parts), role)
 

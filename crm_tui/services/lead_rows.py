@@ -41,6 +41,9 @@ class LeadRow(NamedTuple):
     created_at: datetime
 
 
+_MANY = 2_000
+"""As many found leads are quicker picked out of the ordered list than sorted."""
+
 _COLUMNS: dict[str, Any] = {
     "score": Business.qualification_score,
     "name": Business.sort_name,
@@ -96,11 +99,18 @@ class LeadQuery:
     words: str = ""
     sort: Sort | None = None
 
-    def condition(self) -> tuple[ColumnElement[bool], ...]:
-        """What a lead must be to be listed."""
-        found = search.matching(self.words)
+    def condition(self, *, walk: bool = False) -> tuple[ColumnElement[bool], ...]:
+        """What a lead must be to be listed.
+
+        With `walk`, SQLite goes through the leads in their order and looks up which were found,
+        instead of sorting all that were: the faster way to a few leads when many were found.
+        """
+        found = search.found(self.words)
         listed = Business.archived_at.is_(None)
-        return (listed,) if found is None else (listed, found)
+        if found is None:
+            return (listed,)
+        # A sum is no key: the planner cannot begin with the found ones.
+        return listed, (Business.id + 0 if walk else Business.id).in_(found)
 
     def order(self) -> tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...]:
         """The order of the list; it names every lead's place exactly."""
@@ -114,10 +124,19 @@ class LeadQuery:
 
 async def first_rows(session: ReadSession, query: LeadQuery, *, limit: int) -> list[LeadRow]:
     """The first rows of the list, for the first paint."""
+    walk = query.sort is None and await _finds_many(session, query)
     rows = await session.execute(
-        _rows().where(*query.condition()).order_by(*query.order()).limit(limit)
+        _rows().where(*query.condition(walk=walk)).order_by(*query.order()).limit(limit)
     )
     return [LeadRow(*row) for row in rows]
+
+
+async def _finds_many(session: ReadSession, query: LeadQuery) -> bool:
+    found = search.found(query.words)
+    if found is None:
+        return False
+    some = found.limit(_MANY).subquery()
+    return (await session.execute(select(func.count()).select_from(some))).scalar_one() == _MANY
 
 
 async def count(session: ReadSession, query: LeadQuery) -> int:

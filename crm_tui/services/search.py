@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, column, delete, select, table, text
+from sqlalchemy import Integer, Select, bindparam, column, delete, select, table, text
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
@@ -15,7 +15,7 @@ from crm_tui.services import events
 from crm_tui.text import fold
 from crm_tui.vocabulary import ContactKind, EventKind
 
-_INDEX = table("search_index", column("rowid"))
+_INDEX = table("search_index", column("rowid", Integer))
 _PHONE_LIKE = re.compile(r"\+?[\d(][\d()./-]*\d[\d()./-]*")
 _TOKEN = re.compile(r"\w+")
 _NORTH_AMERICAN = re.compile(r"\+1[2-9]\d{9}")
@@ -58,15 +58,14 @@ def match(words: str) -> str | None:
     return " AND ".join(terms) if terms else None
 
 
-def matching(words: str) -> ColumnElement[bool] | None:
-    """A condition on Business for what was typed; None where nothing was."""
+def found(words: str) -> Select[int] | None:
+    """The ids of the businesses that match what was typed; None where nothing was."""
     query = match(words)
     if query is None:
         return None
-    found = select(_INDEX.c.rowid).where(
+    return select(_INDEX.c.rowid).where(
         text("search_index MATCH :words").bindparams(bindparam("words", query, unique=True))
     )
-    return Business.id.in_(found)
 
 
 def document(

@@ -36,6 +36,25 @@ class Sort:
     descending: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LineLook(Generic[RowT]):
+    """All that a line's look depends on, beside the clock: lines with equal looks look the same.
+
+    Attributes:
+        row: What is in the line; None for one that is not loaded.
+        under_cursor: Whether the cursor is on it.
+        selected: Whether it is selected.
+        thumb: Whether the scrollbar's thumb is at its end.
+        words: What stands there instead, for a line that is no row.
+    """
+
+    row: RowT | None = None
+    under_cursor: bool = False
+    selected: bool = False
+    thumb: bool = False
+    words: str | None = None
+
+
 class RowPainter(Generic[RowT]):
     """Paints the lines of a table with these columns in a given width."""
 
@@ -47,6 +66,8 @@ class RowPainter(Generic[RowT]):
 
     def resize(self, width: int) -> None:
         """Place the columns in another width, the last cell of which is the scrollbar's."""
+        if width == self._width:
+            return
         self._width = width
         self._placed = place(self.columns, width - 1, indent=GUTTER)
 
@@ -69,18 +90,18 @@ class RowPainter(Generic[RowT]):
                 cells.append(Cell(column.title, Role.QUIET))
         return self._line([(" " * GUTTER, Role.QUIET), *self._pieces(cells)], under_cursor=False)
 
-    def row(
-        self, row: RowT | None, now: datetime, *, under_cursor: bool, selected: bool, thumb: bool
-    ) -> Strip:
+    def row(self, look: LineLook[RowT], now: datetime) -> Strip:
         """A row, or the quiet place of one that is not loaded."""
-        marks = (CURSOR_MARK if under_cursor else " ") + (SELECTED_MARK if selected else " ")
+        marks = (CURSOR_MARK if look.under_cursor else " ") + (
+            SELECTED_MARK if look.selected else " "
+        )
         columns = [self.columns[placed.index] for placed in self._placed]
-        if row is None:
+        if look.row is None:
             cells = [Cell("" if column.rank else NOT_LOADED, Role.QUIET) for column in columns]
         else:
-            cells = [column.cell(row, now) for column in columns]
+            cells = [column.cell(look.row, now) for column in columns]
         pieces = [(marks.ljust(GUTTER), Role.ACCENT), *self._pieces(cells)]
-        return self._line(pieces, under_cursor=under_cursor, thumb=thumb)
+        return self._line(pieces, under_cursor=look.under_cursor, thumb=look.thumb)
 
     def words(self, text: str) -> Strip:
         """A line that is no row: empty, or words in place of rows."""

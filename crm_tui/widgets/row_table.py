@@ -16,7 +16,7 @@ from typing import ClassVar, Generic, Literal
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -32,7 +32,7 @@ from crm_tui.widgets.row_messages import (
     SelectionChanged,
     SortRequested,
 )
-from crm_tui.widgets.row_paint import RowPainter, Sort
+from crm_tui.widgets.row_paint import LineLook, RowPainter, Sort
 from crm_tui.widgets.row_window import RowT, RowWindow
 
 _HEADER = 1
@@ -98,6 +98,7 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         self._window: RowWindow[RowT] = RowWindow()
         self._painter = RowPainter(columns, self._style_of)
         self._styles: dict[tuple[str, bool], Style] = {}
+        self._painted: dict[int, LineLook[RowT]] = {}
         self._hold: Timer | None = None
         self._dragging = False
 
@@ -130,7 +131,6 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         self.sort = sort
         if keep == "nothing" and self._window.selection.open_ended:
             self._window.selection.clear()
-        self._fit_to_list()
         self.set_reactive(RowTable.cursor, self._clamp(at))
         self.scroll_to(y=self.cursor - above, animate=False)
         self._keep_cursor_visible()
@@ -143,13 +143,11 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
     def expect(self, total: int) -> None:
         """The list that is shown is so long; its ids come later."""
         self._window.complete(self.order, total)
-        self._fit_to_list()
-        self._paint_rows()
+        self._paint()
 
     def complete(self, order: array[int]) -> None:
         """All ids of the list that is shown; nothing moves."""
         self._window.complete(order)
-        self._fit_to_list()
         self.move_to(self.cursor)
         self._want_rows()
         self._paint_when_here()
@@ -158,7 +156,7 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         """Hand over rows that were wanted, or that changed."""
         self._window.put(rows)
         if self._hold is None or not self._missing_before_the_eye():
-            self._paint_rows()
+            self._paint()
 
     def near_ids_in(self, order: array[int]) -> list[int]:
         """The ids that will be near the eye when this order is shown in place of the old one."""
@@ -210,6 +208,14 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         return self._window.order
 
     @property
+    def max_scroll_y(self) -> int:
+        """The last place the window can begin at.
+
+        Textual would have it from the virtual size; setting that paints the whole screen anew.
+        """
+        return max(self.total - self.page, 0)
+
+    @property
     def top(self) -> int:
         """The place of the first visible row."""
         return round(self.scroll_y)
@@ -225,20 +231,13 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         """Put the cursor on a place of the list, scrolling as little as needed."""
         self.cursor = self._clamp(index)
 
-    def watch_cursor(self, before: int, after: int) -> None:
-        """Repaint the two lines concerned, or scroll."""
-        if before == after:
-            return
-        top = self.top
+    def watch_cursor(self) -> None:
+        """Show the row the cursor came to."""
         self._keep_cursor_visible()
-        if self.top == top and self._hold is None:
-            if self._window.marked_from is None:
-                self._paint_lines(before, before)
-                self._paint_lines(after, after)
-            else:
-                self._paint_lines(min(before, after), max(before, after))
+        if self._hold is None:
+            self._paint()
         self._say_cursor()
-        if self._window.marked_from is not None:
+        if self.marking:
             self._say_selection()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -249,9 +248,7 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         self._paint_when_here()
 
     def on_resize(self) -> None:
-        """Place the columns again and keep the cursor in sight."""
-        self._painter.resize(self.size.width)
-        self._fit_to_list()
+        """Keep the cursor in sight."""
         self._keep_cursor_visible()
         self._want_rows()
 
@@ -263,9 +260,6 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         if not highest <= self.top <= lowest:
             self.scroll_to(y=min(max(self.top, highest), lowest), animate=False)
 
-    def _fit_to_list(self) -> None:
-        self.virtual_size = Size(self.size.width, self.total + _HEADER)
-
     def _missing_before_the_eye(self) -> bool:
         return bool(self._window.missing(self.top, self.top + self.page))
 
@@ -276,25 +270,21 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
             wanted = self._window.missing(top - 2 * page, top + 3 * page)
             self.post_message(RowsWanted(self, wanted))
 
-    def _paint_lines(self, first: int, last: int) -> None:
-        """Repaint the visible ones of these places."""
-        first, last = max(first, self.top), min(last, self.top + self.page - 1)
-        if first <= last:
-            y = first - self.top + _HEADER
-            self.refresh(Region(0, y, self.size.width, last - first + 1))
-
-    def _paint_rows(self) -> None:
+    def _paint(self) -> None:
+        """Repaint the lines that look different from how they were painted."""
         if self._hold is not None:
             self._hold.stop()
             self._hold = None
-        self.refresh(Region(0, _HEADER, self.size.width, self.page))
+        for y in range(_HEADER, self.size.height):
+            if self._painted.get(y) != self._look_of(y):
+                self.refresh(Region(0, y, self.size.width, 1))
 
     def _paint_when_here(self) -> None:
         """Repaint the rows at once if they are here, else when they came or did not in time."""
         if not self._missing_before_the_eye():
-            self._paint_rows()
+            self._paint()
         elif self._hold is None:
-            self._hold = self.set_timer(_HOLD, self._paint_rows)
+            self._hold = self.set_timer(_HOLD, self._paint)
 
     def _say_cursor(self) -> None:
         self.post_message(RowHighlighted(self, self.cursor_id))
@@ -352,7 +342,7 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
             self._window.take_marked(self.cursor)
         elif self.cursor_id is not None:
             self._window.selection.toggle(self.cursor_id)
-            self._paint_lines(self.cursor, self.cursor)
+            self._paint()
         self._say_selection()
         self.action_down()
 
@@ -360,7 +350,7 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         """Begin a range at the cursor, or take the one begun into the selection."""
         if self._window.marked_from is None:
             self._window.marked_from = self.cursor
-            self._paint_lines(self.cursor, self.cursor)
+            self._paint()
         else:
             self._window.take_marked(self.cursor)
         self._say_selection()
@@ -378,7 +368,7 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         self._selection_changed()
 
     def _selection_changed(self) -> None:
-        self._paint_rows()
+        self._paint()
         self._say_selection()
 
     def _say_selection(self) -> None:
@@ -447,14 +437,21 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen: the header, or a row."""
+        self._painter.resize(self.size.width)
         if y < _HEADER:
             return self._painter.header(self.sort)
+        look = self._painted[y] = self._look_of(y)
+        if look.words is not None:
+            return self._painter.words(look.words)
+        return self._painter.row(look, self._now())
+
+    def _look_of(self, y: int) -> LineLook[RowT]:
+        """All that a line's look depends on."""
         index = self.top + y - _HEADER
         if index >= self.total:
-            return self._painter.words(self.nothing if index == 0 else "")
-        return self._painter.row(
-            self._window.row_at(index),
-            self._now(),
+            return LineLook(words="" if index else self.nothing)
+        return LineLook(
+            row=self._window.row_at(index),
             under_cursor=index == self.cursor,
             selected=self._window.selected(index, self.cursor),
             thumb=y - _HEADER in self._thumb(),
