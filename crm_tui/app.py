@@ -23,6 +23,7 @@ For those who write screens:
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -178,6 +179,9 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
         before, self._db = self._db, db
         self.store_path, self._version = path, await db.data_version()
         self._opened.set()
+        if not gc.isenabled():
+            gc.freeze()  # what a start loads stays: no need to look through it again and again
+            gc.enable()
         if before is not None:
             await asyncio.to_thread(self.site_work.close)
             await before.close()
