@@ -58,6 +58,15 @@ def entries(typed: str, *, start: Path) -> list[Entry]:
     return found[:_MOST_ENTRIES]
 
 
+def file_at(typed: str, *, start: Path) -> Path | None:
+    """The file that was typed in full, if there is one; reads the disk."""
+    if not typed or "\0" in typed:
+        return None
+    folder, name = folder_of(typed, start=start)
+    path = folder / name
+    return path if path.is_file() else None
+
+
 async def recent_files(session: ReadSession) -> list[Path]:
     """The files imported lately, the last one first."""
     saved = await session.get(Setting, _RECENT)
