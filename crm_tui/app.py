@@ -65,6 +65,8 @@ if TYPE_CHECKING:
 
 _WATCH_EVERY = 2.0
 """Seconds between looks whether the store was changed."""
+_UPKEEP_AFTER = 3.0
+"""Seconds after the store is open: a start has other things to do."""
 
 
 @dataclass(slots=True)
@@ -166,6 +168,7 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
         try:
             await asyncio.to_thread(load)
             await self._use(self.store_path)
+            self.set_timer(_UPKEEP_AFTER, self._tend)
         except UserError as error:
             self.exit(return_code=1, message=Text(visible(str(error))))
         except Exception as error:  # noqa: BLE001 - without a store there is no program
@@ -187,6 +190,16 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
             await before.close()
             self.changes += 1
             self._front().see_changes()
+
+    @work(group="upkeep", exit_on_error=False)
+    async def _tend(self) -> None:
+        """See to the backup of the day, and to what was cut off; say what there is to say."""
+        from crm_tui.services.upkeep import tend
+
+        db = await self.store()
+        said = await tend(db, settings=self.settings, config_path=self.config, now=self.now())
+        if said:
+            self.say(" ".join(said))
 
     @work(group="watch", exclusive=True, exit_on_error=False)
     async def _watch(self) -> None:

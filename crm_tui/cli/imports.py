@@ -84,7 +84,7 @@ def import_files(
     async def work(db: Database) -> list[ImportResult | UserError]:
         return await _import_all(db, paths, how)
 
-    results = _with_untouched(context, work) if dry_run else with_store(context, work)
+    results = _with_untouched(context, work) if dry_run else with_store(context, work, back_up=True)
     if json and results:
         documents = [_document(result) for result in results]
         show_json(documents[0] if len(paths) == 1 else {"imports": documents})

@@ -68,7 +68,7 @@ class FilterLine(Horizontal):
 
     def edit(self) -> None:
         """Put the cursor into the line."""
-        self.query_one(_Words).focus()
+        self.screen.set_focus(self.query_one(_Words))
 
     def clear(self) -> None:
         """Filter by nothing."""
@@ -76,7 +76,9 @@ class FilterLine(Horizontal):
 
     def show_count(self, text: str, role: Role = Role.QUIET) -> None:
         """Say at the right how many rows there are."""
-        self.query_one("#count", Static).update(styled(text, role), layout=False)
+        count, words = self.query_one("#count", Static), styled(text, role)
+        if count.content != words:
+            count.update(words, layout=False)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -128,14 +128,15 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
         above = self.cursor - self.top if keep == "place" else 0
         at = self._window.place_in(order, self.cursor) if keep == "place" else 0
         self._window.replace(order, rows, total)
-        self.sort = sort
+        if sort != self.sort:
+            self.sort = sort
+            self.refresh(Region(0, 0, self.size.width, _HEADER))
         if keep == "nothing" and self._window.selection.open_ended:
             self._window.selection.clear()
         self.set_reactive(RowTable.cursor, self._clamp(at))
         self.scroll_to(y=self.cursor - above, animate=False)
         self._keep_cursor_visible()
         self._want_rows()
-        self.refresh(Region(0, 0, self.size.width, _HEADER))
         self._paint_when_here()
         self._say_cursor()
         self._say_selection()
