@@ -215,7 +215,9 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
         self.exit(return_code=128 + number)
 
     async def on_unmount(self) -> None:
-        """Close the store; its threads would keep the program alive."""
+        """Close the store when nobody uses it; its threads would keep the program alive."""
+        self.workers.cancel_all()
+        await asyncio.gather(*(each.wait() for each in self.workers), return_exceptions=True)
         await asyncio.to_thread(self.site_work.close)
         if self._db is not None:
             await self._db.close()

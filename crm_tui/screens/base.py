@@ -22,6 +22,7 @@ and calls services in workers:
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import datetime
@@ -75,6 +76,9 @@ class Host(Protocol):
 
     def show_error(self, error: Exception) -> None:
         """The one place for errors: a UserError is shown, a defect is logged and named."""
+
+    def keys_wait_for(self, ready: asyncio.Event) -> None:
+        """Keep keys typed ahead until `ready` is set, for two seconds at most."""
 
     def start_job(self, title: str, body: Callable[[Job], Awaitable[None]]) -> None:
         """Run a long piece of work with progress at the top right; ctrl+c cancels it.

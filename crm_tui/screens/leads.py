@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -77,6 +78,7 @@ class LeadsScreen(AppScreen):
         self._all: int | None = None
         self._matching: int | None = None
         self._pause: Timer | None = None
+        self._up_to_date = asyncio.Event()
 
     def compose_body(self) -> Iterable[Widget]:
         """The filter above the table."""
@@ -108,6 +110,7 @@ class LeadsScreen(AppScreen):
             ids = array("q", (row.id for row in rows))
             self._matching = len(rows) if len(rows) < _FIRST_ROWS else None
             self._table.show(ids, rows, keep=keep, sort=sort)
+            self._up_to_date.set()
             if not query.words:
                 self._all = self._matching = await lead_rows.count(session, query)
                 self._table.expect(self._all)
@@ -178,13 +181,17 @@ class LeadsScreen(AppScreen):
     @on(FilterLine.Changed)
     def _typed(self, message: FilterLine.Changed) -> None:
         self._words = message.words
+        self._up_to_date.clear()
         if self._pause is not None:
             self._pause.stop()
         self._pause = self.set_timer(_TYPING_PAUSE, lambda: self._read("nothing"))
 
     @on(FilterLine.Left)
     def _back_to_table(self) -> None:
-        self._table.focus()
+        """The keys that follow are for the list as it is filtered now."""
+        self.set_focus(self._table)
+        if not self._up_to_date.is_set():
+            self.host.keys_wait_for(self._up_to_date)
 
     def action_sort(self) -> None:
         """Choose the column to sort by; the same one again turns the order round."""

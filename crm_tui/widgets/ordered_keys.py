@@ -7,19 +7,34 @@ first of them was done: in "/plumber", the letters would reach the list instead 
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
 
 from textual import events
 from textual.app import App
 from textual.message import Message
 from textual.timer import Timer
+from textual.widget import Widget
 
 _LOST = 0.25
 """Seconds after which a key that left no trace (its widget is gone) no longer holds up others."""
 
+_PATIENCE = 2.0
+"""Seconds that keys wait for what they mean at most."""
 
+
+@dataclass
 class _Done(Message):
-    """Follows a key through the same queues, so that it comes out after it."""
+    """Follows a key through the same queues, so that it comes out after it.
+
+    The first lap ends when the key was handled, the second when the messages were that the key
+    made the widget post.
+    """
+
+    target: Widget
+    lap: int = 1
 
 
 class OrderedKeysApp(App[None], inherit_bindings=False):
@@ -30,6 +45,8 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
         self._typed_ahead: deque[events.Key] = deque()
         self._busy = False
         self._give_up: Timer | None = None
+        self._gate: asyncio.Event | None = None
+        self._waiting: asyncio.Task[None] | None = None
 
     async def on_event(self, event: events.Event) -> None:
         """Pass a key on, or keep it while one before it is being done."""
@@ -43,23 +60,43 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
     def key_arrives(self) -> None:
         """Called just before a key is handed on."""
 
+    def keys_wait_for(self, ready: asyncio.Event) -> None:
+        """Keep the keys that follow until `ready` is set, for two seconds at most.
+
+        For keys typed ahead that mean what is not there yet, such as the first row of a list that
+        is still being read.
+        """
+        self._gate = ready
+
     async def _press(self, key: events.Key) -> None:
         self._busy = True
         self.key_arrives()
         target = self.focused or self.screen
         await super().on_event(key)
         self._give_up = self.set_timer(_LOST, self._next)
-        target.post_message(_Done())
+        target.post_message(_Done(target))
 
     def on__done(self, message: _Done) -> None:
         """The key has been through; what it asked the app to do later is in the queue before us."""
         message.stop()
-        self.call_later(self._next)
+        if message.lap == 1 and message.target.is_attached:
+            message.target.post_message(_Done(message.target, lap=2))
+        else:
+            self.call_later(self._next)
 
     async def _next(self) -> None:
         if self._give_up is not None:
             self._give_up.stop()
             self._give_up = None
+        if self._gate is not None:
+            self._waiting = asyncio.create_task(self._next_when(self._gate))
+            self._gate = None
+            return
         self._busy = False
         if self._typed_ahead:
             await self._press(self._typed_ahead.popleft())
+
+    async def _next_when(self, ready: asyncio.Event) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ready.wait(), _PATIENCE)
+        self.call_later(self._next)
