@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import hypothesis
 import pytest
 
 from crm_tui.__main__ import main
@@ -19,6 +20,10 @@ from crm_tui.services import leads
 from crm_tui.services.store import prepare
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("crm-tui", deadline=None)
+hypothesis.settings.load_profile("crm-tui")
 
 
 @pytest.fixture(autouse=True)

@@ -83,11 +83,10 @@ def opened(path: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connectio
             yield connection
 
 
-def make_durable(path: Path) -> None:
-    """Have the disk keep a file, and that it is there, through a power cut."""
-    for place in (path, path.parent):
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def sync(path: Path) -> None:
+    """Have the disk keep a file, or the names in a folder, through a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -120,9 +120,10 @@ def make_backup(
             archive.pack(copy, config_path or default_config_path())
             copy.execute("END")
         _check(partial, store, expected)
-        snapshot.make_durable(partial)
+        snapshot.sync(partial)
         _refuse_existing(final)
         partial.rename(final)
+        snapshot.sync(final.parent)
     return final
 
 
@@ -141,14 +142,14 @@ def backup_if_due(
 ) -> Path | None:
     """Make the automatic backup if one is due, and take away those that are older than is kept.
 
-    A store without a lead has nothing to lose, and one that another process is just copying needs
+    A store without leads has nothing to lose, and one that another process is just copying needs
     no second copy. Blocks: run it in a thread.
 
     Raises:
         StoreError: as `make_backup`.
     """
     kind = due(store, now)
-    if kind is None or not _has_leads(store):
+    if kind is None or _is_bare(store):
         return None
     with locks.held(store, "backup") as alone:
         if not alone:
@@ -279,9 +280,10 @@ def _check(copy: Path, store: Path, expected: dict[str, int]) -> None:
         raise StoreError(f"The copy of {store} was not complete and was taken away; try again.")
 
 
-def _has_leads(store: Path) -> bool:
+def _is_bare(store: Path) -> bool:
+    anything = "SELECT 1 FROM business UNION ALL SELECT 1 FROM unmatched"
     with snapshot.opened(store, read_only=True) as connection:
-        return connection.execute("SELECT 1 FROM business").fetchone() is not None
+        return connection.execute(anything).fetchone() is None
 
 
 def _week(day: date) -> tuple[int, int]:

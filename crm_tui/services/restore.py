@@ -137,7 +137,7 @@ def _stop_sending(connection: sqlite3.Connection, file: Path, now: datetime) -> 
     connection.execute(
         "INSERT INTO setting (name, value) VALUES (?, json_object('reason', ?, 'file', ?, 'at', ?))"
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (SENDING_STOPPED, "restored from a backup", str(file), utc_text(now)),
+        (SENDING_STOPPED, "restored from a backup", str(file.absolute()), utc_text(now)),
     )
 
 

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable
 from contextlib import closing
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from crm_tui.config import BackupSettings
 from crm_tui.db import snapshot
 from crm_tui.db.engine import Database
-from crm_tui.errors import BadInput, StoreError
+from crm_tui.errors import StoreError
 from crm_tui.services import backup
 from crm_tui.services.backup import Kind, backup_if_due, due, expired, make_backup
 from crm_tui.services.store import prepare
@@ -196,6 +197,17 @@ def test_an_empty_store_needs_no_backup(tmp_path: Path, config: Path, now: datet
     assert backup_if_due(tmp_path / "crm.db", config_path=config, keep=KEEP, now=now) is None
 
 
+def test_old_pages_without_a_lead_are_worth_a_backup(
+    store_path: Path, config: Path, now: datetime
+) -> None:
+    with closing(sqlite3.connect(store_path, isolation_level=None)) as connection:
+        connection.execute(
+            "INSERT INTO unmatched (key, kind, title, reason, created_at, payload)"
+            " VALUES ('k', 'site', 'Old page', 'no business', 't', '{}')"
+        )
+    assert backup_if_due(store_path, config_path=config, keep=KEEP, now=now) is not None
+
+
 def test_rotation_deletes_old_automatic_backups_and_abandoned_copies(
     store: Path, now: datetime
 ) -> None:
@@ -240,11 +252,33 @@ def test_rotation_keeps_the_newest_of_each_kind_and_all_that_was_not_automatic(
     assert expired(left, keep) == set()
 
 
-def test_an_unreadable_file_of_the_configuration_is_named(
-    store: Path, config: Path, now: datetime, tmp_path: Path
-) -> None:
-    if (tmp_path / "config").stat().st_uid == 0:
-        pytest.skip("root reads every file")
-    config.chmod(0)
-    with pytest.raises(BadInput, match=r"config\.toml cannot be read for the backup"):
-        make_backup(store, None, config_path=config, now=now)
+def test_an_unreadable_file_of_the_configuration_is_named(store: Path) -> None:
+    script = """
+import os, sys
+from datetime import datetime, UTC
+from pathlib import Path
+from crm_tui.errors import BadInput
+from crm_tui.services.backup import make_backup
+if os.getuid() == 0:
+    os.setuid(65534)
+folder = Path(sys.argv[1])
+try:
+    make_backup(
+        folder / "crm.db", folder / "copy.db", config_path=folder / "config.toml",
+        now=datetime(2026, 11, 22, tzinfo=UTC),
+    )
+except BadInput as error:
+    print(error)
+"""
+    # Not under tmp_path: root's is closed to the user that the process becomes.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        (folder / "crm.db").write_bytes(store.read_bytes())
+        (folder / "config.toml").touch(0o000)
+        said = subprocess.run(
+            [sys.executable, "-c", script, name], capture_output=True, text=True, check=True
+        ).stdout
+        left = {path.name for path in folder.iterdir()}
+    assert "config.toml cannot be read for the backup: Permission denied" in said
+    assert "copy.db" not in left
