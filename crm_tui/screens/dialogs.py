@@ -40,7 +40,7 @@ class Confirm(ModalScreen[bool]):
             border-left: outer $accent;
         }
         & Horizontal { height: 1; margin-top: 1; }
-        & Button {
+        & #do, & #leave {
             min-width: 0; padding: 0 1; margin-right: 2;
             background: $surface; color: $text-muted; text-style: none;
             &:focus { background: $panel; color: $text-accent; text-style: bold; }
