@@ -37,6 +37,7 @@ CALL_WORDS = {
 
 # In these somebody answered, which is as far as a reply: rank 4.
 _ANSWERED = frozenset({CallOutcome.TALKED, CallOutcome.LATER, CallOutcome.NO})
+_WRONG_NUMBER = "wrong number, found by a call"
 _OUTCOME_OF_CALL = {CallOutcome.NO: Outcome.LOST, CallOutcome.LATER: Outcome.LATER}
 
 
@@ -112,6 +113,12 @@ async def log_call(
         BadInput: the call lies in the future.
     """
     key = await _write(session, _call(business_id, outcome, note, _past(at, now)), now=now)
+    await _follow(session, business_id, outcome)
+    return key
+
+
+async def _follow(session: WriteSession, business_id: int, outcome: CallOutcome) -> None:
+    """Write what a call's outcome says about the lead and its phone."""
     if outcome in _OUTCOME_OF_CALL:
         await session.execute(
             update(Business)
@@ -126,9 +133,32 @@ async def log_call(
                 ContactPoint.kind == ContactKind.PHONE,
                 ContactPoint.is_primary.is_(True),
             )
-            .values(state=ContactState.INVALID, state_reason="wrong number, found by a call")
+            .values(state=ContactState.INVALID, state_reason=_WRONG_NUMBER)
         )
-    return key
+
+
+async def _take_back(session: WriteSession, business_id: int, outcome: CallOutcome) -> None:
+    """Undo what `_follow` wrote, where it still stands."""
+    if outcome in _OUTCOME_OF_CALL:
+        await session.execute(
+            update(Business)
+            .where(
+                Business.id == business_id,
+                Business.outcome == _OUTCOME_OF_CALL[outcome],
+                Business.outcome_reason == CALL_WORDS[outcome],
+            )
+            .values(outcome=Outcome.OPEN, outcome_reason=None)
+        )
+    if outcome is CallOutcome.WRONG_NUMBER:
+        await session.execute(
+            update(ContactPoint)
+            .where(
+                ContactPoint.business_id == business_id,
+                ContactPoint.state == ContactState.INVALID,
+                ContactPoint.state_reason == _WRONG_NUMBER,
+            )
+            .values(state=ContactState.UNKNOWN, state_reason=None)
+        )
 
 
 async def correct(
@@ -156,13 +186,13 @@ async def correct(
     if old.kind is EventKind.NOTE and not text.strip():
         raise BadInput("The note is empty; write something, or leave it with esc.")
     when = _past(at or old.occurred_at, now)
-    fresh = (
-        _note(old.business_id, text.strip(), when)
-        if old.kind is EventKind.NOTE
-        else _call(old.business_id, outcome or CallOutcome(old.data["outcome"]), text, when)
-    )
-    await events.void(session, old.business_id, [old.key], why=f"corrected a {old.kind}", now=now)
-    return await _write(session, fresh, now=now)
+    lead = old.business_id
+    await events.void(session, lead, [old.key], why=f"corrected a {old.kind}", now=now)
+    if old.kind is EventKind.NOTE:
+        return await _write(session, _note(lead, text.strip(), when), now=now)
+    went = CallOutcome(old.data["outcome"])
+    await _take_back(session, lead, went)
+    return await log_call(session, lead, outcome or went, note=text, at=when, now=now)
 
 
 async def set_status(

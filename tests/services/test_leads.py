@@ -256,6 +256,22 @@ async def test_a_corrected_call_takes_back_what_the_wrong_one_did(
     assert await names(db, "nobody") == ["Joe"]
 
 
+@pytest.mark.parametrize("wrong", [CallOutcome.NO, CallOutcome.LATER, CallOutcome.WRONG_NUMBER])
+async def test_correcting_a_call_takes_back_its_outcome_and_the_invalid_phone(
+    db: Database, add_lead: AddLead, settings: Settings, now: datetime, wrong: CallOutcome
+) -> None:
+    lead = await add_lead("Joe", phone="518-871-1647")
+    async with db.write() as session:
+        await timeline.log_call(session, lead, wrong, now=now)
+    async with db.read() as session:
+        entry = (await timeline.entries(session, lead))[0]
+    async with db.write() as session:
+        await timeline.correct(session, entry.id, text="", outcome=CallOutcome.TALKED, now=now)
+    page = await page_of(db, lead, settings, now)
+    assert page.business["outcome"] is Outcome.OPEN
+    assert page.points[0].state == "unknown"
+
+
 async def test_a_corrected_note_keeps_its_place_in_time(
     db: Database, add_lead: AddLead, now: datetime
 ) -> None:
