@@ -134,3 +134,12 @@ class RowPainter(Generic[RowT]):
             last = segments[-1]
             segments[-1] = Segment(last.text + " ", last.style)
         return Strip(segments, self._width)
+
+
+def thumb_lines(top: int, page: int, total: int) -> range:
+    """The lines of a page that the scrollbar's thumb takes; none where all rows are in sight."""
+    if total <= page:
+        return range(0)
+    length = max(page * page // total, 1)
+    start = round(top / (total - page) * (page - length))
+    return range(start, start + length)

@@ -32,7 +32,7 @@ from crm_tui.widgets.row_messages import (
     SelectionChanged,
     SortRequested,
 )
-from crm_tui.widgets.row_paint import LineLook, RowPainter, Sort
+from crm_tui.widgets.row_paint import LineLook, RowPainter, Sort, thumb_lines
 from crm_tui.widgets.row_window import RowT, RowWindow
 
 _HEADER = 1
@@ -455,17 +455,8 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
             row=self._window.row_at(index),
             under_cursor=index == self.cursor,
             selected=self._window.selected(index, self.cursor),
-            thumb=y - _HEADER in self._thumb(),
+            thumb=y - _HEADER in thumb_lines(self.top, self.page, self.total),
         )
-
-    def _thumb(self) -> range:
-        """The lines of the scrollbar's thumb, from the first row's line; none if all rows fit."""
-        page, total = self.page, self.total
-        if total <= page:
-            return range(0)
-        length = max(page * page // total, 1)
-        start = round(self.top / (total - page) * (page - length))
-        return range(start, start + length)
 
     def _style_of(self, name: str, under_cursor: bool) -> Style:  # noqa: FBT001 - as StyleOf has it
         style = self._styles.get((name, under_cursor))

@@ -7,7 +7,9 @@ half off every paint. The text itself is not touched.
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -103,9 +105,23 @@ def _merge(style: _Sgr, change: re.Match[str]) -> _Sgr:
     )
 
 
+_PLAIN_SHAPES = str.maketrans("▸●○◐▲…▐▌█▔▁─│↓↑■", ">*o+!~|||-_-|v^#")
+_PLAIN_TERMINALS = frozenset({"linux", "dumb", "vt100", "vt102", "vt220", "cons25"})
+
+
+def wants_plain_shapes(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal's font has letters only: consoles, and old terminals' descendants."""
+    return environ.get("TERM", "") in _PLAIN_TERMINALS
+
+
+def plain_shapes(data: str) -> str:
+    """The same writing with our shapes, and the lines of borders, as ASCII."""
+    return data.translate(_PLAIN_SHAPES)
+
+
 class LeanDriver(LinuxDriver):
-    """Textual's own driver, writing fewer bytes."""
+    """Textual's own driver, writing fewer bytes, and ASCII shapes where others cannot be shown."""
 
     def write(self, data: str) -> None:
         """Write to the terminal."""
-        super().write(lean(data))
+        super().write(lean(plain_shapes(data) if wants_plain_shapes(os.environ) else data))
