@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -86,10 +88,12 @@ def points(facts: ScoreFacts, settings: ScoreSettings, *, now: datetime) -> int:
     return min(100, max(0, round(total * _scale(settings))))
 
 
-def _weights(settings: ScoreSettings) -> dict[str, float]:
+@lru_cache(maxsize=8)
+def _weights(settings: ScoreSettings) -> Mapping[str, float]:
     return msgspec.structs.asdict(settings.weights)
 
 
+@lru_cache(maxsize=8)
 def _scale(settings: ScoreSettings) -> float:
     return 100 / sum(_weights(settings).values())
 
@@ -104,16 +108,17 @@ def _shares(facts: ScoreFacts, settings: ScoreSettings, now: datetime) -> dict[s
         "photos": min(1.0, (facts.photo_count or 0) / ENOUGH_PHOTOS),
         "email": 1.0 if facts.email else 0.0,
         "phone": 1.0 if facts.phone else 0.0,
-        "category": _fit(facts.category, settings),
+        "category": _fit(facts.category, settings.categories),
         "freshness": _freshness(facts.captured_at, now),
     }
 
 
-def _fit(category: str | None, settings: ScoreSettings) -> float:
+@lru_cache(maxsize=4096)
+def _fit(category: str | None, categories: tuple[str, ...]) -> float:
     if not category:
         return 0.0
     folded = fold(category) + " "
-    words = tuple(fold(word) for word in settings.categories) or FITTING
+    words = tuple(fold(word) for word in categories) or FITTING
     return 1.0 if any(word in folded for word in words) else 0.3
 
 

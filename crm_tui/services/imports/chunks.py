@@ -1,4 +1,4 @@
-"""Records of a file in chunks, read in a thread, one chunk ahead and never more."""
+"""Records of a file in chunks, read in a thread, as many at a time as can be written quickly."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ T = TypeVar("T")
 _AIM = 0.12
 """Seconds a chunk's transaction should take: half of what is allowed, for slower moments."""
 
-_FIRST, _FEWEST, _MOST = 100, 10, 1000
+_FIRST, _FEWEST, _MOST = 200, 100, 1000
 
 
 @dataclass(slots=True)
 class Pace:
-    """How many records a chunk holds, by how long the last ones took to write."""
+    """How many records a chunk holds, by how long the last one took to write."""
 
     size: int = _FIRST
 
@@ -28,13 +28,12 @@ class Pace:
 
 
 async def chunks(
-    records: Iterator[T],
-    pace: Pace,
-    *,
-    weight: Callable[[T], int],
-    heaviest: int,
+    records: Iterator[T], pace: Pace, *, weight: Callable[[T], int], heaviest: int
 ) -> AsyncGenerator[list[T]]:
     """Chunks of an iterator that blocks.
+
+    The next chunk is read when the last one was written, not while: the reading thread would only
+    keep the interpreter from the threads that write, and their transactions would last longer.
 
     Args:
         records: Taken in threads, one at a time; closed at the end if it is a generator.
@@ -53,16 +52,16 @@ async def chunks(
                 break
         return chunk
 
-    ahead = asyncio.ensure_future(asyncio.to_thread(take))
+    reading = asyncio.ensure_future(asyncio.to_thread(take))
     try:
-        while chunk := await asyncio.shield(ahead):
-            ahead = asyncio.ensure_future(asyncio.to_thread(take))
+        while chunk := await asyncio.shield(reading):
             yield chunk
+            reading = asyncio.ensure_future(asyncio.to_thread(take))
     finally:
-        # The thread cannot be stopped, only waited for: it reads one chunk at most.
-        await asyncio.wait([ahead])
-        if not ahead.cancelled():
-            ahead.exception()
+        # A thread cannot be stopped, only waited for; it reads one chunk at most.
+        await asyncio.wait([reading])
+        if not reading.cancelled():
+            reading.exception()
         close = getattr(records, "close", None)
         if close is not None:
             await asyncio.to_thread(close)

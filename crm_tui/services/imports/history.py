@@ -63,8 +63,10 @@ def _status(rows: Rows, known: Known, lead: CapturedLead, at: datetime) -> bool:
         moves_to=status,
     )
     if new:
+        # Of a new business this is all there is to fold: each one recorded goes further.
         known.values["contact_status"] = status
-        rows.moved.add(known.id)
+        if not known.new:
+            rows.moved.add(known.id)
     return new
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -34,6 +35,9 @@ from crm_tui.services.sites import gather
 Bound = tuple[str, list[tuple[Any, ...]]]
 """A statement and its parameters, ready for the driver."""
 
+_TOGETHER = 20
+"""SQLite builds the list of a CHECK (x IN …) anew for every statement, not for every row."""
+
 _DIALECT = sqlite.dialect()
 _text_of_time = lru_cache(maxsize=256)(utc_text)
 
@@ -43,7 +47,6 @@ class _Statement:
 
     def __init__(self, statement: Insert | Update, columns: Sequence[str] | None = None) -> None:
         compiled = statement.compile(dialect=_DIALECT, column_keys=columns)
-        self._sql = str(compiled)
         names = compiled.positiontup or []
         self._pick = itemgetter(*names)
         self._process = [
@@ -51,18 +54,34 @@ class _Statement:
             for place, name in enumerate(names)
             if (process := _binding(compiled.binds[name].type)) is not None
         ]
+        self._one = str(compiled)
+        head, values, row = self._one.partition(" VALUES ")
+        row, conflict, rest = row.partition(" ON CONFLICT")
+        self._many = (
+            head + values + ", ".join([row] * _TOGETHER) + conflict + rest if values else ""
+        )
 
-    def bind(self, rows: Sequence[Row]) -> Bound:
-        """The statement with the values of rows."""
-        bound = []
-        for row in rows:
-            values = list(self._pick(row))
-            for place, process in self._process:
-                value = values[place]
-                if value is not None:
-                    values[place] = process(value)
-            bound.append(tuple(values))
-        return self._sql, bound
+    def bind(self, rows: Sequence[Row]) -> list[Bound]:
+        """The statement with the values of rows; inserts take many rows at a time."""
+        bound = [self._values(row) for row in rows]
+        whole = len(bound) // _TOGETHER * _TOGETHER if self._many else 0
+        together = [
+            tuple(chain.from_iterable(bound[start : start + _TOGETHER]))
+            for start in range(0, whole, _TOGETHER)
+        ]
+        return [
+            (sql, values)
+            for sql, values in ((self._many, together), (self._one, bound[whole:]))
+            if values
+        ]
+
+    def _values(self, row: Row) -> tuple[Any, ...]:
+        values = list(self._pick(row))
+        for place, process in self._process:
+            value = values[place]
+            if value is not None:
+                values[place] = process(value)
+        return tuple(values)
 
 
 def _binding(kind: Any) -> Callable[[Any], Any] | None:
@@ -83,8 +102,8 @@ _BUSINESS_FACTS = """
     outcome outcome_reason do_not_contact do_not_contact_reason updated_at custom
 """
 _NEW_BUSINESS = f"""
-    id key name sort_name source created_at captured_at last_activity_at last_activity archived_at
-    batch_id {_BUSINESS_FACTS}
+    id key name sort_name source contact_status created_at captured_at last_activity_at
+    last_activity archived_at batch_id {_BUSINESS_FACTS}
 """
 _EVENT = """
     key business_id origin_id occurred_at recorded_at kind moves_to by_machine source summary body
@@ -142,13 +161,12 @@ def bind(rows: Rows) -> list[Bound]:
         (_DOCUMENTS, rows.documents),
         (_REPORT, rows.report),
     )
-    return [statement.bind(of_table) for statement, of_table in tables if of_table]
+    return [bound for statement, of_table in tables for bound in statement.bind(of_table)]
 
 
 async def write(session: WriteSession, rows: Rows, bound: Sequence[Bound]) -> None:
     """Write what was planned and bound, and bring what follows from it up to date."""
-    for statement in bound:
-        await _execute(session, statement)
+    await _execute(session, bound)
     if rows.sites:
         await _write_sites(session, rows)
     if rows.events:
@@ -174,6 +192,7 @@ async def _write_sites(session: WriteSession, rows: Rows) -> None:
     await _execute(session, _SITES.bind(rows.sites))
 
 
-async def _execute(session: WriteSession, bound: Bound) -> None:
+async def _execute(session: WriteSession, bound: Sequence[Bound]) -> None:
     connection = await session.connection()
-    await connection.exec_driver_sql(*bound)
+    for sql, values in bound:
+        await connection.exec_driver_sql(sql, values)
