@@ -11,6 +11,7 @@ driver's thread. SQLAlchemy gives up the connection of a cancelled task, and we 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from array import array
 from collections.abc import AsyncIterator, Iterator
@@ -187,6 +188,10 @@ def _sentence(problem: str, path: Path) -> str | None:
 
 
 def _engine(path: Path, pragmas: tuple[str, ...], *, begin: str, pool_size: int) -> AsyncEngine:
+    # The pool logs an error when a task is cancelled while its connection is put back, although
+    # it gives that connection up and all is well; on stderr that would stand in the middle of the
+    # screen.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)), pool_size=pool_size, max_overflow=0
     )

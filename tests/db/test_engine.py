@@ -7,8 +7,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -323,3 +324,25 @@ def test_nothing_but_the_engine_commits() -> None:
         for path in package.rglob("*.py")
     }
     assert {name: count for name, count in commits.items() if count} == {"db/engine.py": 1}
+
+
+@pytest.mark.parametrize("yields", range(0, 60, 3))
+async def test_a_read_cancelled_at_any_moment_leaves_no_thread_and_says_nothing(
+    store_path: Path, yields: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    database = Database(store_path)
+
+    async def read() -> None:
+        async with database.read() as session:
+            await session.execute(text("SELECT count(*) FROM business"))
+
+    before = threading.active_count()
+    task = asyncio.create_task(read())
+    for _ in range(yields):
+        await asyncio.sleep(0.0002)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    await database.close()
+    assert threading.active_count() <= before
+    assert capfd.readouterr().err == ""
