@@ -336,7 +336,7 @@ async def test_a_read_cancelled_at_any_moment_leaves_no_thread_and_says_nothing(
         async with database.read() as session:
             await session.execute(text("SELECT count(*) FROM business"))
 
-    before = threading.active_count()
+    before = set(threading.enumerate())
     task = asyncio.create_task(read())
     for _ in range(yields):
         await asyncio.sleep(0.0002)
@@ -344,5 +344,7 @@ async def test_a_read_cancelled_at_any_moment_leaves_no_thread_and_says_nothing(
     with suppress(asyncio.CancelledError):
         await task
     await database.close()
-    assert threading.active_count() <= before
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()
     assert capfd.readouterr().err == ""
