@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business
@@ -66,6 +68,9 @@ _COLUMNS: dict[str, Any] = {
 SORT_COLUMNS = tuple(_COLUMNS)
 """The names leads can be sorted by."""
 
+_IN_ORDER = frozenset({"score", "id"})
+"""Columns by which SQLite can read the leads in order without looking each one up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sort:
@@ -106,7 +111,8 @@ class LeadQuery:
         instead of sorting all that were: the faster way to a few leads when many were found.
         """
         found = search.found(self.words)
-        listed = Business.archived_at.is_(None)
+        archived_at = _unindexed(Business.archived_at) if self._scans else Business.archived_at
+        listed = archived_at.is_(None)
         if found is None:
             return (listed,)
         # A sum is no key: the planner cannot begin with the found ones.
@@ -118,8 +124,24 @@ class LeadQuery:
         if self.sort is None:
             return best_first
         column = _COLUMNS[self.sort.column]
-        key = column.desc() if self.sort.descending else column.asc()
+        value = _unindexed(column) if self._scans else column
+        key = value.desc() if self.sort.descending else value.asc()
         return (key.nulls_last() if column.nullable else key, *best_first)
+
+    @property
+    def _scans(self) -> bool:
+        """Whether the whole table has to be read and sorted, which no index makes quicker."""
+        return self.sort is not None and self.sort.column not in _IN_ORDER and not self.words
+
+
+def _unindexed(column: Any) -> ColumnElement[Any]:
+    """The column with a plus before it, by which SQLite knows not to use an index on it.
+
+    Walking the index of a column means fetching each lead from another place of the file. With a
+    million leads, reading all from front to back brings the first rows in an eighth of the time
+    and the whole order in half of it.
+    """
+    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
 async def first_rows(session: ReadSession, query: LeadQuery, *, limit: int) -> list[LeadRow]:
@@ -141,7 +163,8 @@ async def _finds_many(session: ReadSession, query: LeadQuery) -> bool:
 
 async def count(session: ReadSession, query: LeadQuery) -> int:
     """How many leads the list has."""
-    statement = select(func.count()).select_from(Business).where(*query.condition())
+    unsorted = LeadQuery(query.words)
+    statement = select(func.count()).select_from(Business).where(*unsorted.condition())
     return (await session.execute(statement)).scalar_one()
 
 
