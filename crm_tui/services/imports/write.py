@@ -27,7 +27,7 @@ from crm_tui.db.models import (
     Task,
     Unmatched,
 )
-from crm_tui.db.types import Base, UtcDateTime, utc_text
+from crm_tui.db.types import Base, UtcDateTime, Word, utc_text
 from crm_tui.services import events, search, statuses
 from crm_tui.services.imports.rows import Row, Rows
 from crm_tui.services.sites import gather
@@ -87,6 +87,8 @@ class _Statement:
 def _binding(kind: Any) -> Callable[[Any], Any] | None:
     if isinstance(kind, UtcDateTime):
         return _text_of_time  # many rows share one time
+    if isinstance(kind, Word):
+        return {word: word.value for word in kind.words}.__getitem__
     process: Callable[[Any], Any] | None = kind.bind_processor(_DIALECT)
     return process
 
