@@ -34,10 +34,11 @@ _HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A run of the program: its one JSON document, seconds, and peak memory in megabytes."""
+    """A run of the program: its one JSON document, seconds, those of the CPU, peak megabytes."""
 
     document: dict[str, Any]
     seconds: float
+    cpu: float
     peak: float
 
 
@@ -51,7 +52,7 @@ def run(scale: Scale) -> list[Measure]:
     if whole.document["rejected"]:
         raise RuntimeError(f"The import refused rows: {whole.document['problems'][:3]}")
     at = f"{rows:,} rows"
-    created = f"{whole.document['created']:,} created"
+    created = f"{whole.document['created']:,} created; {whole.cpu:.0f} s of CPU"
     peaks = f"{small.peak:.0f} MB at {quarter:,} rows, {whole.peak:.0f} MB at {rows:,}"
     return [
         Measure(
@@ -124,7 +125,8 @@ def watch(command: list[str], env: Mapping[str, str]) -> Ran:
     if process.returncode not in {0, 3}:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return Ran(json.loads(said), seconds, usage.ru_maxrss * unit / 1e6)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Ran(json.loads(said), seconds, cpu, usage.ru_maxrss * unit / 1e6)
 
 
 if __name__ == "__main__":
