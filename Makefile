@@ -25,7 +25,7 @@ demo: setup
 	@$(BIN)/crm-tui demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 check: setup
 	$(BIN)/ruff check .

@@ -40,6 +40,7 @@ from textual.binding import BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
+from textual.worker import WorkType
 
 from crm_tui.actions import Action, action, actions_in, key_words
 from crm_tui.clock import utc_now
@@ -106,6 +107,7 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
         settings: what the operator set.
         config: the configuration file, where one was named.
         now: the clock.
+        throw_away: whether the store goes with the app, and needs no upkeep.
     """
 
     TITLE = "crm-tui"
@@ -124,8 +126,10 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
         *,
         config: Path | None = None,
         now: Callable[[], datetime] = utc_now,
+        throw_away: bool = False,
     ) -> None:
         super().__init__()
+        self._throw_away = throw_away
         self.store_path = store_path
         self.settings = settings
         self.config = config
@@ -197,6 +201,8 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
         from crm_tui.services.upkeep import tend
 
         db = await self.store()
+        if self._throw_away:
+            return
         said = await tend(db, settings=self.settings, config_path=self.config, now=self.now())
         if said:
             self.say(" ".join(said))
@@ -272,7 +278,8 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
                 self._show_status()
 
         self._show_status()
-        self.run_worker(run(), group="job", exit_on_error=False)
+        begin: WorkType[None] = run
+        self.run_worker(begin, group="job", exit_on_error=False)
 
     async def open_demo(self, job: Job) -> None:
         """Make a demo that goes with the app, and show it instead of the store."""
@@ -283,6 +290,7 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
         path = Path(folder.name, "demo.db")
         await make_demo(path, now=self.now(), settings=self.settings)
         if not job.cancelled:
+            self._throw_away = True
             await self._use(path)
 
     def status(self) -> tuple[str, Role]:

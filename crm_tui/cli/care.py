@@ -136,7 +136,7 @@ def demo(context: typer.Context) -> None:
         store = Path(folder) / "demo.db"
         asyncio.run(make_demo(store, now=utc_now(), settings=settings))
         context.obj = Invocation(str(store), asked.config)
-        open_app(context)
+        open_app(context, throw_away=True)
 
 
 def _show_progress(check: str) -> None:

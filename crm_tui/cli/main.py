@@ -56,7 +56,7 @@ def root(
         open_app(context)
 
 
-def open_app(context: typer.Context) -> None:
+def open_app(context: typer.Context, *, throw_away: bool = False) -> None:
     """Run the app on the store the options name."""
     # Looking for garbage among what is being imported takes a tenth of the start; the app turns
     # the collector on again when it has opened the store.
@@ -65,7 +65,7 @@ def open_app(context: typer.Context) -> None:
 
     asked = invocation(context)
     need_terminal()
-    crm = CrmApp(asked.store, asked.settings, config=asked.config)
+    crm = CrmApp(asked.store, asked.settings, config=asked.config, throw_away=throw_away)
     crm.run()
     if crm.return_code:
         raise typer.Exit(crm.return_code)

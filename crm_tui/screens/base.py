@@ -26,12 +26,14 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from weakref import finalize
 
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.worker import Worker
+from textual.worker import Worker, WorkType
 
 from crm_tui.actions import actions_in
 from crm_tui.widgets.frame import Footer, TopLine
@@ -139,9 +141,12 @@ class AppScreen(KeyArea, Screen[None]):
             group: a name of its own for every kind of work.
             exclusive: whether it takes the place of work of its group that is still running.
         """
-        return self.run_worker(
-            self.host.guarded(work), group=group, exclusive=exclusive, exit_on_error=False
-        )
+        begin: WorkType[None] = partial(self.host.guarded, work)
+        worker = self.run_worker(begin, group=group, exclusive=exclusive, exit_on_error=False)
+        # A worker that is cancelled before its first step, as when the app ends, leaves its
+        # coroutine unbegun; Python would complain of that in the middle of the terminal.
+        finalize(worker, work.close).atexit = False
+        return worker
 
     def back(self) -> bool:
         """One step back within the screen, for esc; False when there was none to take."""
