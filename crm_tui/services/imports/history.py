@@ -33,7 +33,7 @@ def add_history(rows: Rows, known: Known, lead: CapturedLead, filled: Filled) ->
 def _note(rows: Rows, known: Known, text: str, at: datetime) -> bool:
     if not text or text in known.notes:
         return False
-    known.notes.add(text)
+    known.notes.append(text)
     return rows.happened(known, EventKind.NOTE, at, "note", content=text, body=text)
 
 

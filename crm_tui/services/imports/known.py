@@ -71,7 +71,7 @@ class Known:
     points: dict[tuple[ContactKind, str], KnownPoint] = field(default_factory=dict)
     aliases: set[tuple[AliasKind, str]] = field(default_factory=set)
     tags: set[int] = field(default_factory=set)
-    notes: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
     events: set[str] = field(default_factory=set)
     due: set[datetime] = field(default_factory=set)
     new: bool = False
@@ -254,7 +254,7 @@ async def _load_history(
     ):
         known[business_id].events.add(key)
         if body:
-            known[business_id].notes.add(body.strip())
+            known[business_id].notes.append(body.strip())
     for business_id, due_at in await session.execute(
         select(Task.business_id, Task.due_at).where(Task.business_id.in_(asked)), ids
     ):

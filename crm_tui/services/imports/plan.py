@@ -70,7 +70,7 @@ class _Planner:
             )
             points = [(point.kind, point.value, point.person) for point in known.points.values()]
             facts = known.values | {"id": known.id}
-            rows.documents.append(search.document(facts, points, list(known.notes)))
+            rows.documents.append(search.document(facts, points, known.notes))
             rows.suppressions += suppressions(rows, known)
         for known in self._changed.values():
             rows.updated.append(

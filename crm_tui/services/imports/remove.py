@@ -10,6 +10,7 @@ from sqlalchemy import (
     Select,
     delete,
     exists,
+    func,
     literal,
     or_,
     select,
@@ -48,10 +49,13 @@ async def touched(
     session: ReadSession, batch_id: int, business_ids: Sequence[int]
 ) -> dict[int, str]:
     """Which of these leads something outside the batch has touched, and what it was."""
-    found: CompoundSelect[int, str] = union_all(
-        select(Event.business_id, Event.summary).where(
-            Event.business_id.in_(business_ids), Event.batch_id.is_distinct_from(batch_id)
-        ),
+    # With max(), SQLite takes the other columns from the row that holds the maximum.
+    last_events = (
+        select(Event.business_id, Event.summary, func.max(Event.id))
+        .where(Event.business_id.in_(business_ids), Event.batch_id.is_distinct_from(batch_id))
+        .group_by(Event.business_id)
+    )
+    others: CompoundSelect[int, str] = union_all(
         select(Task.business_id, literal("a follow-up was done")).where(
             Task.business_id.in_(business_ids), Task.state == TaskState.DONE
         ),
@@ -75,8 +79,9 @@ async def touched(
         ),
     )
     reasons: dict[int, str] = {}
-    for business_id, reason in await session.execute(found):
-        reasons.setdefault(business_id, f"worked on since: {reason}")
+    for statement in (last_events, others):
+        for business_id, reason, *_ in await session.execute(statement):
+            reasons.setdefault(business_id, f"worked on since: {reason}")
     return reasons
 
 
