@@ -165,6 +165,7 @@ class AliasKind(StrEnum):
     GOOGLE_ID = "google_id"
     KEY = "key"
     LEGACY = "legacy"
+    ROW = "row"
 
 
 class UnmatchedKind(StrEnum):

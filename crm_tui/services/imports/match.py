@@ -41,6 +41,7 @@ class By(StrEnum):
     """What can lead to a business, the surest first."""
 
     LEGACY = "id in the old store"
+    ROW = "row of a list"
     PLACE_ID = "place id"
     GOOGLE_ID = "Google id"
     KEY = "key"
@@ -73,6 +74,7 @@ def identity(
     google_ids: Iterable[str | None] = (),
     own_keys: Iterable[str | None] = (),
     legacy: Iterable[str | None] = (),
+    rows: Iterable[str | None] = (),
 ) -> Identity:
     """The identity of a business or a lead.
 
@@ -85,9 +87,11 @@ def identity(
         google_ids: Google's feature ids ("0x…:0x…").
         own_keys: Keys (UUIDs) this program gave.
         legacy: Ids in an old store.
+        rows: What rows without any id say of who it is.
     """
     keys = {
         By.LEGACY: legacy,
+        By.ROW: rows,
         By.PLACE_ID: place_ids,
         By.GOOGLE_ID: google_ids,
         By.KEY: own_keys,
@@ -143,14 +147,15 @@ _OTHER = Likeness(Verdict.OTHER, By.TWIN, "")
 def compare(one: Identity, other: Identity) -> Likeness:
     """Whether two identities are of the same business; the order of the two does not matter.
 
-    A place id they share makes them the same, place ids that differ make them different whatever
-    else they share. Otherwise the same key or phone merges; the same domain or e-mail address
-    only with a similar name or the same postcode. Anything less makes them alike: a suggestion.
+    Equal rows of lists without ids are one business. A place id they share makes them
+    the same, place ids that differ make them different whatever else they share. Otherwise the same
+    key or phone merges; the same domain or e-mail address only with a similar name or the same
+    postcode. Anything less makes them alike: a suggestion.
     """
     shared = {
         by for by, values in one.keys.items() if not values.isdisjoint(other.keys.get(by, ()))
     }
-    for by in (By.LEGACY, *_PLACES):
+    for by in (By.LEGACY, By.ROW, *_PLACES):
         if by in shared:
             return _same(by)
     if any(by in one.keys and by in other.keys for by in _PLACES):

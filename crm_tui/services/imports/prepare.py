@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 from crm_tui.services.imports.captured import CapturedLead
@@ -82,5 +83,19 @@ def prepare(lead: CapturedLead, *, source: str, now: datetime) -> Prepared:
         google_ids=(lead.google_id,),
         own_keys=(lead.key,),
         legacy=(lead.raw.external_id,) if lead.raw else (),
+        rows=(lead_row(lead),),
     )
     return Prepared(lead, values, found)
+
+
+def lead_row(lead: CapturedLead) -> str | None:
+    """What a row without any id says of who it is, short; None where an id says it.
+
+    A row that is imported again is known by it, even where nothing else in it could tell.
+    """
+    if lead.place_id or lead.google_id or lead.key or lead.raw:
+        return None
+    place = (lead.street, lead.city, lead.region, lead.postal_code, lead.country)
+    points = sorted(f"{point.kind}:{point.value}" for point in lead.points)
+    said = "\0".join(fold(part or "") for part in (lead.name, *place, *points))
+    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

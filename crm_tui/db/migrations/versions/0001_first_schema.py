@@ -259,7 +259,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("batch_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
-            "kind IN ('place_id', 'google_id', 'key', 'legacy')",
+            "kind IN ('place_id', 'google_id', 'key', 'legacy', 'row')",
             name=op.f("ck_business_alias_kind"),
         ),
         sa.ForeignKeyConstraint(
