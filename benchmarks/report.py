@@ -50,9 +50,10 @@ class Load:
     after: float
 
     def __str__(self) -> str:
+        busy = " Other programs were running beside it." if self.before > 1 else ""
         return (
             f"The load average was {self.before:.1f} when the run began, {self.after:.1f} when it "
-            "ended."
+            f"ended.{busy}"
         )
 
 

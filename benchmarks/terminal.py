@@ -91,12 +91,12 @@ class Terminal:
         self._stream.feed(shown)
         return output, moment
 
-    def shown(self, *words: str, timeout: float = 60) -> float | None:
-        """Seconds from the start until one of the words was on the screen; None if never."""
+    def shown(self, words: str, timeout: float = 60) -> float | None:
+        """Seconds from the start until the words were on the screen; None if never."""
         deadline = time.perf_counter() + timeout
         while time.perf_counter() < deadline:
             _, moment = self.read(0.5)
-            if any(word in self.text for word in words):
+            if words in self.text:
                 return moment - self.started
         return None
 
