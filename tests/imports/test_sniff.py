@@ -142,6 +142,49 @@ def test_json_lines_are_read_line_by_line(record: Any, tmp_path: Path) -> None:
     assert [lead.row for lead in leads_of(path)] == [1, 2, 3]
 
 
+SCANT = {
+    "outscraper": {"name": "Ace", "query": "plumber", "place_id": "ChIJ1", "site": "ace.example"},
+    "gosom": {"title": "Ace", "web_site": "http://ace.example/", "place_id": "ChIJ1"},
+    "places": {"id": "ChIJ1", "displayName": {"text": "Ace"}},
+}
+
+
+@pytest.mark.parametrize("name", SCANT)
+@pytest.mark.parametrize("lines", [True, False])
+def test_one_telling_key_is_enough_in_json(name: str, *, lines: bool, tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    record = json.dumps(SCANT[name])
+    path.write_text(f"{record}\n{record}\n" if lines else f"[{record}]")
+    assert sniff(path).format == name
+    assert {(lead.name, lead.place_id) for lead in leads_of(path)} == {("Ace", "ChIJ1")}
+
+
+def test_gosoms_own_spellings_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps([{"title": "Ace", "web_site": "ace.example", "longtitude": 32.4}]))
+    (lead,) = leads_of(path)
+    assert (lead.longitude, lead.points[0].value) == (32.4, "https://ace.example/")
+
+
+@pytest.mark.parametrize("name", SCANT)
+@pytest.mark.parametrize("shape", ["[{}]", "[[{}]]", '{{"data": [{}]}}', '{{"data": [[{}]]}}'])
+def test_a_forced_format_finds_the_records_too(name: str, shape: str, tmp_path: Path) -> None:
+    record = {"name": "Ace", "title": "Ace", "displayName": "Ace"}
+    if name != "places":
+        del record["displayName"]
+    path = tmp_path / "list.json"
+    path.write_text(shape.format(json.dumps(record)))
+    assert [(lead.row, lead.name) for lead in leads_of(path, forced=name)] == [(1, "Ace")]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_forced_places_are_found_in_their_pages(indent: int | None, tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    for document in ({"places": [PLACE]}, [{"places": [PLACE]}]):
+        path.write_text(json.dumps(document, indent=indent))
+        assert [lead.name for lead in leads_of(path, forced="places")] == ["Ace"]
+
+
 def test_persons_and_titles_come_with_their_addresses(tmp_path: Path) -> None:
     path = tmp_path / "list.json"
     path.write_text(json.dumps([OUTSCRAPER]))

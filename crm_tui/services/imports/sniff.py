@@ -61,6 +61,13 @@ _TELLING = {
         2,
     ),
 }
+# JSON has no plain format to be mistaken for: beside what names a record, one key that only one
+# scraper writes is enough, or two that go together.
+_TELLING_KEYS: tuple[tuple[str, str, tuple[set[str], ...]], ...] = (
+    ("gosom", "title", ({"web_site"}, {"longtitude"}, {"cid", "link"})),
+    ("outscraper", "name", ({"query"}, {"site"}, {"us_state"}, {"full_address"})),
+    ("places", "", ({"displayName"}, {"formattedAddress"})),
+)
 _PREFIXES = ("item", "item.item", "data.item.item", "data.item", "places.item", "leads.item")
 
 
@@ -291,7 +298,14 @@ def _format_of_record(record: Mapping[str, Any]) -> str | None:
     places = record.get("places")
     if isinstance(places, list):
         return "places" if places and isinstance(places[0], dict) else None
-    return _format_of(record)
+    return _format_of(record) or next(
+        (
+            name
+            for name, needed, telling in _TELLING_KEYS
+            if (not needed or needed in record) and any(keys <= record.keys() for keys in telling)
+        ),
+        None,
+    )
 
 
 def _check_whole(source: Source) -> None:
@@ -307,7 +321,7 @@ def _check_whole(source: Source) -> None:
 
 
 def _document_format(source: Source) -> str | None:
-    """Find the list in a document by its first records."""
+    """Find the list in a document, and by its first records what it is."""
     try:
         prefixes = _record_prefixes(source)
         for prefix in prefixes:
@@ -317,8 +331,8 @@ def _document_format(source: Source) -> str | None:
                 if prefix and isinstance(record.get("places"), list):
                     source.prefix = f"{prefix}.places.item"
                     return "places"
-                if found := _format_of(record):
-                    source.prefix = prefix
+                source.prefix = prefix
+                if found := _format_of_record(record):
                     return found
     except (ijson.JSONError, ValueError) as error:
         raise BadInput(

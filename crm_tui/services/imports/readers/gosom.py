@@ -49,9 +49,7 @@ def lead(record: Mapping[str, Any], row: int, options: ReadOptions) -> CapturedL
         address,
         category=cells.text(record.get("category")) or None,
         latitude=cells.number(record.get("latitude"), least=-90, most=90),
-        longitude=cells.number(
-            record.get("longitude", record.get("longtitude")), least=-180, most=180
-        ),
+        longitude=cells.number(_longitude(record), least=-180, most=180),
         timezone=cells.text(record.get("timezone")) or None,
         rating=cells.number(record.get("review_rating"), least=0.1, most=5),
         review_count=reviews,
@@ -60,6 +58,11 @@ def lead(record: Mapping[str, Any], row: int, options: ReadOptions) -> CapturedL
         google_id=cells.text(record.get("data_id")) or None,
         tags=draft.closed(record.get("status")),
     )
+
+
+def _longitude(record: Mapping[str, Any]) -> Any:
+    found = record.get("longitude")
+    return record.get("longtitude") if found is None or found == "" else found
 
 
 def _decoded(value: Any) -> Any:
