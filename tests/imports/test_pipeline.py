@@ -28,6 +28,7 @@ from crm_tui.services import leads, statuses, timeline
 from crm_tui.services.imports import batches
 from crm_tui.services.imports.result import ImportResult, Progress
 from crm_tui.services.imports.run import import_file
+from crm_tui.services.imports.undo import undo
 from crm_tui.services.lead_rows import LeadQuery, order
 from crm_tui.vocabulary import (
     BatchState,
@@ -155,11 +156,8 @@ async def test_importing_the_same_rows_again_adds_nothing(
     assert counts(first) == (3, 0, 0, 0)
     before = await kinds(db)
     again = await import_rows(*rows, tags=["autumn"])
-    # A name alone, with nothing that leads to it, cannot be told from another of that name.
-    assert counts(again) == (1, 0, 2, 0)
-    assert [kind for kind in await kinds(db) if kind is not EventKind.CAPTURED] == [
-        kind for kind in before if kind is not EventKind.CAPTURED
-    ]
+    assert counts(again) == (0, 0, 3, 0)
+    assert await kinds(db) == before
     async with db.read() as session:
         assert (await session.execute(select(func.count()).select_from(Task))).scalar_one() == 1
 
@@ -214,6 +212,51 @@ async def test_rows_of_one_list_are_merged_as_rows_of_two_are(
     assert lead.business["contact_status"] is ContactStatus.REPLIED
     async with db.read() as session:
         assert not await statuses.differing(session, await statuses.fold(session, [1]))
+
+
+BARE = {"Company": "Acme Plumbing", "Zip": "12866"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"Company": "Acme Plumbing"}],
+        [BARE, BARE],
+        [BARE, BARE | {"City": "Albany"}, BARE | {"Rating": "4.5"}],
+        [
+            ACME | {"Place id": "ChIJ-one"},
+            ACME | {"Place id": ""},
+            ACME | {"Place id": "ChIJ-two"},
+            ACME | {"Company": "Best Heating", "Zip": "10001", "Phone": ""},
+        ],
+    ],
+    ids=["a name alone", "equal rows", "nearly equal rows", "rows that share everything"],
+)
+async def test_a_list_imported_again_creates_nothing_whatever_its_rows_say(
+    db: Database, import_rows: ImportRows, rows: list[dict[str, str]]
+) -> None:
+    first = await import_rows(*rows)
+    async with db.read() as session:
+        leads_before = await session.scalar(select(func.count()).select_from(Business))
+    dry = await import_rows(*rows, dry_run=True)
+    again = await import_rows(*rows)
+    assert first.created == leads_before
+    assert counts(again) == counts(dry) == (0, 0, len(rows), 0)
+
+
+async def test_equal_rows_are_one_lead_though_no_key_joins_them(import_rows: ImportRows) -> None:
+    assert counts(await import_rows(BARE, BARE, BARE | {"Rating": "4.5"})) == (1, 1, 1, 0)
+    other = await import_rows(BARE | {"Street": "1 Main St"})
+    assert counts(other) == (1, 0, 0, 0)
+
+
+async def test_an_import_taken_back_forgets_its_rows(
+    db: Database, import_rows: ImportRows, settings: Settings, now: datetime
+) -> None:
+    first = await import_rows(BARE)
+    assert first.batch is not None
+    await undo(db, first.batch, settings=settings, now=now)
+    assert counts(await import_rows(BARE)) == (1, 0, 0, 0)
 
 
 async def test_what_only_looks_like_a_lead_is_created_and_its_reason_says_so(
@@ -422,7 +465,7 @@ async def test_a_dry_run_says_what_would_happen_and_changes_nothing(
     assert rehearsed.batch is None
     assert dump(store_path) == before
     real = await import_rows(*rows, tags=["batch"])
-    assert counts(rehearsed) == counts(real) == (2, 2, 1, 0)
+    assert counts(rehearsed) == counts(real) == (1, 3, 1, 0)
 
 
 def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:

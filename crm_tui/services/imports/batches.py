@@ -11,8 +11,9 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import ImportBatch, ImportRow
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services.imports.owner import WORKING, works
+from crm_tui.services.imports.owner import works
 from crm_tui.services.imports.undo import undo
+from crm_tui.services.imports.unfinished import WORKING
 from crm_tui.vocabulary import BatchState, RowAction
 
 
@@ -32,6 +33,15 @@ class BatchLine:
     unmatched: int
     started_at: datetime
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """An interrupted import that was taken back: how many leads it was taken out of."""
+
+    id: int
+    file_name: str
+    leads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +96,28 @@ async def rows_of(
     return [RowLine(*row) for row in await session.execute(rows)]
 
 
-async def take_back_interrupted(db: Database, *, settings: Settings, now: datetime) -> list[int]:
+async def take_back_interrupted(
+    db: Database, *, settings: Settings, now: datetime
+) -> list[TakenBack]:
     """Take back imports whose process died, and finish taking back those that were cut off.
 
-    Returns their ids. Called at the start of the app, of an import and of the doctor's repair.
+    Called at the start of the app and of every command, and by the doctor's repair.
+
+    Raises:
+        StoreError: The store cannot be written; the next call goes on where this one stopped.
     """
     async with db.read() as session:
         working = await session.execute(
-            select(ImportBatch.id, ImportBatch.state, ImportBatch.owner)
+            select(ImportBatch.id, ImportBatch.file_name, ImportBatch.state, ImportBatch.owner)
             .where(ImportBatch.state.in_(WORKING))
             .order_by(ImportBatch.id.desc())
         )
-        dead = [id_ for id_, state, name in working if not works(db.path, state, name)]
+        dead = [(row.id, row.file_name) for row in working if not works(db.path, *row[2:])]
     taken_back = []
-    for batch_id in dead:
+    for batch_id, file_name in dead:
         try:
-            await undo(db, batch_id, settings=settings, now=now)
+            undone = await undo(db, batch_id, settings=settings, now=now)
         except BadInput:
             continue  # another process was faster
-        taken_back.append(batch_id)
+        taken_back.append(TakenBack(batch_id, file_name, undone.deleted + undone.restored))
     return taken_back

@@ -6,17 +6,15 @@ import json
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects.sqlite import insert
 
-from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.models import RawRecord, Tag
+from crm_tui.db.engine import ReadSession
+from crm_tui.db.models import RawRecord
 from crm_tui.services.imports.captured import CapturedSite
 from crm_tui.services.imports.known import candidates, load
 from crm_tui.services.imports.match import Identity, identity
 from crm_tui.services.imports.plan import Record
 from crm_tui.services.imports.prepare import Prepared
 from crm_tui.services.imports.rows import LEGACY, Before
-from crm_tui.text import fold
 
 _LAST_IDS = text("SELECT name, seq FROM sqlite_sequence WHERE name IN ('business', 'site')")
 
@@ -43,37 +41,18 @@ def raw_ids(records: Iterable[Record]) -> list[str]:
     return found
 
 
-async def load_before(
-    session: WriteSession, records: Sequence[Record], batch_tags: Sequence[str]
-) -> Before:
-    """Look up what the store holds; tags that it lacks are made."""
+async def load_before(session: ReadSession, records: Sequence[Record]) -> Before:
+    """Look up what the store holds."""
     prepared = [record for record in records if isinstance(record, Prepared)]
     found = await candidates(session, identities(records))
     history = any(each.has_history for each in prepared)
-    words = {word for each in prepared for word in each.lead.tags} | set(batch_tags)
-    tags = await _tag_ids(session, words)
     last: dict[str, int] = dict((await session.execute(_LAST_IDS)).all())
     return Before(
         known=await load(session, found, history=history),
-        tags=tags,
-        batch_tags=frozenset(tags[fold(word)] for word in batch_tags),
         raw=await _known_raw(session, raw_ids(records)),
         last_business=last.get("business", 0),
         last_site=last.get("site", 0),
     )
-
-
-async def _tag_ids(session: WriteSession, words: Iterable[str]) -> dict[str, int]:
-    """The ids of tags by their folded words; those that are new are made."""
-    folded = {fold(word): word for word in sorted(words, reverse=True)}
-    if not folded:
-        return {}
-    await session.execute(
-        insert(Tag).on_conflict_do_nothing(index_elements=[Tag.folded]),
-        [{"name": word, "folded": key} for key, word in folded.items()],
-    )
-    rows = await session.execute(select(Tag.folded, Tag.id).where(Tag.folded.in_(folded)))
-    return dict(rows.all())
 
 
 async def _known_raw(session: ReadSession, external_ids: Sequence[str]) -> set[str]:
@@ -87,3 +66,15 @@ async def _known_raw(session: ReadSession, external_ids: Sequence[str]) -> set[s
             )
         )
     )
+
+
+_CHANGES = text("SELECT total_changes(), data_version FROM pragma_data_version")
+
+
+async def changes(session: ReadSession) -> tuple[int, int]:
+    """A mark that differs when anything was written since, by this connection or another.
+
+    Marks of the same connection can be compared, and of no other.
+    """
+    own, others = (await session.execute(_CHANGES)).one()
+    return own, others

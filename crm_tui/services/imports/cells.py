@@ -48,6 +48,13 @@ def lines(value: object) -> str:
     return "" if stripped.lower() in _BLANKS else stripped
 
 
+def address(value: object) -> str:
+    """A cell with an address as one line: its line breaks part it as commas do."""
+    if isinstance(value, str) and ("\n" in value or "\r" in value):
+        value = ", ".join(filter(None, (line.strip(" \t,") for line in value.splitlines())))
+    return text(value)
+
+
 def unprotected(cell: str) -> str:
     """A cell without the apostrophe that keeps spreadsheets from running it as a formula."""
     if cell[:1] == "'" and cell[1:2] in {"=", "+", "-", "@", "\t", "\r", "'"}:

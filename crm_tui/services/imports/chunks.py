@@ -9,8 +9,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_AIM = 0.12
-"""Seconds a chunk's transaction should take: half of what is allowed, for slower moments."""
+_AIM = 0.15
+"""Seconds a chunk's transaction should take: well below what is allowed, for slower moments."""
 
 _FIRST, _FEWEST, _MOST = 200, 100, 1000
 

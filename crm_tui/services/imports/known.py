@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import Select, bindparam, column, func, select, union_all
 
 from crm_tui.db.engine import ReadSession
-from crm_tui.db.models import Business, BusinessAlias, BusinessTag, ContactPoint, Event, Task
+from crm_tui.db.models import Business, BusinessAlias, BusinessTag, ContactPoint, Event, Tag, Task
 from crm_tui.services.imports.match import LOOKED_AT, By, Found, Identity, Index, identity
 from crm_tui.vocabulary import AliasKind, ContactKind, ContactState, EventKind
 
 _ALIASES = {
     By.LEGACY: AliasKind.LEGACY,
+    By.ROW: AliasKind.ROW,
     By.PLACE_ID: AliasKind.PLACE_ID,
     By.GOOGLE_ID: AliasKind.GOOGLE_ID,
     By.KEY: AliasKind.KEY,
@@ -59,7 +60,7 @@ class Known:
         values: Columns by name.
         points: By kind and value.
         aliases: By kind and value.
-        tags: Ids of its tags.
+        tags: Its tags, folded.
         notes: Texts of its notes and calls.
         events: Keys of the events an import could write again.
         due: When its follow-ups are due.
@@ -70,7 +71,7 @@ class Known:
     values: dict[str, Any]
     points: dict[tuple[ContactKind, str], KnownPoint] = field(default_factory=dict)
     aliases: set[tuple[AliasKind, str]] = field(default_factory=set)
-    tags: set[int] = field(default_factory=set)
+    tags: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     events: set[str] = field(default_factory=set)
     due: set[datetime] = field(default_factory=set)
@@ -90,6 +91,7 @@ class Known:
             google_ids=by_kind.get(AliasKind.GOOGLE_ID, ()),
             own_keys=[self.values["key"], *by_kind.get(AliasKind.KEY, ())],
             legacy=by_kind.get(AliasKind.LEGACY, ()),
+            rows=by_kind.get(AliasKind.ROW, ()),
         )
 
 
@@ -176,7 +178,10 @@ _IDS = func.json_each(bindparam("ids")).table_valued(column("value"))
 
 
 async def load(
-    session: ReadSession, business_ids: Sequence[int], *, history: bool = False
+    session: ReadSession,
+    business_ids: Sequence[int],
+    *,
+    history: bool = False,
 ) -> dict[int, Known]:
     """What is known of businesses, by id; with `history` also their notes and follow-ups."""
     if not business_ids:
@@ -198,13 +203,13 @@ async def load(
         ids,
     ):
         known[business_id].aliases.add((kind, value))
-    for business_id, tag_id in await session.execute(
-        select(BusinessTag.business_id, BusinessTag.tag_id).where(
-            BusinessTag.business_id.in_(asked)
-        ),
+    for business_id, folded in await session.execute(
+        select(BusinessTag.business_id, Tag.folded)
+        .join(Tag, Tag.id == BusinessTag.tag_id)
+        .where(BusinessTag.business_id.in_(asked)),
         ids,
     ):
-        known[business_id].tags.add(tag_id)
+        known[business_id].tags.add(folded)
     if history:
         await _load_history(session, known, ids)
     return known

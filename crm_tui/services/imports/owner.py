@@ -9,10 +9,8 @@ from pathlib import Path
 
 from crm_tui.db.locks import held, is_held
 from crm_tui.errors import StoreError
+from crm_tui.services.imports.unfinished import WORKING
 from crm_tui.vocabulary import BatchState
-
-WORKING = (BatchState.RUNNING, BatchState.UNDOING)
-"""The states in which somebody works on a batch, or died over it."""
 
 
 @contextmanager

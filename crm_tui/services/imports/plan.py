@@ -101,7 +101,7 @@ class _Planner:
             self._merge(prepared, self._before.known[found.same], found.why)
 
     def _create(self, prepared: Prepared, found: Found) -> None:
-        lead, before, values = prepared.lead, self._before, prepared.values
+        lead, before, values = prepared.lead, self._before, dict(prepared.values)
         if values["key"] is None or before.index.leads_to(By.KEY, values["key"]) is not None:
             values["key"] = str(uuid.uuid4())
         before.last_business += 1
@@ -110,7 +110,7 @@ class _Planner:
         before.index.add(known.id, prepared.identity)
         self._new.append(known)
         self._points(known, merge.add_points(known, lead))
-        self._ids(known, lead)
+        self._ids(known, prepared)
         self._tags(known, lead)
         summary = f"captured from {self._rows.origin.file_name}"
         self._rows.captured.append(
@@ -132,7 +132,7 @@ class _Planner:
         points = merge.add_points(known, lead)
         self._points(known, points)
         words += [str(point.kind) for point, _ in points]
-        words += self._ids(known, lead)
+        words += self._ids(known, prepared)
         words += self._tags(known, lead)
         words += add_history(self._rows, known, lead, filled)
         self._before.index.add(known.id, prepared.identity)
@@ -185,14 +185,16 @@ class _Planner:
             }
         )
 
-    def _ids(self, known: Known, lead: CapturedLead) -> list[str]:
+    def _ids(self, known: Known, prepared: Prepared) -> list[str]:
         """Note the ids a source knows the business by; those of other businesses stay theirs."""
-        words = []
+        lead, words = prepared.lead, []
+        (row,) = prepared.identity.keys.get(By.ROW, (None,))
         for kind, by, value, told in (
             (AliasKind.PLACE_ID, By.PLACE_ID, lead.place_id, True),
             (AliasKind.GOOGLE_ID, By.GOOGLE_ID, lead.google_id, True),
             (AliasKind.KEY, By.KEY, lead.key, False),
             (AliasKind.LEGACY, By.LEGACY, lead.raw.external_id if lead.raw else None, False),
+            (AliasKind.ROW, By.ROW, row, False),
         ):
             if not value or value == known.values.get(kind) or (kind, value) in known.aliases:
                 continue
@@ -207,18 +209,21 @@ class _Planner:
         return words
 
     def _tags(self, known: Known, lead: CapturedLead) -> list[str]:
-        wanted = {self._before.tags[fold(word)] for word in lead.tags} | self._before.batch_tags
-        missing = sorted(wanted - known.tags)
-        known.tags.update(missing)
         origin = self._rows.origin
+        if not lead.tags and not origin.tags:
+            return []
+        wanted = {fold(word): word for word in lead.tags} | dict(origin.tags)
+        missing = {folded: word for folded, word in wanted.items() if folded not in known.tags}
+        known.tags.update(missing)
+        self._rows.words |= missing
         self._rows.tags += [
             {
                 "business_id": known.id,
-                "tag_id": tag_id,
+                "folded": folded,
                 "created_at": origin.now,
                 "batch_id": origin.batch_id,
             }
-            for tag_id in missing
+            for folded in missing
         ]
         return ["tag"] if missing else []
 

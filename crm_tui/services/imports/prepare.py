@@ -11,7 +11,7 @@ from crm_tui.services.imports.captured import CapturedLead
 from crm_tui.services.imports.match import Identity, identity
 from crm_tui.services.search import sort_name
 from crm_tui.text import fold
-from crm_tui.vocabulary import ContactStatus, Outcome, WebsiteStatus
+from crm_tui.vocabulary import ContactKind, ContactStatus, Outcome, WebsiteStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,13 @@ def prepare(lead: CapturedLead, *, source: str, now: datetime) -> Prepared:
 
 
 def lead_row(lead: CapturedLead) -> str | None:
-    """What a row without any id says of who it is, short; None where an id says it.
+    """What a row says of who it is, short; None where an id or a phone leads back to its business.
 
     A row that is imported again is known by it, even where nothing else in it could tell.
     """
     if lead.place_id or lead.google_id or lead.key or lead.raw:
+        return None
+    if any(point.valid and point.kind is ContactKind.PHONE for point in lead.points):
         return None
     place = (lead.street, lead.city, lead.region, lead.postal_code, lead.country)
     points = sorted(f"{point.kind}:{point.value}" for point in lead.points)

@@ -27,12 +27,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The batch that writes, the file its leads come from, and what their scores follow from."""
+    """The batch that writes, the file its leads come from, and what their scores follow from.
+
+    `tags` mark every lead of the batch: words by their folded form.
+    """
 
     batch_id: int
     file_name: str
     score: ScoreSettings
     now: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -42,8 +46,6 @@ class Before:
     Attributes:
         known: The businesses the records may be.
         index: The same by what leads to them, filled by the plan.
-        tags: Ids of all tags the records bring, by their folded word.
-        batch_tags: Ids of the tags that mark the whole batch.
         raw: External ids of raw records that are there.
         last_business: The highest id a business ever had.
         last_site: The highest id a site ever had.
@@ -51,8 +53,6 @@ class Before:
 
     known: dict[int, Known]
     index: Index = field(default_factory=Index)
-    tags: Mapping[str, int] = field(default_factory=dict)
-    batch_tags: frozenset[int] = frozenset()
     raw: set[str] = field(default_factory=set)
     last_business: int = 0
     last_site: int = 0
@@ -65,6 +65,7 @@ class Rows:
     Attributes:
         updated: Businesses that were there, with all their columns.
         points_filled: Points that were there, with who they reach.
+        words: Of the tags that are put on businesses, by their folded form.
         captured: The first event of each new business; `events` are all others.
         documents: Of the search index, for new businesses.
         moved: Businesses whose statuses have to be folded.
@@ -76,6 +77,7 @@ class Rows:
     points: list[Row] = field(default_factory=list)
     points_filled: list[Row] = field(default_factory=list)
     aliases: list[Row] = field(default_factory=list)
+    words: dict[str, str] = field(default_factory=dict)
     tags: list[Row] = field(default_factory=list)
     captured: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)

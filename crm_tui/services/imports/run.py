@@ -18,12 +18,12 @@ from time import perf_counter
 from sqlalchemy import update
 
 from crm_tui.config import Settings
-from crm_tui.db.engine import Database, WriteSession
+from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import ImportBatch
 from crm_tui.errors import BadInput, StoreError, UserError
 from crm_tui.services.imports import legacy
 from crm_tui.services.imports.batches import take_back_interrupted
-from crm_tui.services.imports.before import identities, load_before, raw_ids
+from crm_tui.services.imports.before import changes, identities, load_before, raw_ids
 from crm_tui.services.imports.captured import CapturedLead, CapturedSite, ReadOptions
 from crm_tui.services.imports.chunks import Pace, chunks
 from crm_tui.services.imports.mapping import guess, parse_map
@@ -41,13 +41,14 @@ from crm_tui.services.imports.source import Source
 from crm_tui.services.imports.undo import take_back
 from crm_tui.services.imports.write import Bound, bind, write
 from crm_tui.services.sites import files
+from crm_tui.text import fold
 from crm_tui.vocabulary import BatchState
 
 _SAMPLE = 100
 _LEAD_WEIGHT, _HEAVIEST = 2_000, 4_000_000
 # While a list is written, its indexes are touched all over: more pages in memory, and fewer
 # checkpoints, each of which copies every touched page.
-_FOR_WRITING = ("PRAGMA cache_size = -32000", "PRAGMA wal_autocheckpoint = 4000")
+_FOR_WRITING = ("PRAGMA cache_size = -32000", "PRAGMA wal_autocheckpoint = 8000")
 _AS_USUAL = ("PRAGMA cache_size = -2000", "PRAGMA wal_autocheckpoint = 1000")
 
 ProgressCallback = Callable[[Progress], None]
@@ -134,7 +135,8 @@ class _Import:
     ) -> None:
         self._source = source
         self._options = options
-        self._tags = [word for tag in tags if (word := " ".join(tag.split()))]
+        self._tags = {fold(word): word for tag in tags if (word := " ".join(tag.split()))}
+        self._mark: tuple[int, int] | None = None
         self._settings = settings
         self._now = now
         self._pace = Pace()
@@ -179,9 +181,7 @@ class _Import:
                     self._result.batch = await self._begin(db, owner_name)
                 if rehearsing is not None:
                     await rehearsing.bring(identities(chunk), raw_ids(chunk))
-                started = perf_counter()
-                await self._write(db, chunk)
-                self._pace.took(len(chunk), perf_counter() - started)
+                await self._import(db, chunk)
                 seen = self._result.seen + self._result.sites + self._result.unmatched
                 progress(Progress(seen, self._source.position(), self._source.size))
         if self._result.batch is None and not self._result.cancelled:
@@ -211,30 +211,51 @@ class _Import:
                 file_name=self._source.path.name,
                 format=self._source.format,
                 owner=owner_name,
-                options={"tags": self._tags, "mapping": self._options.mapping},
+                options={"tags": list(self._tags.values()), "mapping": self._options.mapping},
                 started_at=self._now,
             )
             session.add(batch)
             await session.flush()
+            self._mark = await changes(session)
             return batch.id
 
-    async def _write(self, db: Database, chunk: Sequence[Record]) -> None:
-        batch_id = self._result.batch
-        assert batch_id is not None
-        origin = Origin(batch_id, self._source.path.name, self._settings.score, self._now)
+    async def _import(self, db: Database, chunk: Sequence[Record]) -> None:
+        """Decide what becomes of a chunk, and write that, unless somebody else wrote meanwhile."""
+        async with db.read() as session:
+            planned = await self._decide(session, chunk)
         async with db.write() as session:
-            before = await load_before(session, chunk, self._tags)
-            rows, bound = await asyncio.to_thread(_decide, chunk, before, origin)
+            started = perf_counter()
+            if self._mark is None or self._mark != await changes(session):
+                planned = await self._decide(session, chunk)
+            rows, bound = planned
             await write(session, rows, bound)
             self._result.count(rows)
             await session.execute(
-                update(ImportBatch).where(ImportBatch.id == batch_id).values(self._counts())
+                update(ImportBatch)
+                .where(ImportBatch.id == self._result.batch)
+                .values(self._counts())
             )
+            self._mark = await changes(session)
+        self._pace.took(len(chunk), perf_counter() - started)
         if rows.sites:
             problems = await files.restore(db, [row["id"] for row in rows.sites])
             for slug, problem in problems.items():
                 said = f"the page of site {slug} could not be written ({problem}); opening it does"
                 self._result.add_problem(0, said)
+
+    async def _decide(
+        self, session: ReadSession, chunk: Sequence[Record]
+    ) -> tuple[Rows, list[Bound]]:
+        assert self._result.batch is not None
+        origin = Origin(
+            self._result.batch,
+            self._source.path.name,
+            self._settings.score,
+            self._now,
+            self._tags,
+        )
+        before = await load_before(session, chunk)
+        return await asyncio.to_thread(_decide, chunk, before, origin)
 
     def _counts(self) -> dict[str, int]:
         result = self._result

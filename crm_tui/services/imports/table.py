@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from crm_tui.services.imports.source import BROKEN, Source
+from crm_tui.text import plural
 
 CELL_LIMIT = 1_000_000
 """Longest cell in characters; a longer one rejects its row."""
@@ -61,15 +62,14 @@ class _Lines:
             pass
 
 
-def records(source: Source, *, exact: bool = False) -> Iterator[Record]:
+def records(source: Source) -> Iterator[Record]:
     """Every data record of a table.
 
-    Blank lines are not records; rows of empty cells are, but say nothing and are left out.
+    Blank lines are not records; rows of empty cells are, but say nothing and are left out. A row
+    with fewer cells than the header is as damaged as one with more: which are missing is a guess.
 
     Args:
         source: A source with the layout "table".
-        exact: Whether a row with fewer cells than the header is damaged (in files that programs
-            write) or merely leaves out what is empty (in files that people write).
     """
     width = len(source.headers)
     with source.text() as stream:
@@ -79,19 +79,19 @@ def records(source: Source, *, exact: bool = False) -> Iterator[Record]:
                 next(rows, None)
         for number, (cells, damage) in enumerate(rows, 1):
             fits = damage or len(cells) == width
-            problem = damage if fits else _fit(cells, width, exact=exact)
+            problem = damage if fits else _fit(cells, width)
             if problem or any(cells):
                 yield number, cells, problem
 
 
-def _fit(cells: list[str], width: int, *, exact: bool) -> str:
+def _fit(cells: list[str], width: int) -> str:
     """Bring a row to the header's width in place, or say why that cannot be."""
     while len(cells) > width and not cells[-1].strip():
         cells.pop()
     if len(cells) > width:
         return f"{len(cells)} cells in a table of {width} columns"
-    if exact and len(cells) < width and any(cells):
-        return f"only {len(cells)} cells in a table of {width} columns"
+    if len(cells) < width and any(map(str.strip, cells)):
+        return f"only {plural(len(cells), 'cell')} in a table of {width} columns"
     cells.extend([""] * (width - len(cells)))
     return ""
 

@@ -8,7 +8,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Insert, Update, bindparam, update
+from sqlalchemy import Insert, Update, bindparam, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 
@@ -24,6 +24,7 @@ from crm_tui.db.models import (
     SearchDoc,
     Site,
     Suppression,
+    Tag,
     Task,
     Unmatched,
 )
@@ -132,7 +133,17 @@ _POINTS_FILLED = _Statement(
     .values({name: bindparam(name) for name in ("person", "title", "label")})
 )
 _ALIASES = _insert(BusinessAlias, "business_id kind value batch_id", once=True)
-_TAGS = _insert(BusinessTag, "business_id tag_id created_at batch_id", once=True)
+_TAG_WORDS = _insert(Tag, "name folded", once=True)
+_TAGS = _Statement(
+    insert(BusinessTag)
+    .values(
+        business_id=bindparam("business_id"),
+        tag_id=select(Tag.id).where(Tag.folded == bindparam("folded")).scalar_subquery(),
+        created_at=bindparam("created_at"),
+        batch_id=bindparam("batch_id"),
+    )
+    .on_conflict_do_nothing()
+)
 _EVENTS = _insert(Event, _EVENT, once=True)
 _TASKS = _insert(Task, "business_id what due_at created_at batch_id")
 _SUPPRESSIONS = _insert(Suppression, "kind value reason created_at batch_id", once=True)
@@ -154,6 +165,7 @@ def bind(rows: Rows) -> list[Bound]:
         (_POINTS, rows.points),
         (_POINTS_FILLED, rows.points_filled),
         (_ALIASES, rows.aliases),
+        (_TAG_WORDS, [{"name": word, "folded": key} for key, word in rows.words.items()]),
         (_TAGS, rows.tags),
         (_EVENTS, rows.captured),
         (_TASKS, rows.tasks),

@@ -101,7 +101,7 @@ def _address(record: Mapping[str, Any], name: str) -> Address:
     parts = _object(record.get("complete_address"))
     country = country_code(cells.text(parts.get("country")))
     street, postal_code = clean_street(
-        cells.text(parts.get("street")),
+        cells.address(parts.get("street")),
         postal_code=cells.text(parts.get("postal_code")),
         country=country,
     )
@@ -112,5 +112,5 @@ def _address(record: Mapping[str, Any], name: str) -> Address:
         postal_code=postal_code,
         country=country,
     )
-    line = cells.text(record.get("address"))
+    line = cells.address(record.get("address"))
     return complete(known, line.replace(name, "") if name else line)

@@ -104,11 +104,11 @@ def _address(record: Mapping[str, Any]) -> Address:
     if country == "US" and postal_code.isdigit() and len(postal_code) < 5:
         postal_code = postal_code.zfill(5)  # a spreadsheet took 07109 for a number
     known = Address(
-        street=without_plus_code(cells.text(record.get("street"))),
+        street=without_plus_code(cells.address(record.get("street"))),
         city=cells.text(record.get("city")),
         region=cells.text(record.get("us_state")) or cells.text(record.get("state")),
         postal_code=postal_code,
         country=country,
     )
-    line = cells.text(record.get("full_address")) or cells.text(record.get("address"))
+    line = cells.address(record.get("full_address")) or cells.address(record.get("address"))
     return complete(known, line)

@@ -116,4 +116,4 @@ def _address(record: Mapping[str, Any]) -> Address:
             cells.text(postal.get("regionCode")) or component("country", "shortText")
         ),
     )
-    return complete(known, cells.text(record.get("formattedAddress")))
+    return complete(known, cells.address(record.get("formattedAddress")))

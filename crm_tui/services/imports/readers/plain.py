@@ -182,11 +182,11 @@ class _Plain:
         if country and not code:
             self._unreadable(draft, columns["country"][0], country, "not a country")
         street = ", ".join(
-            filter(None, (cells.text(record[at]) for at in columns.get("street", ())))
+            filter(None, (cells.address(record[at]) for at in columns.get("street", ())))
         )
         known = Address(street, one("city"), one("region"), one("postal_code"), code)
         if "address" in columns:
-            return complete(known, cells.text(record[columns["address"][0]]))
+            return complete(known, cells.address(record[columns["address"][0]]))
         return known
 
     def _read_words(self, record: Sequence[str], draft: Draft, fields: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ def _from_table(
 ) -> Iterator[CapturedLead | RejectedRow]:
     columns = [header.lower() for header in source.headers]
     name_at = next((columns.index(name) for name in _NAME_COLUMNS if name in columns), 0)
-    for row, cells, problem in table.records(source, exact=True):
+    for row, cells, problem in table.records(source):
         if problem:
             yield RejectedRow(row, problem, table.name_in(cells, name_at))
         else:
