@@ -127,17 +127,26 @@ def test_half_a_character_in_utf_16_costs_its_row_only(tmp_path: Path) -> None:
     assert len(found) == 3
 
 
-def test_short_rows_are_fine_in_a_spreadsheet_and_damage_in_a_scrapers_file(tmp_path: Path) -> None:
-    assert outcome(tmp_path / "list.csv", f"{HEADER}A\nB,,x\n") == [(1, "A"), (2, "B")]
+def test_a_row_that_is_too_short_is_rejected_alone(tmp_path: Path) -> None:
+    assert outcome(tmp_path / "list.csv", f"{HEADER}A,,x\nB\nC,1\nD,,x\n") == [
+        (1, "A"),
+        (2, "[only 1 cell in a table of 3 columns]"),
+        (3, "[only 2 cells in a table of 3 columns]"),
+        (4, "D"),
+    ]
     header = "query,name,place_id,google_id,full_address,working_hours\n"
     found = outcome(tmp_path / "outscraper.csv", f"{header}q,Ace,1,2,3,4\nq,Bes\n")
     assert found == [(1, "Ace"), (2, "[only 2 cells in a table of 6 columns]")]
 
 
+def test_a_list_of_one_column_has_no_short_rows(tmp_path: Path) -> None:
+    assert outcome(tmp_path / "list.csv", "name\nA\n\nB\n") == [(1, "A"), (2, "B")]
+
+
 def test_blank_rows_are_no_leads_and_extra_empty_cells_no_damage(tmp_path: Path) -> None:
-    assert outcome(tmp_path / "list.csv", f"{HEADER}A,,x,,,\n,,\n\n  , ,\nB,,x\n") == [
+    assert outcome(tmp_path / "list.csv", f"{HEADER}A,,x,,,\n,,\n\n  , ,\n ,\nB,,x\n") == [
         (1, "A"),
-        (4, "B"),
+        (5, "B"),
     ]
 
 
