@@ -149,7 +149,7 @@ def split(line: str, *, country: str = "") -> Address:
         line: As written, parts separated by commas or line breaks.
         country: Alpha-2 where the row says it elsewhere; a country in the line itself wins.
     """
-    cleaned = without_plus_code(" ".join(line[:_MAX_LINE].replace("\n", ", ").split()))
+    cleaned = without_plus_code(" ".join(", ".join(line[:_MAX_LINE].splitlines()).split()))
     parts = [part for piece in cleaned.split(",") if (part := piece.strip(" ;"))]
     if not parts:
         return Address(country=country)

@@ -116,6 +116,16 @@ def test_a_one_line_address_is_split_and_a_street_is_not(tmp_path: Path) -> None
     assert (part.street, part.city) == ("1 Main St, Rear Building", "Albany")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", ",\n"])
+def test_an_address_of_several_lines_is_split_at_its_lines(end: str, tmp_path: Path) -> None:
+    written = end.join(["1 High St", "London", "SW1A 1AA", "UK"])
+    (lead,) = leads_of(tmp_path, f'Name,Address\nAce,"{written}"\n')
+    assert (lead.street, lead.city) == ("1 High St", "London")
+    assert (lead.postal_code, lead.country) == ("SW1A 1AA", "GB")
+    (known,) = leads_of(tmp_path, f'Name,Street,City\nAce,"1 High St{end}Flat 2",London\n')
+    assert known.street == "1 High St, Flat 2"
+
+
 def test_a_social_page_is_no_website(tmp_path: Path) -> None:
     (lead,) = leads_of(tmp_path, "Name,Website\nAce,facebook.com/ace\n")
     assert [(p.kind.value, p.value) for p in lead.points] == [
