@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crm_tui.cli.output import (
+    MOST_ID,
     invocation,
     say,
     show_json,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, show, add and edit leads.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-LeadId = Annotated[int, typer.Argument(metavar="ID", help="The lead's number.", min=1)]
+LeadId = Annotated[int, typer.Argument(metavar="ID", help="The lead's number.", min=1, max=MOST_ID)]
 
 
 @app.command("list")
@@ -105,8 +107,8 @@ def export(
     json: Json = False,
 ) -> None:
     """Write leads to a file that `crm-tui import` and spreadsheets can read."""
-    if json and output == Path("-"):
-        raise BadInput("With --json the answer is on stdout; name a file for the leads with -o.")
+    if output == Path("-") and (json or sys.stdout.isatty()):
+        raise BadInput("Name a file for the leads with -o FILE, or send them on with a pipe.")
 
     async def work(db: Database) -> None:
         from crm_tui.services import export as exporting
@@ -115,6 +117,8 @@ def export(
         query = LeadQuery(" ".join(words or ()))
         now = utc_now()
         if output == Path("-"):
+            if isinstance(sys.stdout, TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8")
             written = await exporting.write_leads(
                 db, query, sys.stdout, form=form.value, lossless=lossless, now=now
             )

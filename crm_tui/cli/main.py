@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from io import StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -83,11 +85,32 @@ def need_terminal() -> None:
 
 def run() -> None:
     """Run the command line. Whatever happens, the reader gets a sentence and an exit code."""
+    _make_writable()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except UserError as error:
         say(str(error))
+        sys.exit(Exit.REFUSED)
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python would complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(Exit.REFUSED)
+    except OSError as error:
+        say(f"{error.filename or 'The output could not be written'}: {error.strerror}.")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.REFUSED)
     except Exception as error:  # noqa: BLE001 - the last resort: a defect is logged, not printed
         say(report_defect(error))
         sys.exit(Exit.REFUSED)
+
+
+def _make_writable() -> None:
+    """Have output that is closed go nowhere, and signs its encoding lacks be written as escapes."""
+    # Python has None in the place of an output that was closed before it began.
+    sys.stdout, sys.stderr = sys.stdout or StringIO(), sys.stderr or StringIO()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,12 +16,15 @@ import typer
 from crm_tui.clock import utc_now
 from crm_tui.config import Settings, load_settings, store_path
 from crm_tui.errors import UserError
-from crm_tui.text import to_json, visible
+from crm_tui.text import plural, to_json, visible
 
 if TYPE_CHECKING:
     from crm_tui.db.engine import Database
 
 T = TypeVar("T")
+
+MOST_ID = 2**63 - 1
+"""The highest number a record can have."""
 
 
 class Exit(IntEnum):
@@ -66,6 +70,7 @@ def with_store(
 ) -> T:
     """Open the store, do the work, close the store; ends the program where that is refused.
 
+    Imports that were cut off are taken back before the work, so that it never meets half of one.
     With `back_up`, today's backup is made first if it is due: for work that changes much.
     """
     asked = invocation(context)
@@ -75,6 +80,7 @@ def with_store(
 
         db = await open_store(asked.store, now=utc_now())
         try:
+            await _take_back_interrupted(asked, db)
             if back_up:
                 await _back_up(asked)
             return await work(db)
@@ -82,6 +88,24 @@ def with_store(
             await db.close()
 
     return asyncio.run(run())
+
+
+async def _take_back_interrupted(asked: Invocation, db: Database) -> None:
+    from crm_tui.services.imports.unfinished import any_unfinished
+
+    if not await any_unfinished(db):
+        return
+    from crm_tui.services.imports.batches import take_back_interrupted
+
+    try:
+        for batch in await take_back_interrupted(db, settings=asked.settings, now=utc_now()):
+            leads = plural(batch.leads, "lead was", "leads were")
+            say(f"The import of {batch.file_name} was cut off; its {leads} taken back.")
+    except (UserError, OSError) as error:
+        from crm_tui.db.engine import is_full
+
+        reason = "the disk is full" if is_full(error) else str(error).rstrip(".")
+        say(f"What an import left that was cut off could not be taken back yet: {reason}.")
 
 
 async def _back_up(asked: Invocation) -> None:
@@ -103,7 +127,12 @@ def say(words: str) -> None:
 
 def show_json(document: Any) -> None:
     """Write the one JSON document of a command to stdout."""
-    sys.stdout.write(to_json(document) + "\n")
+    text = to_json(document)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(document, indent=2)
+    sys.stdout.write(text + "\n")
 
 
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

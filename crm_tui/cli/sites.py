@@ -13,7 +13,7 @@ import typer
 
 from crm_tui.cli import site_words as words
 from crm_tui.cli.long_work import progress_of, stop_on_interrupt
-from crm_tui.cli.output import Exit, invocation, say, show_json, show_table, with_store
+from crm_tui.cli.output import MOST_ID, Exit, invocation, say, show_json, show_table, with_store
 from crm_tui.clock import local_stamp, utc_now
 from crm_tui.config import default_config_path
 from crm_tui.errors import BadInput
@@ -38,7 +38,8 @@ Named = Annotated[
 def build(
     context: typer.Context,
     leads: Annotated[
-        list[int] | None, typer.Argument(metavar="[ID]...", help="Numbers of leads.")
+        list[int] | None,
+        typer.Argument(metavar="[ID]...", help="Numbers of leads.", min=1, max=MOST_ID),
     ] = None,
     *,
     every: Annotated[

@@ -12,6 +12,7 @@ from typing import Any
 
 from crm_tui.errors import StoreError
 
+_FIRST = "0001"
 HEAD = "0001"
 """The newest revision in migrations/versions; a test keeps the two equal."""
 
@@ -67,7 +68,13 @@ def _stored_revision(connection: sqlite3.Connection, path: Path) -> str | None:
             f"The store {path} does not say which version wrote it. It was not touched; restore a "
             "backup with `crm-tui restore FILE`."
         )
-    return str(row[0])
+    found = str(row[0])
+    if found < _FIRST:
+        raise StoreError(
+            f"The store {path} says that version {found!r} wrote it, which never was. It was not "
+            "touched; restore a backup with `crm-tui restore FILE`."
+        )
+    return found
 
 
 def is_newer(found: str) -> bool:

@@ -62,8 +62,21 @@ _COLUMNS: dict[str, Any] = {
     "outcome": Business.outcome,
     "activity": Business.last_activity_at,
     "created": Business.created_at,
+    "updated": Business.updated_at,
     "id": Business.id,
 }
+
+_ALSO_CALLED = {
+    "qualification_score": "score",
+    "sort_name": "name",
+    "review_count": "reviews",
+    "contact_status": "contact",
+    "website_status": "site",
+    "last_activity_at": "activity",
+    "created_at": "created",
+    "updated_at": "updated",
+}
+"""What the JSON documents call them."""
 
 SORT_COLUMNS = tuple(_COLUMNS)
 """The names leads can be sorted by."""
@@ -86,10 +99,11 @@ class Sort:
         Raises:
             BadInput: there is no such column.
         """
-        column = text.removeprefix("-")
+        named = text.removeprefix("-")
+        column = _ALSO_CALLED.get(named, named)
         if column not in _COLUMNS:
             raise BadInput(
-                f"Leads cannot be sorted by {column!r}; choose one of {', '.join(SORT_COLUMNS)}."
+                f"Leads cannot be sorted by {named!r}; choose one of {', '.join(SORT_COLUMNS)}."
             )
         return cls(column, descending=text.startswith("-"))
 

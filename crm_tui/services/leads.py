@@ -347,8 +347,8 @@ async def _refuse_twin(session: ReadSession, values: Mapping[str, Any]) -> None:
         ).first()
         if twin is not None:
             raise BadInput(
-                f"{twin.name} (lead {twin.id}) has the same {name}. Open it, or say that this is "
-                "another business."
+                f"{twin.name} (lead {twin.id}) has the same {name}. If this is another "
+                "business, add it with --duplicate."
             )
 
 

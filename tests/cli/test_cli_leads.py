@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +69,7 @@ def test_edit_note_call_and_status_are_on_the_timeline(cli: Cli) -> None:
         (("leads", "add", "X", "--phone", "1"), 1, "is no phone"),
         (("leads", "list", "--sort", "shoes"), 1, "cannot be sorted"),
         (("leads", "show", "x"), 2, "Invalid value"),
+        (("leads", "show", str(2**63)), 2, "Invalid value"),
         (("leads", "frobnicate"), 2, "No such command"),
         (("leads", "set-status", "1", "happy"), 2, "Invalid value"),
     ],
@@ -104,6 +107,38 @@ def test_a_hostile_name_reaches_the_terminal_as_visible_text(cli: Cli) -> None:
         ran = cli(*arguments)
         assert not {"\x1b", "\x07", "\u202e"} & set(ran.out + ran.err)
     assert cli("leads", "list", "--json").json["leads"][0]["name"].endswith("[red]\u202eJoe")
+
+
+def test_columns_go_by_their_names_in_json_too(cli: Cli) -> None:
+    for column in ("qualification_score", "-review_count", "created_at", "updated_at"):
+        assert cli("leads", "list", "--sort", column, "--json").code == 0
+
+
+def program(store: Path, redirect: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The real program in a shell, with its output redirected."""
+    command = f"{sys.executable} -m crm_tui --db {store} leads list --json {redirect}"
+    return subprocess.run(
+        ["sh", "-c", command],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **environment},
+        text=True,
+    )
+
+
+def test_output_that_knows_only_ascii_gets_escapes(cli: Cli, store_path: Path) -> None:
+    cli("leads", "add", "Ünï 😀")
+    ran = program(store_path, "", PYTHONIOENCODING="ascii")
+    assert ran.returncode == 0
+    assert json.loads(ran.stdout)["leads"][0]["name"] == "Ünï 😀"
+
+
+def test_output_that_cannot_be_written_ends_in_a_sentence(store_path: Path) -> None:
+    full = program(store_path, ">/dev/full")
+    assert full.returncode == 1
+    assert "could not be written: No space left on device" in full.stderr
+    assert "Traceback" not in program(store_path, ">&-").stderr
+    assert "Traceback" not in program(store_path, "| head -1").stderr
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["leads", "--help"]])

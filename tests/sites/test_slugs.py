@@ -73,8 +73,7 @@ def test_a_safe_slug_is_kept(slug: str) -> None:
     "slug",
     [
         "",
-        "ab",
-        "x" * 61,
+        "x" * 101,
         "con",
         "index",
         "Marsh",
@@ -84,7 +83,6 @@ def test_a_safe_slug_is_kept(slug: str) -> None:
         "a.b",
         "-ab",
         "ab-",
-        "a--b",
         "abc\n",
         "é-cafe",
         "a_b",

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Site
 from crm_tui.services.sites.facts import SiteFacts, canonical
-from crm_tui.services.sites.slugs import LONGEST
+from crm_tui.services.sites.slugs import LONGEST_KEPT
 from crm_tui.vocabulary import ContactKind, ContactState, SiteStatus
 
 CHUNK = 500
@@ -126,7 +126,7 @@ async def free_slugs(session: ReadSession, wanted: Sequence[str]) -> list[str]:
         while candidate in taken:
             number += 1
             ending = f"-{number}"
-            candidate = slug[: LONGEST - len(ending)].rstrip("-") + ending
+            candidate = slug[: LONGEST_KEPT - len(ending)].rstrip("-") + ending
             taken |= await _taken(session, [candidate])
         taken.add(candidate)
         free.append(candidate)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 
-SHORTEST, LONGEST = 3, 60
+LONGEST, LONGEST_KEPT = 60, 100
 SUFFIX = 6
 
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
-_SAFE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
+_SAFE = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 # Names that mean a device on Windows, or a place of their own in a folder of sites.
@@ -36,17 +36,15 @@ def clean_slug(old: str) -> str:
     """A slug from elsewhere as a safe one; unchanged where it is safe already."""
     if is_safe(old):
         return old
-    words = _cut(_words(old), LONGEST)
+    words = _cut(_words(old), LONGEST_KEPT)
     if words in RESERVED:
         words += "-page"
     return words if is_safe(words) else f"site-{token(old)}"
 
 
 def is_safe(slug: str) -> bool:
-    """Whether a slug can name a file and an address: a-z, 0-9 and single hyphens, 3 to 60."""
-    return (
-        SHORTEST <= len(slug) <= LONGEST and _SAFE.match(slug) is not None and slug not in RESERVED
-    )
+    """Whether a slug can name a file and an address: a-z, 0-9 and hyphens within, up to 100."""
+    return len(slug) <= LONGEST_KEPT and _SAFE.match(slug) is not None and slug not in RESERVED
 
 
 def token(secret: str) -> str:
