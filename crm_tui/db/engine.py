@@ -40,6 +40,7 @@ _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
 )
 _READER_PRAGMAS = (*_PRAGMAS, "PRAGMA query_only = ON")
+_FULL = "database or disk is full"
 
 
 class ReadSession(AsyncSession):
@@ -168,12 +169,16 @@ def store_errors(path: Path) -> Iterator[None]:
         raise StoreError(sentence) from error
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether a store could not be written because its disk is full."""
+    return _FULL in str(error.__cause__)
+
+
 def _sentence(problem: str, path: Path) -> str | None:
     sentences = {
         "database is locked": f"The store {path} is locked by another program. "
         "Wait until it has finished, or close it, and try again.",
-        "database or disk is full": f"The disk that holds {path} is full. Nothing was changed; "
-        "make room and try again.",
+        _FULL: f"The disk that holds {path} is full. Nothing was changed; make room and try again.",
         "attempt to write a readonly database": f"The store {path} cannot be written: the file or "
         "its folder is read-only. Nothing was changed.",
         "unable to open database file": f"The store {path} cannot be opened. Check that its folder "

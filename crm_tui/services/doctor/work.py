@@ -17,7 +17,7 @@ from crm_tui.db.locks import is_held
 from crm_tui.db.models import Business, ImportBatch, Setting, Site, Unmatched
 from crm_tui.services import backup, statuses
 from crm_tui.services.doctor.findings import Check, Finding, Patient, Severity, named
-from crm_tui.services.imports import batches, owner
+from crm_tui.services.imports import batches, owner, unfinished
 from crm_tui.services.restore import SENDING_STOPPED
 from crm_tui.services.sites import claims, files
 from crm_tui.text import plural, visible
@@ -214,7 +214,7 @@ async def find_interrupted_imports(patient: Patient) -> list[Finding]:
         rows = (
             await session.execute(
                 select(ImportBatch.file_name, ImportBatch.state, ImportBatch.owner).where(
-                    ImportBatch.state.in_(owner.WORKING)
+                    ImportBatch.state.in_(unfinished.WORKING)
                 )
             )
         ).all()
