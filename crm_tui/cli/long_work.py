@@ -12,23 +12,30 @@ from contextlib import contextmanager
 from crm_tui.cli.output import say
 from crm_tui.text import visible
 
+_ASKING = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Whether ctrl+c was pressed: the first one asks to stop, the next one is as usual."""
+    """Whether ctrl+c was pressed or SIGTERM came: the first asks to stop, the next is as usual."""
     stopped = threading.Event()
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         say("Stopping after what is at hand.")
         stopped.set()
-        loop.remove_signal_handler(signal.SIGINT)
+        let_go()
 
-    loop.add_signal_handler(signal.SIGINT, stop)
+    def let_go() -> None:
+        for each in _ASKING:
+            loop.remove_signal_handler(each)
+
+    for each in _ASKING:
+        loop.add_signal_handler(each, stop)
     try:
         yield stopped.is_set
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
+        let_go()
 
 
 @contextmanager

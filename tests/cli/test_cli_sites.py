@@ -288,7 +288,10 @@ def test_texts_that_cannot_be_used_are_refused_with_the_line(cli: Cli, tmp_path:
     assert "cannot be read" in missing.err
 
 
-def test_a_build_that_is_interrupted_stops_in_order(cli: Cli, store_path: Path) -> None:
+@pytest.mark.parametrize("asking", [signal.SIGINT, signal.SIGTERM])
+def test_a_build_that_is_interrupted_stops_in_order(
+    cli: Cli, store_path: Path, asking: signal.Signals
+) -> None:
     for number in range(3):
         cli("leads", "add", f"Business {number}")
     connection = sqlite3.connect(store_path)
@@ -309,7 +312,7 @@ def test_a_build_that_is_interrupted_stops_in_order(cli: Cli, store_path: Path) 
     ) as process:  # fmt: skip
         while not list(Path(f"{store_path}.sites").glob("*/index.html")):
             assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        process.send_signal(asking)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 3
     document = json.loads(out)

@@ -89,3 +89,17 @@ def test_an_import_that_runs_is_not_taken_back_by_another_command(
     assert [batch["state"] for batch in ran.json["imports"]] == ["running"]
     assert "cut off" not in ran.err
     assert ask(store_path, "SELECT count(*) FROM business") > 0
+
+
+@pytest.mark.parametrize("asking", [signal.SIGINT, signal.SIGTERM])
+def test_an_import_that_is_asked_to_stop_ends_in_order_and_keeps_what_it_has(
+    cli: Cli, store_path: Path, importing: subprocess.Popen[str], asking: signal.Signals
+) -> None:
+    importing.send_signal(asking)
+    _, err = importing.communicate(timeout=60)
+    assert importing.returncode == 3
+    assert "Stopped before the end of the list." in err
+    assert [batch["state"] for batch in cli("imports", "list", "--json").json["imports"]] == [
+        "cancelled"
+    ]
+    assert ask(store_path, "SELECT count(*) FROM business") == imported(store_path)
