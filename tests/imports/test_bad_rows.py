@@ -120,6 +120,33 @@ def test_bytes_that_are_not_text_cost_their_row_only(tmp_path: Path) -> None:
     ]
 
 
+def test_one_bad_byte_does_not_take_the_few_accents_of_a_list_away(tmp_path: Path) -> None:
+    data = f"{HEADER}A,,x\nCafé,,x\n".encode() + b"B\xff,,x\nC\xfe\xff,,x\n"
+    assert outcome(tmp_path / "list.csv", data) == [
+        (1, "A"),
+        (2, "Café"),
+        (3, "[bytes that are not text in the file's encoding]"),
+        (4, "[bytes that are not text in the file's encoding]"),
+    ]
+
+
+def test_latin_1_that_once_looks_like_utf_8_stays_latin_1(tmp_path: Path) -> None:
+    rows = "".join(f"Café Müller {i},,x\n" for i in range(40))
+    found = outcome(tmp_path / "list.csv", f"{HEADER}{rows}„CAFÉ”,,x\n".encode("cp1252"))
+    assert (found[0], found[-1]) == ((1, "Café Müller 0"), (41, "„CAFÉ”"))
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(("start", "between", "end"), [("[", ",", "]"), ("", "\n", "")])
+def test_json_is_never_latin_1_and_a_bad_byte_costs_one_record(
+    bom: bytes, start: str, between: str, end: str, tmp_path: Path
+) -> None:
+    records = [f'{{"title": "{name}", "web_site": ""}}' for name in ("A", "B?", "Cafe?", "D")]
+    data = bom + (start + between.join(records) + end).encode().replace(b"?", b"\xe9")
+    problem = "[bytes that are not text in the file's encoding]"
+    assert outcome(tmp_path / "list.json", data) == [(1, "A"), (2, problem), (3, problem), (4, "D")]
+
+
 def test_half_a_character_in_utf_16_costs_its_row_only(tmp_path: Path) -> None:
     text = f"{HEADER}A,,x\nB?,,x\nC,,x\n".encode("utf-16-le")
     found = outcome(tmp_path / "list.csv", b"\xff\xfe" + text.replace(b"?\0", b"\x00\xdc"))

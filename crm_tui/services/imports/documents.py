@@ -9,10 +9,11 @@ import ijson
 import msgspec
 
 from crm_tui.errors import BadInput
-from crm_tui.services.imports.source import BROKEN, Source
+from crm_tui.services.imports.source import BROKEN, LOST, Source
 from crm_tui.services.imports.table import CELL_LIMIT
 
 _LINE_LIMIT = 32_000_000
+_NOT_TEXT = "bytes that are not text in the file's encoding"
 
 Item = tuple[int, Mapping[str, Any] | None, str]
 """A record's number (the first is 1), the record, and what is wrong with it if it is None."""
@@ -61,7 +62,7 @@ def _lines(source: Source) -> Iterator[Item]:
 
 def _records_of_line(line: str, source: Source) -> Iterator[tuple[Mapping[str, Any] | None, str]]:
     if not line.isascii() and BROKEN.search(line):
-        yield None, "bytes that are not text in the file's encoding"
+        yield None, _NOT_TEXT
         return
     try:
         value = msgspec.json.decode(line)
@@ -85,13 +86,21 @@ def _checked(item: Any) -> tuple[Mapping[str, Any] | None, str]:
 def _damage(value: Any) -> str:
     """What makes a value of a record one that cannot be stored."""
     if isinstance(value, str):
-        if len(value) > CELL_LIMIT:
-            return "a value of over 1 MB"
-        if "\0" in value:
-            return "a NUL byte"
-        return "" if value.isascii() or not BROKEN.search(value) else "half a character"
+        return _damage_of_text(value)
     if isinstance(value, dict):
         return next(filter(None, map(_damage, value.values())), "")
     if isinstance(value, list):
         return next(filter(None, map(_damage, value)), "")
     return ""
+
+
+def _damage_of_text(text: str) -> str:
+    if len(text) > CELL_LIMIT:
+        return "a value of over 1 MB"
+    if "\0" in text:
+        return "a NUL byte"
+    if text.isascii():
+        return ""
+    if LOST in text:
+        return _NOT_TEXT
+    return "half a character" if BROKEN.search(text) else ""

@@ -36,6 +36,7 @@ _MAGIC = (
     (b"GIF8", "a picture", "Name a CSV or JSON file."),
     (b"PAR1", "a Parquet file", "Export the list as CSV."),
 )
+_JSON_START = re.compile(rb"\s*[\[{]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 _DELIMITERS = (",", ";", "\t", "|")
 # Columns that tell a scraper's table, and how many of them must be there.
@@ -125,7 +126,8 @@ def _sniff(path: Path, file: BinaryIO, forced: str | None) -> Source:
             raise BadInput(f"{path} is {what}, which cannot be imported. {todo}")
     if path.suffix.lower() in {".db", ".sqlite", ".sqlite3"} and head.strip():
         raise BadInput(f"{path} is not a SQLite file, though its name says so. Check the file.")
-    encoding, bom = detect_encoding(file, head)
+    is_json = _JSON_START.match(head) is not None
+    encoding, bom, broken = detect_encoding(file, head, unicode_only=is_json)
     text = _decode(head[bom:], encoding)
     if not text.replace("\0", "").replace("\ufeff", "").strip():
         raise BadInput(f"{path} is empty. Export the list again.")
@@ -134,7 +136,7 @@ def _sniff(path: Path, file: BinaryIO, forced: str | None) -> Source:
     start = text.lstrip()[:200].lower()
     if start.startswith(("<!doctype", "<html", "<?xml", "<head", "<body", "<!--")):
         raise BadInput(f"{path} is a web page, not a list. Save the list itself as CSV or JSON.")
-    source = Source(path, size, "csv", "table", encoding=encoding, bom=bom)
+    source = Source(path, size, "csv", "table", encoding=encoding, bom=bom, broken=broken)
     if start[:1] in {"{", "["}:
         _sniff_json(source, text, forced)
     elif path.suffix.lower() in {".json", ".jsonl", ".ndjson"}:

@@ -32,6 +32,7 @@ class Source:
         delimiter, quote: The dialect of a table.
         headers: The columns of a table, made unique; "Column 1" and so on without a header row.
         header_row: Which record of a table holds the headers, counted from 0; None without.
+        broken: Whether some of its bytes are not text in that encoding.
         prefix: Where in a JSON document the records are, in ijson's notation.
     """
 
@@ -41,6 +42,7 @@ class Source:
     layout: Layout
     encoding: str = "utf-8"
     bom: int = 0
+    broken: bool = False
     delimiter: str = ","
     quote: str = '"'
     headers: tuple[str, ...] = ()
@@ -76,8 +78,9 @@ class Source:
         return stream
 
     def utf8(self) -> Readable:
-        """The file as UTF-8 bytes, for JSON; what cannot be decoded becomes U+FFFD."""
-        return self._open() if self.encoding == "utf-8" else _Recoded(self.text())
+        """The file as UTF-8 bytes, for JSON; what cannot be decoded becomes `LOST`."""
+        whole = self.encoding == "utf-8" and not self.broken
+        return self._open() if whole else _Recoded(self.text())
 
     def _open(self) -> io.BufferedReader:
         self.close()
@@ -96,11 +99,14 @@ class _Recoded:
 
     def read(self, size: int = -1, /) -> bytes:
         text = self._text.read(size)
-        return BROKEN.sub("\ufffd", text).encode() if text else b""
+        return BROKEN.sub(LOST, text).encode() if text else b""
 
 
 BROKEN = re.compile("[\ud800-\udfff]")
 """What undecodable bytes look like in text: a surrogate, which no real text contains."""
+
+LOST = "\ufdd0"
+"""What stands for undecodable bytes in UTF-8: a character that Unicode keeps out of all text."""
 
 _MARK_BROKEN = "crm-tui-mark-broken"
 
@@ -124,26 +130,35 @@ _BOMS = (
 _NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
-def detect_encoding(file: BinaryIO, head: bytes) -> tuple[str, int]:
-    """The encoding of a text file and the length of its byte order mark.
+_WORTH = 20
+
+
+def detect_encoding(file: BinaryIO, head: bytes, *, unicode_only: bool) -> tuple[str, int, bool]:
+    """The encoding of a text file, the length of its byte order mark, and whether it is broken.
 
     The whole file is looked at: a list may hold its first accent on its last page. Where some
-    bytes are not UTF-8, it still is when more of its characters are; otherwise it is what Windows
-    calls Latin-1.
+    bytes are not UTF-8, it may still be UTF-8 with damage (it is, when `unicode_only`, as JSON is)
+    or else what Windows calls Latin-1. Accents in Latin-1 next to never look like characters of
+    UTF-8 by chance, so one of those outweighs `_WORTH` bytes that are none.
     """
     for mark, name in _BOMS:
         if head.startswith(mark):
-            return name, len(mark)
+            broken = name == "utf-8" and _count(file)[1] > 0
+            return name, len(mark), broken
     pairs = len(head) // 2
     zeros_first, zeros_second = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
     if zeros_second > pairs // 10 and zeros_first * 20 < zeros_second:
-        return "utf-16-le", 0
+        return "utf-16-le", 0, False
     if zeros_first > pairs // 10 and zeros_second * 20 < zeros_first:
-        return "utf-16-be", 0
-    return _eight_bit_encoding(file), 0
+        return "utf-16-be", 0, False
+    good, bad, latin = _count(file)
+    if unicode_only or not bad or good * _WORTH >= bad:
+        return "utf-8", 0, bad > 0
+    return latin, 0, False
 
 
-def _eight_bit_encoding(file: BinaryIO) -> str:
+def _count(file: BinaryIO) -> tuple[int, int, str]:
+    """How many characters beyond ASCII are UTF-8, how many bytes are not, and the other choice."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     good = bad = 0
     latin = "cp1252"
@@ -158,4 +173,4 @@ def _eight_bit_encoding(file: BinaryIO) -> str:
         bad += broken
         good += len(text) - len(text.encode("ascii", "ignore")) - broken
     bad += len(decoder.decode(b"", final=True))
-    return "utf-8" if good > bad or not bad else latin
+    return good, bad, latin
