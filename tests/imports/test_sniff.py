@@ -235,7 +235,14 @@ def test_a_sqlite_file_is_a_legacy_store(tmp_path: Path) -> None:
         ("list.pdf", b"%PDF-1.7\n", "is a PDF"),
         ("list.csv", bytes(range(256)) * 20, "not a text file"),
         ("list.csv", b"<!DOCTYPE html><html></html>", "is a web page"),
-        ("list.json", b"hello,world\n1,2\n", "is not JSON"),
+        ("list.json", b"name,phone\nAce,1\n", "is a table, though its name promises JSON"),
+        ("list.json", b"name,phone\nAce,1\n", "--format csv reads it anyway"),
+        ("list.json", b"42", "no list of businesses"),
+        ("list.json", b'"abc"\n', "no list of businesses"),
+        ("list.json", b"null", "no list of businesses"),
+        ("list.csv", json.dumps([GOSOM]).encode(), "is JSON, though its name promises a table"),
+        ("list.csv", json.dumps(PLACE).encode(), "--format places reads it anyway"),
+        ("list.csv", b"SQLite format 3\0", "is a SQLite file, though its name"),
         ("list.json", b'[{"name": "Ace"', "is cut off"),
         ("list.json", b'[{"name": "Ace"}]', "unknown shape"),
         ("list.json", b'{"error": {"code": 403}}', "holds no leads"),
@@ -284,6 +291,15 @@ def test_a_format_can_be_forced_only_where_it_can_be_read(tmp_path: Path) -> Non
         sniff(path, forced="places")
     with pytest.raises(BadInput, match="There is no format “xlsx”"):
         sniff(path, forced="xlsx")
+
+
+def test_a_file_that_is_not_what_its_name_says_is_read_when_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(json.dumps([GOSOM]))
+    assert [lead.name for lead in leads_of(path, forced="gosom")] == ["Ace"]
+    path = tmp_path / "list.json"
+    path.write_text("name,phone\nAce,1\n")
+    assert [lead.name for lead in leads_of(path, forced="csv")] == ["Ace"]
 
 
 def test_the_position_grows_to_the_size(tmp_path: Path) -> None:

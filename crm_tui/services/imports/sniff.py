@@ -69,6 +69,15 @@ _TELLING_KEYS: tuple[tuple[str, str, tuple[set[str], ...]], ...] = (
     ("outscraper", "name", ({"query"}, {"site"}, {"us_state"}, {"full_address"})),
     ("places", "", ({"displayName"}, {"formattedAddress"})),
 )
+# What the end of a file's name promises.
+_PROMISED = {
+    ".csv": "a table",
+    ".tsv": "a table",
+    ".json": "JSON",
+    ".jsonl": "JSON",
+    ".ndjson": "JSON",
+}
+_KINDS = {"table": "a table", "store": "a SQLite file", "json": "JSON", "lines": "JSON"}
 _PREFIXES = ("item", "item.item", "data.item.item", "data.item", "places.item", "leads.item")
 
 
@@ -93,9 +102,21 @@ def sniff(path: Path, *, forced: str | None = None) -> Source:
         raise BadInput(f"{path} does not exist. Check its name.") from error
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
-    if forced is not None and source.format != forced:
+    if forced is None:
+        _check_name(source)
+    elif source.format != forced:
         _force(source, forced)
     return source
+
+
+def _check_name(source: Source) -> None:
+    """A file that is not what its name says may be the wrong one: the operator has to say so."""
+    promised, found = _PROMISED.get(source.path.suffix.lower()), _KINDS[source.layout]
+    if promised is not None and promised != found:
+        raise BadInput(
+            f"{source.path} is {found}, though its name promises {promised}. Check the file; "
+            f"--format {source.format} reads it anyway."
+        )
 
 
 def _check_regular(path: Path) -> None:
@@ -111,8 +132,7 @@ def _check_regular(path: Path) -> None:
 def _force(source: Source, forced: str) -> None:
     readable = {"csv": {"table"}, "places": {"json", "lines"}, "legacy": {"store"}}
     if source.layout not in readable.get(forced, {"table", "json", "lines"}):
-        is_a = {"table": "a table", "store": "a SQLite file"}.get(source.layout, "JSON")
-        raise BadInput(f"{source.path} cannot be read as {forced}: it is {is_a}.")
+        raise BadInput(f"{source.path} cannot be read as {forced}: it is {_KINDS[source.layout]}.")
     source.format = forced
 
 
@@ -139,8 +159,8 @@ def _sniff(path: Path, file: BinaryIO, forced: str | None) -> Source:
     source = Source(path, size, "csv", "table", encoding=encoding, bom=bom, broken=broken)
     if start[:1] in {"{", "["}:
         _sniff_json(source, text, forced)
-    elif path.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
-        raise BadInput(f"{path} is not JSON, though its name says so. Check the file.")
+    elif _PROMISED.get(path.suffix.lower()) == "JSON" and _is_json_value(text):
+        raise BadInput(f"{path} is JSON, but holds no list of businesses. Check the file.")
     else:
         _sniff_table(source, text)
     return source
@@ -284,6 +304,14 @@ def _first_lines(source: Source, text: str) -> list[str]:
             return [stream.readline(_LONGEST_FIRST_LINE), stream.readline(_SAMPLE)]
     lines = [line for line in text.split("\n")[:20] if line.strip()]
     return lines[:-1] if len(lines) > 1 and len(text) >= _SAMPLE else lines
+
+
+def _is_json_value(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _json_object(line: str) -> dict[str, Any] | None:
