@@ -132,6 +132,18 @@ async def test_a_build_that_was_cut_off_goes_back_to_what_the_sites_say(
     assert value(doctor.path, "SELECT count(*) FROM event WHERE kind = 'site_abandoned'") == 1
 
 
+async def test_builds_that_end_with_the_statuses_are_named_among_what_was_fixed(
+    doctor: Doctor,
+) -> None:
+    execute(doctor.path, "UPDATE business SET website_status = 'generating' WHERE id < 3")
+    assert errors(await doctor()) == {"status_drift": 2, "stuck_sites": 2}
+    report = await doctor(fix=True)
+    assert report.ok
+    assert warnings(report) == {"status_drift": 2, "stuck_sites": 2}
+    details = {finding.check: finding.detail for finding in report.findings}
+    assert details["stuck_sites"].startswith("fixed: no build is left")
+
+
 async def test_a_builder_that_is_alive_is_left_alone(doctor: Doctor) -> None:
     execute(doctor.path, "UPDATE business SET building_by = 'alive' WHERE id = 1")
     with held(doctor.path, "alive"):

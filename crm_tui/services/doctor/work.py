@@ -65,7 +65,9 @@ async def repair_stuck_sites(patient: Patient) -> str:
     for start in range(0, len(left), CHUNK):
         async with patient.db.write() as session:
             repaired += await _end_builds(session, left[start : start + CHUNK], patient.now)
-    return f"the builds of {plural(repaired, 'lead')} given up" if repaired else ""
+    if repaired:
+        return f"the builds of {plural(repaired, 'lead')} given up"
+    return "no build is left, now that the statuses were folded again"
 
 
 async def _end_builds(session: WriteSession, ids: Sequence[int], now: datetime) -> int:
