@@ -18,7 +18,7 @@ from time import perf_counter
 from sqlalchemy import update
 
 from crm_tui.config import Settings
-from crm_tui.db.engine import Database, ReadSession, WriteSession
+from crm_tui.db.engine import Database, ReadSession, WriteSession, is_full
 from crm_tui.db.models import ImportBatch
 from crm_tui.errors import BadInput, StoreError, UserError
 from crm_tui.services.imports import legacy
@@ -41,7 +41,7 @@ from crm_tui.services.imports.source import Source
 from crm_tui.services.imports.undo import take_back
 from crm_tui.services.imports.write import Bound, bind, write
 from crm_tui.services.sites import files
-from crm_tui.text import fold
+from crm_tui.text import fold, visible
 from crm_tui.vocabulary import BatchState
 
 _SAMPLE = 100
@@ -287,10 +287,25 @@ class _Import:
         try:
             await take_back(db, batch_id, settings=self._settings, now=self._now)
         except StoreError as again:
-            said = "What was imported before it is taken back at the next start."
-            raise StoreError(f"{error} {said}") from again
+            raise StoreError(_not_yet(db, error, again)) from again
         if isinstance(error, UserError):
             raise type(error)(f"{error} What was imported before it was taken back.") from error
+
+
+def _not_yet(db: Database, error: Exception, again: StoreError) -> str:
+    """Say that what an import wrote before an error is still there, and why."""
+    # What the store says of itself, that nothing was changed, is true of its last transaction only.
+    said = "" if isinstance(error, StoreError) else f"{error} "
+    if is_full(again):
+        return (
+            f"{said}The disk that holds {db.path} is full. What was imported so far is taken back "
+            "at the next start, once there is room."
+        )
+    words = visible(str(getattr(again.__cause__, "orig", again.__cause__)), 200)
+    return (
+        f"{said}The store {db.path} cannot be written ({words}). What was imported so far is "
+        "taken back at the next start."
+    )
 
 
 def _decide(chunk: Sequence[Record], before: Before, origin: Origin) -> tuple[Rows, list[Bound]]:
