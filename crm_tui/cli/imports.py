@@ -16,7 +16,7 @@ from crm_tui.cli.long_work import progress_of, status_line, stop_on_interrupt
 from crm_tui.cli.output import MOST_ID, Exit, invocation, say, show_json, show_table, with_store
 from crm_tui.clock import local_stamp, utc_now
 from crm_tui.config import Settings
-from crm_tui.errors import UserError
+from crm_tui.errors import BadInput, UserError
 from crm_tui.text import plural, visible
 from crm_tui.vocabulary import RowAction
 
@@ -75,6 +75,7 @@ def import_files(
     """Import lists of leads; what is there already is merged, not repeated."""
     if region is not None and not (len(region) == 2 and region.isascii() and region.isalpha()):
         raise typer.BadParameter(f"{region!r} is not a country; use two letters, such as US.")
+    _check_format(format_name)
     how = _How(
         settings=invocation(context).settings,
         format_name=format_name,
@@ -157,7 +158,17 @@ def _show_progress(show: Callable[[str], None], name: str, at: Progress) -> None
 def _mapping(maps: list[str]) -> Mapping[str, str]:
     from crm_tui.services.imports.mapping import parse_map
 
-    return parse_map(maps)
+    try:
+        return parse_map(maps)
+    except BadInput as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _check_format(name: str | None) -> None:
+    from crm_tui.services.imports.sniff import FORMATS
+
+    if name is not None and name not in FORMATS:
+        raise typer.BadParameter(f"There is no format “{name}”. Known are {', '.join(FORMATS)}.")
 
 
 def _with_untouched(context: typer.Context, work: Callable[[Database], Awaitable[T]]) -> T:

@@ -134,9 +134,10 @@ def test_options_reach_the_import(cli: Cli, tmp_path: Path) -> None:
     ("options", "code", "said"),
     [
         (["--region", "Cyprus"], 2, "is not a country"),
-        (["--map", "nothing"], 1, "is not a mapping"),
+        (["--map", "nothing"], 2, "is not a mapping"),
+        (["--map", "Company=nofield"], 2, "There is no field “nofield”"),
         (["--map", "Nowhere=name"], 1, "The list has no column “Nowhere”"),
-        (["--format", "excel"], 1, "There is no format “excel”"),
+        (["--format", "excel"], 2, "There is no format “excel”"),
         (["--format", "legacy"], 1, "cannot be read as legacy"),
     ],
 )
