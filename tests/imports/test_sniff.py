@@ -250,6 +250,9 @@ def test_a_sqlite_file_is_a_legacy_store(tmp_path: Path) -> None:
         ("list.json", b'{"places": []}', "holds no leads"),
         ("list.json", b'[{"name" "Ace"}]', "is damaged"),
         ("old.db", b"name,phone\nAce,1\n", "not a SQLite file"),
+        ("prose.txt", b"Dear Sir, this is a letter.\nThe old one, I fear, is lost.\n", "is a text"),
+        ("prose.txt", b"Dear Sir,\n\nyour website is old, and slow.\n\nYours,\nJoe\n", "is a text"),
+        ("prose.txt", b"Dear Sir, this is a letter.", "only a header"),
         ("list.csv", b"a,b\n1,2\n3,4\n", "--map COLUMN=name"),
     ],
 )
@@ -300,6 +303,13 @@ def test_a_file_that_is_not_what_its_name_says_is_read_when_told_so(tmp_path: Pa
     path = tmp_path / "list.json"
     path.write_text("name,phone\nAce,1\n")
     assert [lead.name for lead in leads_of(path, forced="csv")] == ["Ace"]
+
+
+@pytest.mark.parametrize("text", ["Name, City\nAce, Albany\n", "Ace\nBest\n", "A,B\nAce, x\n"])
+def test_a_table_with_careless_blanks_is_no_text(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(text)
+    assert sniff(path).format == "csv"
 
 
 def test_the_position_grows_to_the_size(tmp_path: Path) -> None:

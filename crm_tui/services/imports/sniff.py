@@ -18,6 +18,7 @@ import ijson
 
 from crm_tui.errors import BadInput
 from crm_tui.services import contacts
+from crm_tui.services.imports import mapping
 from crm_tui.services.imports.source import Source, detect_encoding
 
 FORMATS = ("outscraper", "gosom", "places", "csv", "crm-tui", "legacy")
@@ -70,13 +71,9 @@ _TELLING_KEYS: tuple[tuple[str, str, tuple[set[str], ...]], ...] = (
     ("places", "", ({"displayName"}, {"formattedAddress"})),
 )
 # What the end of a file's name promises.
-_PROMISED = {
-    ".csv": "a table",
-    ".tsv": "a table",
-    ".json": "JSON",
-    ".jsonl": "JSON",
-    ".ndjson": "JSON",
-}
+_PROMISED = dict.fromkeys((".csv", ".tsv"), "a table") | dict.fromkeys(
+    (".json", ".jsonl", ".ndjson"), "JSON"
+)
 _KINDS = {"table": "a table", "store": "a SQLite file", "json": "JSON", "lines": "JSON"}
 _PREFIXES = ("item", "item.item", "data.item.item", "data.item", "places.item", "leads.item")
 
@@ -162,7 +159,7 @@ def _sniff(path: Path, file: BinaryIO, forced: str | None) -> Source:
     elif _PROMISED.get(path.suffix.lower()) == "JSON" and _is_json_value(text):
         raise BadInput(f"{path} is JSON, but holds no list of businesses. Check the file.")
     else:
-        _sniff_table(source, text)
+        _sniff_table(source, text, forced)
     return source
 
 
@@ -184,7 +181,7 @@ def _format_of(names: Iterable[str]) -> str | None:
 # Tables ------------------------------------------------------------------------------------------
 
 
-def _sniff_table(source: Source, text: str) -> None:
+def _sniff_table(source: Source, text: str, forced: str | None) -> None:
     lines = [line for line in re.split(r"\r\n|\n|\r", text)[:200] if line.strip()]
     skipped = 0
     told = re.match(r"\ufeff?sep=(.)\Z", lines[0])
@@ -206,6 +203,10 @@ def _sniff_table(source: Source, text: str) -> None:
     if not data and len(text) < _SAMPLE:
         raise BadInput(f"{source.path} holds only a header, no rows. Export the list again.")
     source.headers = _unique(header)
+    if forced is None and _is_prose(source, lines, header):
+        raise BadInput(
+            f"{source.path} is a text, not a list. Check the file; --format csv reads it anyway."
+        )
     source.header_row = titles + skipped
     source.format = _format_of(name.strip().lower() for name in header) or "csv"
     if source.format == "places":
@@ -260,6 +261,14 @@ def _is_data(row: list[str]) -> bool:
         if sum(c.isdigit() for c in text) >= 7 and contacts.phone(text, "US").valid:
             return True
     return False
+
+
+def _is_prose(source: Source, lines: list[str], header: list[str]) -> bool:
+    """Whether a table is none: no short heading means anything, and commas end words as in prose."""
+    if mapping.guess([name for name in source.headers if len(name.split()) < 4], []):
+        return False
+    tight = any(re.search(r",\S", line) for line in lines)
+    return source.delimiter == "," and len(header) > 1 and not tight
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:
