@@ -76,7 +76,9 @@ Host().run()
 
 @pytest.mark.pty
 def test_the_terminal_is_handed_to_the_editor_and_taken_back(tmp_path: Path) -> None:
-    (command,) = editor(tmp_path, 'trap : INT; echo "in the editor"; read answer; printf "$answer" > "$1"')
+    (command,) = editor(
+        tmp_path, 'trap : INT; echo "in the editor"; read answer; printf "$answer" > "$1"'
+    )
     child = pexpect.spawn(
         sys.executable,
         ["-c", APP],
