@@ -40,12 +40,12 @@ def _note(rows: Rows, known: Known, text: str, at: datetime) -> bool:
 def _status(rows: Rows, known: Known, lead: CapturedLead, at: datetime) -> bool:
     """Record how far contact had come, where that is further than what is known."""
     status = lead.status or ContactStatus.PENDING
-    if status.rank <= known.values["contact_status"].rank:
-        # That somebody was contacted, but not how, is still worth a line on a new timeline.
+    reached = known.values["contact_status"]
+    if status.rank <= reached.rank:
+        # That somebody was contacted, but not how, is worth a line where nothing more is known.
         return (
-            known.new
-            and lead.last_contacted is not None
-            and not known.events
+            lead.last_contacted is not None
+            and reached is ContactStatus.PENDING
             and rows.happened(
                 known,
                 EventKind.STATUS_IMPORTED,

@@ -135,7 +135,7 @@ class _Planner:
         words += self._ids(known, prepared)
         words += self._tags(known, lead)
         words += add_history(self._rows, known, lead, filled)
-        self._before.index.add(known.id, prepared.identity)
+        self._before.index.add(known.id, known.identity())
         same = f"{self._called(known.id)}: {why}"
         if words:
             added = ", ".join(dict.fromkeys(words))

@@ -26,7 +26,13 @@ class Prepared:
     def has_history(self) -> bool:
         """Whether it brings anything that may be on a timeline already."""
         lead = self.lead
-        return bool(lead.notes or lead.status or lead.do_not_contact or lead.follow_up)
+        return bool(
+            lead.notes
+            or lead.status
+            or lead.last_contacted
+            or lead.do_not_contact
+            or lead.follow_up
+        )
 
 
 def prepare(lead: CapturedLead, *, source: str, now: datetime) -> Prepared:
