@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ from crm_tui.vocabulary import (
     RowAction,
     SuppressionKind,
 )
+from tests.imports.conftest import as_csv
 
 if TYPE_CHECKING:
     from tests.conftest import AddLead
@@ -478,3 +480,24 @@ def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
             name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
             for (name,) in tables
         }
+
+
+async def test_two_imports_of_one_list_at_once_make_each_lead_once(
+    db: Database, store_path: Path, settings: Settings, now: datetime, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    rows = [{"Company": f"Lead {i}", "Phone": f"518 871 {i}"} for i in range(1000, 2500)]
+    path.write_text(as_csv(rows))
+    other = Database(store_path)
+    try:
+        results = await asyncio.gather(
+            import_file(db, path, settings=settings, now=now),
+            import_file(db, path, settings=settings, now=now),
+            import_file(other, path, settings=settings, now=now),
+        )
+    finally:
+        await other.close()
+    assert sum(result.created for result in results) == len(rows)
+    assert sum(result.skipped for result in results) == 2 * len(rows)
+    async with db.read() as session:
+        assert await session.scalar(select(func.count()).select_from(Business)) == len(rows)

@@ -24,7 +24,8 @@ from crm_tui.services.imports.owner import owner, works
 from crm_tui.services.sites import files
 from crm_tui.vocabulary import BatchState
 
-CHUNK = 200
+DELETED, RESTORED = 200, 50
+"""How many leads are deleted, or restored, in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,10 @@ async def take_back(
     total = len(created) + len(others)
     async with db.read() as session:
         tags = await remove.tags_of(session, batch_id)
-    for ids in _chunks(created):
+    for ids in _chunks(created, DELETED):
         await _delete(db, batch_id, ids, result)
         progress(result.deleted + len(result.left), total)
-    for ids in _chunks(others):
+    for ids in _chunks(others, RESTORED):
         async with db.write() as session:
             left, slugs = await give_back.give_back(
                 session, batch_id, ids, score=settings.score, now=now
@@ -127,9 +128,9 @@ async def take_back(
     return result
 
 
-def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), CHUNK):
-        yield list(ids[start : start + CHUNK])
+def _chunks(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), size):
+        yield list(ids[start : start + size])
 
 
 async def _delete(db: Database, batch_id: int, ids: Sequence[int], result: UndoResult) -> None:
