@@ -191,6 +191,17 @@ async def test_a_merge_fills_what_is_empty_and_overwrites_nothing(
     assert list(found) == [lead.business["id"]]
 
 
+async def test_what_the_operator_emptied_stays_empty(
+    db: Database, import_rows: ImportRows, settings: Settings, now: datetime
+) -> None:
+    await import_rows(ACME)
+    async with db.write() as session:
+        await leads.edit(session, 1, {"email": "", "city": ""}, settings=settings, now=now)
+    assert counts(await import_rows(ACME)) == (0, 0, 1, 0)
+    business = (await the_lead(db, settings, now)).business
+    assert (business["email"], business["city"]) == (None, None)
+
+
 async def test_an_address_is_not_mixed_from_two_places(
     db: Database, add_lead: AddLead, import_rows: ImportRows, settings: Settings, now: datetime
 ) -> None:

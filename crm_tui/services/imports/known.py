@@ -64,6 +64,7 @@ class Known:
         notes: Texts of its notes and calls.
         events: Keys of the events an import could write again.
         due: When its follow-ups are due.
+        emptied: Fields the operator has emptied, with the value each had.
         new: Whether the chunk at hand creates it.
     """
 
@@ -75,6 +76,7 @@ class Known:
     notes: list[str] = field(default_factory=list)
     events: set[str] = field(default_factory=set)
     due: set[datetime] = field(default_factory=set)
+    emptied: dict[str, Any] = field(default_factory=dict)
     new: bool = False
 
     def identity(self) -> Identity:
@@ -210,9 +212,28 @@ async def load(
         ids,
     ):
         known[business_id].tags.add(folded)
+    await _load_emptied(session, known, ids)
     if history:
         await _load_history(session, known, ids)
     return known
+
+
+async def _load_emptied(
+    session: ReadSession, known: Mapping[int, Known], ids: Mapping[str, str]
+) -> None:
+    rows = await session.execute(
+        select(Event.business_id, Event.data)
+        .where(Event.business_id.in_(select(_IDS.c.value)), Event.kind == EventKind.EDITED)
+        .order_by(Event.id),
+        ids,
+    )
+    for business_id, data in rows:
+        emptied = known[business_id].emptied
+        for name, (before, after) in data.get("fields", {}).items():
+            if after is None:
+                emptied[name] = before
+            else:
+                emptied.pop(name, None)
 
 
 async def _load_points(

@@ -1,4 +1,7 @@
-"""What a lead adds to a business that is there: it fills what is empty, and overwrites nothing."""
+"""What a lead adds to a business that is there: it fills what is empty, and overwrites nothing.
+
+What the operator has emptied stays empty: that was said, not missing.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ def fill_fields(known: Known, prepared: Prepared) -> Filled:
     values, new = known.values, prepared.values
     fields = _FACTS + _fillable_address(values, new)
     filled: Filled = {
-        name: [None, new[name]] for name in fields if values[name] is None and new[name] is not None
+        name: [None, new[name]]
+        for name in fields
+        if values[name] is None and new[name] is not None and name not in known.emptied
     }
     if values["outcome"] is Outcome.OPEN and new["outcome"] is not Outcome.OPEN:
         filled["outcome"] = [Outcome.OPEN, new["outcome"]]
@@ -64,6 +69,9 @@ def add_points(known: Known, lead: CapturedLead) -> list[tuple[KnownPoint, Captu
     for captured in lead.points:
         if (captured.kind, captured.value) in known.points:
             continue
+        column = PRIMARY_COLUMNS.get(captured.kind)
+        if column in known.emptied and known.emptied[column] == captured.value:
+            continue
         point = KnownPoint(
             captured.kind,
             captured.value,
@@ -75,7 +83,6 @@ def add_points(known: Known, lead: CapturedLead) -> list[tuple[KnownPoint, Captu
         )
         known.points[captured.kind, captured.value] = point
         added.append((point, captured))
-        column = PRIMARY_COLUMNS.get(captured.kind)
         if column and captured.valid and known.values[column] is None:
             point.primary = True
             known.values[column] = captured.value
