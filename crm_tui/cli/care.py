@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -97,6 +95,8 @@ def doctor(
     from crm_tui.services.doctor import examine
 
     asked = invocation(context)
+    import asyncio
+
     report = asyncio.run(
         examine(
             asked.store, settings=asked.settings, now=utc_now(), fix=fix, progress=_show_progress
@@ -126,6 +126,9 @@ def doctor(
 
 def demo(context: typer.Context) -> None:
     """Open the app on a throw-away store of 500 invented leads; nothing of it is kept."""
+    import asyncio
+    import tempfile
+
     from crm_tui.cli.main import need_terminal, open_app
     from crm_tui.services.demo import make_demo
 

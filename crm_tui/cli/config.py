@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 import typer
 
 from crm_tui.cli.output import invocation, show_json
-from crm_tui.config import default_config_path
 
 app = typer.Typer(help="Where the settings are, and what they are.", no_args_is_help=True)
 
@@ -16,6 +14,8 @@ app = typer.Typer(help="Where the settings are, and what they are.", no_args_is_
 @app.command()
 def path(context: typer.Context) -> None:
     """Print the place of the configuration file."""
+    from crm_tui.config import default_config_path
+
     typer.echo(str(invocation(context).config or default_config_path()))
 
 
@@ -26,6 +26,8 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Print the settings in force, defaults included."""
+    import msgspec
+
     asked = invocation(context)
     settings = msgspec.to_builtins(asked.settings)
     if json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ import typer
 from crm_tui.cli.long_work import progress_of, status_line, stop_on_interrupt
 from crm_tui.cli.output import MOST_ID, Exit, invocation, say, show_json, show_table, with_store
 from crm_tui.clock import local_stamp, utc_now
-from crm_tui.config import Settings
 from crm_tui.errors import BadInput, UserError
 from crm_tui.text import plural, visible
 from crm_tui.vocabulary import RowAction
 
 if TYPE_CHECKING:
+    from crm_tui.config import Settings
     from crm_tui.db.engine import Database
     from crm_tui.services.imports.batches import BatchLine
     from crm_tui.services.imports.result import ImportResult, Progress
@@ -180,6 +179,8 @@ def _with_untouched(context: typer.Context, work: Callable[[Database], Awaitable
 
         async with untouched(path, now=utc_now()) as db:
             return await work(db)
+
+    import asyncio
 
     return asyncio.run(run())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 import threading
@@ -19,6 +18,8 @@ _ASKING = (signal.SIGINT, signal.SIGTERM)
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
     """Whether ctrl+c was pressed or SIGTERM came: the first asks to stop, the next is as usual."""
     stopped = threading.Event()
+    import asyncio
+
     loop = asyncio.get_running_loop()
 
     def stop() -> None:

@@ -14,7 +14,6 @@ import typer
 from crm_tui import __version__
 from crm_tui.cli import care, config, imports, leads, sites
 from crm_tui.cli.output import Exit, Invocation, invocation, say
-from crm_tui.defects import report_defect
 from crm_tui.errors import UserError
 
 app = typer.Typer(
@@ -103,6 +102,8 @@ def run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.REFUSED)
     except Exception as error:  # noqa: BLE001 - the last resort: a defect is logged, not printed
+        from crm_tui.defects import report_defect
+
         say(report_defect(error))
         sys.exit(Exit.REFUSED)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -14,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from crm_tui.clock import utc_now
-from crm_tui.config import Settings, load_settings, store_path
 from crm_tui.errors import UserError
 from crm_tui.text import plural, to_json, visible
 
 if TYPE_CHECKING:
+    from crm_tui.config import Settings
     from crm_tui.db.engine import Database
 
 T = TypeVar("T")
@@ -50,11 +49,15 @@ class Invocation:
     @property
     def store(self) -> Path:
         """The store's path."""
+        from crm_tui.config import store_path
+
         return store_path(self._db, os.environ)
 
     @property
     def settings(self) -> Settings:
         """The settings, read from the configuration file."""
+        from crm_tui.config import load_settings
+
         return load_settings(self.config)
 
 
@@ -87,6 +90,8 @@ def with_store(
         finally:
             await db.close()
 
+    import asyncio
+
     return asyncio.run(run())
 
 
@@ -109,6 +114,8 @@ async def _take_back_interrupted(asked: Invocation, db: Database) -> None:
 
 
 async def _back_up(asked: Invocation) -> None:
+    import asyncio
+
     from crm_tui.services.backup import backup_if_due
 
     keep = asked.settings.backup

@@ -15,7 +15,6 @@ from crm_tui.cli import site_words as words
 from crm_tui.cli.long_work import progress_of, stop_on_interrupt
 from crm_tui.cli.output import MOST_ID, Exit, invocation, say, show_json, show_table, with_store
 from crm_tui.clock import local_stamp, utc_now
-from crm_tui.config import default_config_path
 from crm_tui.errors import BadInput
 from crm_tui.text import plural, visible
 
@@ -239,6 +238,7 @@ async def _build(db: Database, ids: Sequence[int], renderer: Renderer) -> BuildR
 
 
 async def _renderer(context: typer.Context) -> Renderer:
+    from crm_tui.config import default_config_path
     from crm_tui.services.sites.render import Renderer
     from crm_tui.services.sites.themes import load_themes
 
