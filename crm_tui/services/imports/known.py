@@ -22,6 +22,9 @@ _ALIASES = {
     By.GOOGLE_ID: AliasKind.GOOGLE_ID,
     By.KEY: AliasKind.KEY,
 }
+_AT_ONCE = 250
+"""How many businesses are loaded before others have their turn on the event loop."""
+
 _HISTORY = (
     EventKind.NOTE,
     EventKind.CALL,
@@ -180,14 +183,18 @@ _IDS = func.json_each(bindparam("ids")).table_valued(column("value"))
 
 
 async def load(
-    session: ReadSession,
-    business_ids: Sequence[int],
-    *,
-    history: bool = False,
+    session: ReadSession, business_ids: Sequence[int], *, history: bool = False
 ) -> dict[int, Known]:
     """What is known of businesses, by id; with `history` also their notes and follow-ups."""
-    if not business_ids:
-        return {}
+    known: dict[int, Known] = {}
+    for start in range(0, len(business_ids), _AT_ONCE):
+        known |= await _load(session, business_ids[start : start + _AT_ONCE], history=history)
+    return known
+
+
+async def _load(
+    session: ReadSession, business_ids: Sequence[int], *, history: bool
+) -> dict[int, Known]:
     ids = {"ids": json.dumps(list(business_ids))}
     asked = select(_IDS.c.value)
     found = await session.execute(

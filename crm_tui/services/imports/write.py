@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -184,7 +185,7 @@ async def write(session: WriteSession, rows: Rows, bound: Sequence[Bound]) -> No
     if rows.sites:
         await _write_sites(session, rows)
     if rows.events:
-        await _execute(session, _EVENTS.bind(rows.events))
+        await _execute(session, await asyncio.to_thread(_EVENTS.bind, rows.events))
         await events.note_activity(session, rows.events)
     if rows.moved:
         await statuses.refold(session, sorted(rows.moved))
@@ -203,7 +204,7 @@ async def _write_sites(session: WriteSession, rows: Rows) -> None:
     for event in rows.events:
         if event["site_id"] is not None:
             event["data"] = {"slug": by_site[event["site_id"]]}
-    await _execute(session, _SITES.bind(rows.sites))
+    await _execute(session, await asyncio.to_thread(_SITES.bind, rows.sites))
 
 
 async def _execute(session: WriteSession, bound: Sequence[Bound]) -> None:
