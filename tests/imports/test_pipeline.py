@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -512,3 +513,15 @@ async def test_two_imports_of_one_list_at_once_make_each_lead_once(
     assert sum(result.skipped for result in results) == 2 * len(rows)
     async with db.read() as session:
         assert await session.scalar(select(func.count()).select_from(Business)) == len(rows)
+
+
+async def test_a_file_name_that_is_no_text_is_imported_all_the_same(
+    db: Database, settings: Settings, now: datetime, tmp_path: Path
+) -> None:
+    path = tmp_path / os.fsdecode(b"l\xffst.csv")
+    path.write_text("Company,Phone\nAcme,518-871-1647\n")
+    tag = os.fsdecode(b"h\xf6t")
+    result = await import_file(db, path, settings=settings, now=now, tags=[tag, " ", ""])
+    assert (result.created, result.file_name) == (1, "l\ufffdst.csv")
+    lead = await the_lead(db, settings, now)
+    assert lead.tags == ("h\ufffdt",)

@@ -135,12 +135,14 @@ class _Import:
     ) -> None:
         self._source = source
         self._options = options
-        self._tags = {fold(word): word for tag in tags if (word := " ".join(tag.split()))}
+        self._name = _storable(source.path.name)
+        words = (" ".join(_storable(tag).split()) for tag in tags)
+        self._tags = {fold(word): word for word in words if word}
         self._mark: tuple[int, int] | None = None
         self._settings = settings
         self._now = now
         self._pace = Pace()
-        self._result = ImportResult(source.path.name, source.format)
+        self._result = ImportResult(self._name, source.format)
 
     async def run(
         self,
@@ -208,7 +210,7 @@ class _Import:
         async with db.write() as session:
             await _set(session, _FOR_WRITING)
             batch = ImportBatch(
-                file_name=self._source.path.name,
+                file_name=self._name,
                 format=self._source.format,
                 owner=owner_name,
                 options={"tags": list(self._tags.values()), "mapping": self._options.mapping},
@@ -249,7 +251,7 @@ class _Import:
         assert self._result.batch is not None
         origin = Origin(
             self._result.batch,
-            self._source.path.name,
+            self._name,
             self._settings.score,
             self._now,
             self._tags,
@@ -286,6 +288,8 @@ class _Import:
             return
         try:
             await take_back(db, batch_id, settings=self._settings, now=self._now)
+            async with db.write() as session:
+                await _set(session, _AS_USUAL)
         except StoreError as again:
             raise StoreError(_not_yet(db, error, again)) from again
         if isinstance(error, UserError):
@@ -306,6 +310,11 @@ def _not_yet(db: Database, error: Exception, again: StoreError) -> str:
         f"{said}The store {db.path} cannot be written ({words}). What was imported so far is "
         "taken back at the next start."
     )
+
+
+def _storable(argument: str) -> str:
+    """A file name or an argument as text: bytes that are none become U+FFFD."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _decide(chunk: Sequence[Record], before: Before, origin: Origin) -> tuple[Rows, list[Bound]]:
