@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import phonenumbers
@@ -80,15 +80,25 @@ def phone(raw: str, region: str) -> Contact:
     match = _NORTH_AMERICAN.match(text)
     if match and (text[0] == "+" or region in _NORTH_AMERICAN_REGIONS):
         national = match[1] + match[2] + match[3]
-        if _valid_north_american(int(national)):
+        if _valid_north_american(national):
             return Contact(ContactKind.PHONE, "+1" + national, raw)
     return _phone(text, raw, region)
 
 
-def _valid_north_american(national: int) -> bool:
-    return phonenumbers.is_valid_number(
-        phonenumbers.PhoneNumber(country_code=1, national_number=national)
+def _valid_north_american(national: str) -> bool:
+    # Nearly all are ordinary numbers of the United States, which one pattern tells; phonenumbers
+    # would try every region of the plan.
+    return _ordinary_us_number().fullmatch(national) is not None or phonenumbers.is_valid_number(
+        phonenumbers.PhoneNumber(country_code=1, national_number=int(national))
     )
+
+
+@cache
+def _ordinary_us_number() -> re.Pattern[str]:
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region("US")
+    assert metadata is not None
+    assert metadata.fixed_line is not None
+    return re.compile(metadata.fixed_line.national_number_pattern or "")
 
 
 @lru_cache(maxsize=4096)
