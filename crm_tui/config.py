@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import platformdirs
@@ -66,6 +68,32 @@ class BackupSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weekly: int = 4
 
 
+class OperatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[operator]: who works with this program, and where."""
+
+    timezone: str = ""
+    """IANA name of the zone times are read and shown in; empty is the machine's own."""
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The zone; None is the machine's own."""
+        return ZoneInfo(self.timezone) if self.timezone else None
+
+
+class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[tasks]: how follow-ups are read."""
+
+    hour: int = 9
+    """The hour (0-23) of a day that is named without one."""
+
+
+class ClipboardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[clipboard]: where copied text goes."""
+
+    command: tuple[str, ...] = ()
+    """A program and its arguments that take the text on standard input; none asks the terminal."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the operator can set in config.toml."""
 
@@ -73,6 +101,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     preview: PreviewSettings = PreviewSettings()
     score: ScoreSettings = ScoreSettings()
     backup: BackupSettings = BackupSettings()
+    clipboard: ClipboardSettings = ClipboardSettings()
+    operator: OperatorSettings = OperatorSettings()
+    tasks: TaskSettings = TaskSettings()
 
 
 def default_config_path() -> Path:
@@ -133,6 +164,13 @@ def _in_words(error: msgspec.ValidationError) -> str:
     return f"{field}: {problem[0].lower()}{problem[1:]}" if field else problem
 
 
+def _known_zone(name: str) -> bool:
+    try:
+        return not name or bool(ZoneInfo(name))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+
+
 def _check_ranges(settings: Settings, source: Path) -> None:
     region = settings.imports.default_region
     weights = msgspec.structs.asdict(settings.score.weights)
@@ -144,8 +182,13 @@ def _check_ranges(settings: Settings, source: Path) -> None:
         "score.threshold must be between 0 and 100": not 0 <= settings.score.threshold <= 100,
         "score.weights cannot be negative": min(weights.values()) < 0,
         "score.weights cannot all be 0": sum(weights.values()) == 0,
+        "operator.timezone must be a zone such as America/New_York": not _known_zone(
+            settings.operator.timezone
+        ),
+        "tasks.hour must be between 0 and 23": not 0 <= settings.tasks.hour <= 23,
         "backup.daily must be at least 1": settings.backup.daily < 1,
         "backup.weekly cannot be negative": settings.backup.weekly < 0,
+        "clipboard.command must begin with a program": settings.clipboard.command[:1] == ("",),
     }
     for sentence, wrong in problems.items():
         if wrong:

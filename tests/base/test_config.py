@@ -33,6 +33,12 @@ def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
     assert settings.score.weights.phone == Settings().score.weights.phone
 
 
+def test_the_operators_zone_is_the_machines_own_unless_it_is_named(tmp_path: Path) -> None:
+    assert Settings().operator.zone is None
+    named = load_settings(written(tmp_path, '[operator]\ntimezone = "Asia/Nicosia"\n'))
+    assert str(named.operator.zone) == "Asia/Nicosia"
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -42,6 +48,9 @@ def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
         ("[score]\nthreshold = 101\n", "score.threshold"),
         ("[score.weights]\nphone = -1\n", "score.weights"),
         ("[import]\ndefault_region = 'USA'\n", "import.default_region"),
+        ("[operator]\ntimezone = 'Mars/Olympus'\n", "operator.timezone"),
+        ("[operator]\ntimezone = '../etc'\n", "operator.timezone"),
+        ("[tasks]\nhour = 24\n", "tasks.hour"),
         ("not toml", "not valid TOML"),
     ],
 )
