@@ -37,9 +37,9 @@ COLUMNS = {
     ),
     "tag": ("id", "name", "folded"),
     "business": (
-        "id", "key", "name", "sort_name", "category", "category_folded", "street", "city",
-        "city_folded", "region", "postal_code", "country", "email", "phone", "website", "place_id",
-        "source", "latitude", "longitude", "rating", "review_count", "photo_count", "hours",
+        "id", "key", "name", "name_folded", "sort_name", "category", "category_folded", "street", "city",
+        "city_folded", "region", "region_folded", "postal_code", "country", "email", "phone", "website", "place_id",
+        "source", "source_folded", "latitude", "longitude", "rating", "review_count", "photo_count", "hours",
         "qualification_score", "contact_status", "website_status", "outcome", "do_not_contact",
         "do_not_contact_reason", "created_at", "captured_at", "updated_at", "last_activity_at",
         "last_activity", "archived_at", "batch_id",
@@ -157,9 +157,10 @@ def _add(rows: Rows, lead: Lead, random: Random, going_on: float) -> None:
         now=invented.NOW,
     )
     rows["business"].append((
-        lead.id, lead.key, lead.name, search.sort_name(lead.name), lead.category,
+        lead.id, lead.key, lead.name, fold(lead.name), search.sort_name(lead.name), lead.category,
         lead.category_folded, lead.street, lead.city, lead.city_folded, lead.region,
-        lead.postal_code, "US", lead.email, primary, lead.website, lead.place_id, "csv",
+        lead.region.casefold(), lead.postal_code, "US", lead.email, primary, lead.website,
+        lead.place_id, "csv", "csv",
         lead.latitude, lead.longitude, lead.rating, lead.review_count, lead.photo_count, lead.hours,
         score, contact_status, website.value, (Outcome.WON if bought else Outcome.OPEN).value,
         int(stopped is not None), stopped, captured, captured, _stamp(latest.at),

@@ -102,7 +102,10 @@ class EventKind(StrEnum):
     STATUS_IMPORTED = "status_imported"
     OUTCOME_SET = "outcome_set"
     TASK_ADDED = "task_added"
+    TASK_MOVED = "task_moved"
+    TASK_DONE = "task_done"
     DO_NOT_CONTACT = "do_not_contact"
+    CONTACT_ALLOWED = "contact_allowed"
     EMAIL_SENT = "email_sent"
     SMS_SENT = "sms_sent"
     OPENED = "opened"
@@ -118,6 +121,8 @@ class EventKind(StrEnum):
     PREVIEWED = "previewed"
     ARCHIVED = "archived"
     UNARCHIVED = "unarchived"
+    SPLIT = "split"
+    ERASED = "erased"
     VOIDED = "voided"
 
 
@@ -190,3 +195,32 @@ class SuppressionKind(StrEnum):
     PHONE = "phone"
     DOMAIN = "domain"
     BUSINESS = "business"
+
+
+class UndoState(StrEnum):
+    """Where an action stands; one that was undone is `dropped` when another takes its place."""
+
+    DONE = "done"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+    REDOING = "redoing"
+    DROPPED = "dropped"
+
+
+class ChangeState(StrEnum):
+    """Whether one change of an action stands, was undone, or could not be."""
+
+    DONE = "done"
+    UNDONE = "undone"
+    LEFT = "left"
+
+
+class ErasedKind(StrEnum):
+    """The keys by which an erased business is known again, as hashes."""
+
+    PLACE_ID = "place_id"
+    EMAIL = "email"
+    PHONE = "phone"
+    DOMAIN = "domain"
+    NAME = "name"
+    KEY = "key"

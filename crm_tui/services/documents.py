@@ -10,14 +10,14 @@ from sqlalchemy import select
 
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business
-from crm_tui.services import lead_rows, leads
+from crm_tui.services import lead_rows, leads, search
 from crm_tui.services.lead_rows import LeadQuery
 from crm_tui.services.leads import LeadPage
 from crm_tui.services.timeline import TimelineEntry
 from crm_tui.vocabulary import TaskState
 
 _CHUNK = 500
-_HIDDEN = frozenset({"sort_name", "category_folded", "city_folded", "building_by"})
+_HIDDEN = frozenset({"sort_name", "building_by", "erased_at", *search.FOLDED.values()})
 _COLUMNS = tuple(column for column in Business.__table__.columns if column.name not in _HIDDEN)
 
 

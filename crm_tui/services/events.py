@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event
 from crm_tui.services import statuses
 from crm_tui.vocabulary import ContactStatus, EventKind
@@ -19,8 +19,18 @@ from crm_tui.vocabulary import ContactStatus, EventKind
 OPERATOR = "you"
 """The source of what the operator did."""
 
-QUIET = frozenset({EventKind.EDITED, EventKind.TAGGED, EventKind.VOIDED, EventKind.PREVIEWED})
+QUIET = frozenset(
+    {
+        EventKind.EDITED,
+        EventKind.TAGGED,
+        EventKind.TASK_MOVED,
+        EventKind.VOIDED,
+        EventKind.PREVIEWED,
+    }
+)
 """Kinds that do not count as activity of a lead."""
+
+_CHUNK = 500
 
 _BUILDS = frozenset(
     {
@@ -70,6 +80,7 @@ async def record(session: WriteSession, *events: NewEvent, now: datetime) -> lis
     rows = [row(event, now=now) for event in events]
     if rows:
         await insert_rows(session, rows)
+        await mark_voided(session, {e.business_id for e in events if e.kind is EventKind.VOIDED})
         await note_activity(session, rows)
         moved = sorted({e.business_id for e in events if moves_status(e)})
         await statuses.refold(session, moved)
@@ -141,51 +152,78 @@ async def void(
 
     Returns the key of the voided event; voiding that one brings the others back.
     """
-    (key,) = await record(
-        session,
+    (key,) = await void_many(session, {business_id: keys}, why=why, now=now)
+    return key
+
+
+async def void_many(
+    session: WriteSession, keys: Mapping[int, Sequence[str]], *, why: str, now: datetime
+) -> list[str]:
+    """Take events of businesses out, one voided event each; returns the keys of those."""
+    voids = [
         NewEvent(
             business_id=business_id,
             kind=EventKind.VOIDED,
             occurred_at=now,
             summary=why,
             source=OPERATOR,
-            data={"voids": sorted(keys)},
-        ),
-        now=now,
-    )
-    await renew_activity(session, business_id)
-    return key
-
-
-async def voided_keys(session: ReadSession, business_id: int) -> set[str]:
-    """The keys of this business's events that are taken out at present."""
-    rows = await session.execute(
-        select(Event.key, Event.occurred_at, Event.data)
-        .where(Event.business_id == business_id, Event.kind == EventKind.VOIDED)
-        .order_by(Event.occurred_at.desc(), Event.key.desc())
-    )
-    taken_out: set[str] = set()
-    for key, _, data in rows:
-        if key not in taken_out:
-            taken_out |= set(data["voids"])
-    return taken_out
-
-
-async def renew_activity(session: WriteSession, business_id: int) -> None:
-    """Compute the last activity again from the events that stand."""
-    taken_out = await voided_keys(session, business_id)
-    rows = await session.execute(
-        select(Event.key, Event.occurred_at, Event.summary)
-        .where(
-            Event.business_id == business_id,
-            Event.kind.not_in(QUIET),
-            Event.by_machine.is_(False),
+            data={"voids": sorted(named)},
         )
-        .order_by(Event.occurred_at.desc(), Event.id.desc())
-    )
-    latest = next(((at, what) for key, at, what in rows if key not in taken_out), (None, None))
-    await session.execute(
-        update(Business)
-        .where(Business.id == business_id)
-        .values(last_activity_at=latest[0], last_activity=latest[1])
-    )
+        for business_id, named in keys.items()
+    ]
+    written = await record(session, *voids, now=now)
+    await renew_activity(session, list(keys))
+    return written
+
+
+async def mark_voided(session: WriteSession, business_ids: Collection[int]) -> None:
+    """Bring `is_voided` of these businesses' events up to date with their voided events."""
+    for ids in _chunks(business_ids):
+        rows = await session.execute(
+            select(Event.key, Event.data).where(
+                Event.business_id.in_(ids), Event.kind == EventKind.VOIDED
+            )
+        )
+        out = statuses.taken_out({key: data["voids"] for key, data in rows})
+        marked = await session.scalars(
+            select(Event.key).where(Event.business_id.in_(ids), Event.is_voided.is_(True))
+        )
+        before = set(marked)
+        connection = await session.connection()
+        for keys, value in ((out - before, True), (before - out, False)):
+            if keys:
+                await connection.execute(
+                    update(Event).where(Event.key == bindparam("voided")).values(is_voided=value),
+                    [{"voided": key} for key in keys],
+                )
+
+
+async def renew_activity(session: WriteSession, business_ids: Collection[int]) -> None:
+    """Compute the last activity of businesses again from the events that stand."""
+    for ids in _chunks(business_ids):
+        latest: dict[int, tuple[datetime, str]] = {}
+        rows = await session.execute(
+            select(Event.business_id, Event.occurred_at, Event.summary)
+            .where(
+                Event.business_id.in_(ids),
+                Event.kind.not_in(QUIET),
+                Event.by_machine.is_(False),
+                Event.is_voided.is_(False),
+            )
+            .order_by(Event.business_id, Event.occurred_at, Event.id)
+        )
+        for business_id, at, summary in rows:
+            latest[business_id] = (at, summary)
+        at_and_what = {i: latest.get(i, (None, None)) for i in ids}
+        connection = await session.connection()
+        await connection.execute(
+            update(Business)
+            .where(Business.id == bindparam("business"))
+            .values(last_activity_at=bindparam("at"), last_activity=bindparam("what")),
+            [{"business": i, "at": at, "what": what} for i, (at, what) in at_and_what.items()],
+        )
+
+
+def _chunks(business_ids: Collection[int]) -> Iterator[list[int]]:
+    ids = list(business_ids)
+    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))

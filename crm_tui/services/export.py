@@ -31,7 +31,7 @@ from sqlalchemy import func, select
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business, BusinessAlias, ContactPoint, Event, Task
 from crm_tui.errors import BadInput
-from crm_tui.services import events, lead_rows, leads
+from crm_tui.services import lead_rows, leads
 from crm_tui.services.imports.readers.own import COLUMNS
 from crm_tui.services.lead_rows import LeadQuery
 from crm_tui.vocabulary import AliasKind, ContactState, ContactStatus, EventKind, TaskState
@@ -208,28 +208,17 @@ async def _history(
 ) -> tuple[dict[int, list[str]], dict[int, datetime]]:
     """The notes of leads, oldest first, and when each was last contacted."""
     rows = await session.execute(
-        select(
-            Event.business_id, Event.key, Event.kind, Event.body, Event.moves_to, Event.occurred_at
+        select(Event.business_id, Event.kind, Event.body, Event.moves_to, Event.occurred_at)
+        .where(
+            Event.business_id.in_(ids),
+            Event.kind.in_([EventKind.NOTE, *_CONTACTS]),
+            Event.is_voided.is_(False),
         )
-        .where(Event.business_id.in_(ids), Event.kind.in_([EventKind.NOTE, *_CONTACTS]))
         .order_by(Event.occurred_at, Event.id)
     )
-    found = rows.all()
-    corrected = set(
-        await session.scalars(
-            select(Event.business_id)
-            .where(Event.business_id.in_(ids), Event.kind == EventKind.VOIDED)
-            .distinct()
-        )
-    )
-    taken_out: dict[int, set[str]] = {
-        lead_id: await events.voided_keys(session, lead_id) for lead_id in corrected
-    }
     notes: dict[int, list[str]] = defaultdict(list)
     contacted: dict[int, datetime] = {}
-    for lead_id, key, kind, body, moves_to, at in found:
-        if key in taken_out.get(lead_id, ()):
-            continue
+    for lead_id, kind, body, moves_to, at in rows:
         if kind is EventKind.NOTE:
             notes[lead_id].append(body or "")
         elif moves_to is not ContactStatus.PENDING:

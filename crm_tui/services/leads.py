@@ -16,7 +16,7 @@ from crm_tui.db.models import Business, BusinessTag, ContactPoint, Site, Tag, Ta
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import contacts, derived, events, points, scoring
 from crm_tui.services.events import OPERATOR, NewEvent
-from crm_tui.services.search import sort_name
+from crm_tui.services.search import folded, sort_name
 from crm_tui.services.sites.gather import mark_out_of_date
 from crm_tui.text import fold
 from crm_tui.vocabulary import ContactKind, ContactState, EventKind, SiteStatus, TaskState
@@ -152,6 +152,7 @@ async def add(
         **own,
         key=str(uuid.uuid4()),
         source=source,
+        source_folded=fold(source),
         created_at=now,
         captured_at=now,
         updated_at=now,
@@ -261,10 +262,7 @@ def _values(
             values[name] = _country(text) if name == "country" else text or None
     if "name" in values:
         values["sort_name"] = sort_name(values["name"])
-    for name in ("city", "category"):
-        if name in values:
-            values[f"{name}_folded"] = fold(values[name]) if values[name] else None
-    return values
+    return values | folded(values)
 
 
 def _country(text: str) -> str | None:

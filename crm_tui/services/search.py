@@ -11,7 +11,6 @@ from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Event, SearchDoc
-from crm_tui.services import events
 from crm_tui.text import fold
 from crm_tui.vocabulary import ContactKind, EventKind
 
@@ -139,23 +138,33 @@ async def documents_of(session: ReadSession, business_ids: Sequence[int]) -> lis
 
 async def _notes(session: ReadSession, business_ids: Sequence[int]) -> dict[int, list[str]]:
     notes: dict[int, list[str]] = {}
-    taken_out: dict[int, set[str]] = {}
     rows = await session.execute(
-        select(Event.business_id, Event.key, Event.body)
+        select(Event.business_id, Event.body)
         .where(
             Event.business_id.in_(business_ids),
             Event.kind.in_((EventKind.NOTE, EventKind.CALL)),
             Event.body.is_not(None),
+            Event.is_voided.is_(False),
         )
         .order_by(Event.id)
     )
-    for business_id, key, body in rows.all():
+    for business_id, body in rows:
         assert body is not None
-        if business_id not in taken_out:
-            taken_out[business_id] = await events.voided_keys(session, business_id)
-        if key not in taken_out[business_id]:
-            notes.setdefault(business_id, []).append(body)
+        notes.setdefault(business_id, []).append(body)
     return notes
+
+
+FOLDED = {name: f"{name}_folded" for name in ("name", "category", "city", "region", "source")}
+"""The fields of a business that are kept folded too, and in which columns."""
+
+
+def folded(values: Mapping[str, Any]) -> dict[str, str | None]:
+    """The folded columns that go with these fields, as far as they are given."""
+    return {
+        column: fold(values[name]) if values[name] else None
+        for name, column in FOLDED.items()
+        if name in values
+    }
 
 
 def sort_name(name: str) -> str:

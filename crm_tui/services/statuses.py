@@ -73,12 +73,36 @@ def _when(event: StatusEvent) -> tuple[datetime, str]:
 
 
 def _standing(events: Collection[StatusEvent]) -> list[StatusEvent]:
-    """The events that are not voided. A void of a void restores, so the latest speaks first."""
-    voided: set[str] = set()
-    for event in sorted((event for event in events if event.voids), key=_when, reverse=True):
-        if event.key not in voided:
-            voided |= event.voids
+    """The events that are not voided."""
+    voided = taken_out({event.key: event.voids for event in events if event.voids})
     return [event for event in events if event.key not in voided]
+
+
+def taken_out(voids: Mapping[str, Collection[str]]) -> set[str]:
+    """The keys of all events that are taken out at present.
+
+    A voided event takes out what it names, unless it is taken out itself, which restores that. No
+    clock decides: a void can only name what was written before it.
+
+    Args:
+        voids: the keys each voided event names, by its own key.
+    """
+    by_target: dict[str, list[str]] = {}
+    for key, targets in voids.items():
+        for target in targets:
+            by_target.setdefault(target, []).append(key)
+    stands: dict[str, bool] = {}
+    waiting = list(voids)
+    while waiting:
+        key = waiting[-1]
+        unknown = [each for each in by_target.get(key, ()) if each not in stands]
+        if unknown and key not in stands:
+            stands[key] = True  # until those that name it are known
+            waiting += unknown
+            continue
+        stands[key] = not any(stands[each] for each in by_target.get(key, ()))
+        waiting.pop()
+    return {target for key, targets in voids.items() if stands[key] for target in targets}
 
 
 class BuildEvent(NamedTuple):

@@ -58,7 +58,6 @@ class TimelineEntry:
 
 async def entries(session: ReadSession, business_id: int) -> list[TimelineEntry]:
     """The timeline of a lead, newest first, without what was taken out."""
-    taken_out = await events.voided_keys(session, business_id)
     rows = await session.execute(
         select(
             Event.id,
@@ -71,13 +70,16 @@ async def entries(session: ReadSession, business_id: int) -> list[TimelineEntry]
             Event.by_machine,
             Event.data,
         )
-        .where(Event.business_id == business_id, Event.kind != EventKind.VOIDED)
+        .where(
+            Event.business_id == business_id,
+            Event.kind != EventKind.VOIDED,
+            Event.is_voided.is_(False),
+        )
         .order_by(Event.occurred_at.desc(), Event.id.desc())
     )
     return [
         TimelineEntry(id_, key, at, kind, summary, body or "", source, machine, data)
         for id_, key, at, kind, summary, body, source, machine, data in rows
-        if key not in taken_out
     ]
 
 

@@ -12,22 +12,29 @@ from crm_tui.db.models.business import (
 from crm_tui.db.models.capture import ImportBatch, ImportMapping, ImportRow, RawRecord, Unmatched
 from crm_tui.db.models.site import Site
 from crm_tui.db.models.timeline import Event, Setting, Task
+from crm_tui.db.models.work import Distinct, ErasedKey, Merge, SavedView, UndoChange, UndoEntry
 
 __all__ = [
     "Business",
     "BusinessAlias",
     "BusinessTag",
     "ContactPoint",
+    "Distinct",
+    "ErasedKey",
     "Event",
     "ImportBatch",
     "ImportMapping",
     "ImportRow",
+    "Merge",
     "RawRecord",
+    "SavedView",
     "SearchDoc",
     "Setting",
     "Site",
     "Suppression",
     "Tag",
     "Task",
+    "UndoChange",
+    "UndoEntry",
     "Unmatched",
 ]

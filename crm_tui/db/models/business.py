@@ -24,7 +24,8 @@ class Business(Base):
     """A local business: a lead until it buys, a customer after.
 
     `email`, `phone` and `website` repeat its primary contact points; the statuses, the score and
-    the last activity are derived. Missing values are NULL, never empty text.
+    the last activity are derived. Missing values are NULL, never empty text. The folded columns
+    are the text without case and accents, as the filter language compares it.
     """
 
     __tablename__ = "business"
@@ -59,6 +60,11 @@ class Business(Base):
         Index("ix_business_contact_status", "contact_status"),
         Index("ix_business_website_status", "website_status"),
         Index("ix_business_last_activity_at", "last_activity_at"),
+        Index(
+            "ix_business_unsorted",
+            "last_activity_at",
+            sqlite_where=text("contact_status = 'replied' AND outcome = 'open'"),
+        ),
         Index("ix_business_batch_id", "batch_id"),
         Index(
             "ix_business_building_by",
@@ -71,6 +77,7 @@ class Business(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
+    name_folded: Mapped[str] = mapped_column(server_default="")
     sort_name: Mapped[str]
     category: Mapped[str | None]
     category_folded: Mapped[str | None]
@@ -78,6 +85,7 @@ class Business(Base):
     city: Mapped[str | None]
     city_folded: Mapped[str | None]
     region: Mapped[str | None]
+    region_folded: Mapped[str | None]
     postal_code: Mapped[str | None]
     country: Mapped[str | None]
     email: Mapped[str | None]
@@ -85,6 +93,7 @@ class Business(Base):
     website: Mapped[str | None]
     place_id: Mapped[str | None] = mapped_column(unique=True)
     source: Mapped[str]
+    source_folded: Mapped[str] = mapped_column(server_default="")
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
     timezone: Mapped[str | None]
@@ -110,6 +119,7 @@ class Business(Base):
     last_activity_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_activity: Mapped[str | None]
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"))
     custom: Mapped[dict[str, Any]] = mapped_column(Json, server_default="{}")
 
@@ -137,6 +147,7 @@ class ContactPoint(Base):
         ),
         Index("ix_contact_point_value", "value", "kind"),
         Index("ix_contact_point_domain", "domain", sqlite_where=text("domain IS NOT NULL")),
+        Index("ix_contact_point_state", "state", sqlite_where=text("state <> 'unknown'")),
         Index("ix_contact_point_batch_id", "batch_id"),
         {"sqlite_strict": True, "sqlite_autoincrement": True},
     )

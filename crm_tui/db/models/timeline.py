@@ -18,7 +18,8 @@ class Event(Base):
     `key` never changes and makes repetition harmless. `origin_id` is the business the event
     belonged to when it came, which a merge keeps. `moves_to` is the contact status the event
     speaks for, if any. `source` says who or what caused it. `data` holds what the kind needs:
-    a hand-set status the keys it `overrules`, a voided event the keys it `voids`.
+    a hand-set status the keys it `overrules`, a voided event the keys it `voids`. `is_voided`
+    follows from the voided events: this one is taken out of the timeline and the figures.
     """
 
     __tablename__ = "event"
@@ -26,6 +27,7 @@ class Event(Base):
         one_of("kind", EventKind),
         one_of("moves_to", ContactStatus),
         flag_check("by_machine"),
+        flag_check("is_voided"),
         json_check("data"),
         CheckConstraint("kind <> 'status_set' OR moves_to IS NOT NULL", name="status_set"),
         Index("ix_event_business_id_occurred_at", "business_id", "occurred_at"),
@@ -35,6 +37,7 @@ class Event(Base):
             sqlite_where=text("moves_to IS NOT NULL OR kind = 'voided'"),
         ),
         Index("ix_event_site_id", "site_id", sqlite_where=text("site_id IS NOT NULL")),
+        Index("ix_event_call", "occurred_at", "business_id", sqlite_where=text("kind = 'call'")),
         Index("ix_event_batch_id", "batch_id", sqlite_where=text("batch_id IS NOT NULL")),
         {"sqlite_strict": True, "sqlite_autoincrement": True},
     )
@@ -52,6 +55,7 @@ class Event(Base):
     summary: Mapped[str]
     body: Mapped[str | None]
     data: Mapped[dict[str, Any]] = mapped_column(Json, server_default="{}")
+    is_voided: Mapped[bool] = mapped_column(Flag, server_default="0")
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id", ondelete="RESTRICT"))
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"))
 

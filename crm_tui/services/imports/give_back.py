@@ -21,8 +21,8 @@ from crm_tui.db.models import (
     Task,
 )
 from crm_tui.services import derived, events, statuses
+from crm_tui.services.search import folded
 from crm_tui.services.sites import gather
-from crm_tui.text import fold
 from crm_tui.vocabulary import EventKind, RowAction, TaskState
 
 _OWNED = (ContactPoint, BusinessAlias, BusinessTag, Task, Event, Site)
@@ -75,8 +75,7 @@ async def give_back(
     )
     await derived.renew(session, business_ids, score=score, now=now)
     await statuses.refold(session, business_ids)
-    for business_id in business_ids:
-        await events.renew_activity(session, business_id)
+    await events.renew_activity(session, business_ids)
     await gather.mark_out_of_date(session, business_ids)
     return left, slugs
 
@@ -150,9 +149,7 @@ def restored(
             changes["custom"] = custom
         else:
             changes[where] = before
-    for name in ("category", "city"):
-        if name in changes:
-            changes[f"{name}_folded"] = fold(changes[name]) if changes[name] else None
+    changes |= folded(changes)
     if _STOPPED in changes:
         changes["do_not_contact"] = False
     return changes, changed_since

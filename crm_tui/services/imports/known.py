@@ -33,7 +33,7 @@ _HISTORY = (
 )
 _COLUMNS = (
     "id", "key", "name", "sort_name", "category", "category_folded", "street", "city",
-    "city_folded", "region", "postal_code",
+    "city_folded", "region", "region_folded", "postal_code",
     "country", "email", "phone", "website", "place_id", "latitude", "longitude", "timezone",
     "rating", "review_count", "photo_count", "hours", "contact_status", "outcome", "outcome_reason",
     "do_not_contact", "do_not_contact_reason", "captured_at", "custom",

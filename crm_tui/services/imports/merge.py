@@ -13,6 +13,7 @@ from crm_tui.services.imports.known import Known, KnownPoint
 from crm_tui.services.imports.match import same_postal_code
 from crm_tui.services.imports.prepare import Prepared
 from crm_tui.services.points import PRIMARY_COLUMNS
+from crm_tui.services.search import FOLDED, folded
 from crm_tui.text import fold
 from crm_tui.vocabulary import Outcome
 
@@ -38,9 +39,7 @@ def fill_fields(known: Known, prepared: Prepared) -> Filled:
         filled["outcome"] = [Outcome.OPEN, new["outcome"]]
         filled["outcome_reason"] = [values["outcome_reason"], new["outcome_reason"]]
     values.update({name: after for name, (_, after) in filled.items()})
-    for name in ("category", "city"):
-        if name in filled:
-            values[f"{name}_folded"] = fold(values[name])
+    values.update(folded({name: values[name] for name in filled if name in FOLDED}))
     added = {k: v for k, v in prepared.lead.custom.items() if k not in values["custom"]}
     if added:
         values["custom"] = values["custom"] | added

@@ -9,7 +9,7 @@ from typing import Any
 
 from crm_tui.services.imports.captured import CapturedLead
 from crm_tui.services.imports.match import Identity, identity
-from crm_tui.services.search import sort_name
+from crm_tui.services.search import folded, sort_name
 from crm_tui.text import fold
 from crm_tui.vocabulary import ContactKind, ContactStatus, Outcome, WebsiteStatus
 
@@ -50,10 +50,8 @@ def prepare(lead: CapturedLead, *, source: str, now: datetime) -> Prepared:
         "name": lead.name,
         "sort_name": sorted_as,
         "category": lead.category,
-        "category_folded": fold(lead.category) if lead.category else None,
         "street": lead.street,
         "city": lead.city,
-        "city_folded": fold(lead.city) if lead.city else None,
         "region": lead.region,
         "postal_code": lead.postal_code,
         "country": lead.country,
@@ -80,6 +78,7 @@ def prepare(lead: CapturedLead, *, source: str, now: datetime) -> Prepared:
         "archived_at": lead.archived_at,
         "custom": lead.custom,
     }
+    values |= folded(values)
     found = identity(
         lead.name,
         sorted_as,

@@ -101,12 +101,12 @@ def _insert(model: type[Base], columns: str, *, once: bool = False) -> _Statemen
 
 
 _BUSINESS_FACTS = """
-    category category_folded street city city_folded region postal_code country email phone website
+    category category_folded street city city_folded region region_folded postal_code country email phone website
     place_id latitude longitude timezone rating review_count photo_count hours qualification_score
     outcome outcome_reason do_not_contact do_not_contact_reason updated_at custom
 """
 _NEW_BUSINESS = f"""
-    id key name sort_name source contact_status created_at captured_at last_activity_at
+    id key name name_folded sort_name source source_folded contact_status created_at captured_at last_activity_at
     last_activity archived_at batch_id {_BUSINESS_FACTS}
 """
 _EVENT = """
