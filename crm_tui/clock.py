@@ -51,6 +51,16 @@ def ago(then: datetime | None, now: datetime, *, zone: tzinfo | None = None) -> 
     return then.astimezone(zone).strftime("%Y-%m-%d")
 
 
+def since_words(then: datetime, now: datetime, *, zone: tzinfo | None = None) -> str:
+    """A time in a sentence, after "since" or "from": "14:02", or with its day when it is not today.
+
+    Days are those of `zone` (the machine's own when None).
+    """
+    local = then.astimezone(zone)
+    today = local.date() == now.astimezone(zone).date()
+    return local.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
+
+
 def local_stamp(then: datetime, *, zone: tzinfo | None = None) -> str:
     """A time to the minute in `zone` (the machine's own when None): "2026-11-22 14:02"."""
     return then.astimezone(zone).strftime("%Y-%m-%d %H:%M")

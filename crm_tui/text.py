@@ -28,6 +28,7 @@ _MARK_PILE = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
 )
 _SPACES = re.compile(r"\s+")
+_LINKABLE = re.compile(r"(?:https?|mailto|tel):[!-~]+\Z", re.IGNORECASE)
 _ASCII_PRINTABLE = re.compile(r"[ -~]*\Z")
 
 
@@ -57,6 +58,26 @@ def visible_lines(text: str) -> str:
     """Outside text with its line breaks kept and everything else as safe as in `visible`."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
     return _MARK_PILE.sub(r"\1", _UNSAFE_BUT_NEWLINE.sub(_symbol, text))
+
+
+def plain_line(text: str) -> str:
+    """Outside text as one line of what can be seen, to be handed on rather than shown.
+
+    For a clipboard: a line break pasted into a shell would run what stands before it.
+    """
+    return _SPACES.sub(" ", _UNSAFE.sub(_space_or_nothing, text)).strip()
+
+
+def _space_or_nothing(match: re.Match[str]) -> str:
+    return " " if match[0].isspace() else ""
+
+
+def link_target(address: str) -> str | None:
+    """An address a terminal may be given as the target of a link (OSC 8), else None.
+
+    Only printable ASCII without spaces: it is written to the terminal as it is.
+    """
+    return address if _LINKABLE.match(address) else None
 
 
 def to_json(document: Any) -> str:

@@ -58,6 +58,12 @@ class Choice(Widget, can_focus=True):
         """The value that is picked."""
         return self._options[self.picked].value
 
+    def pick(self, value: str) -> None:
+        """Pick by value; one that is no longer offered changes nothing."""
+        for number, option in enumerate(self._options):
+            if option.value == value:
+                self.picked = number
+
     def action_step(self, step: int) -> None:
         """Pick the next or the previous, without going round."""
         self.action_pick(max(0, min(self.picked + step, len(self._options) - 1)))

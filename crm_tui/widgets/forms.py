@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from textual import on
@@ -21,6 +22,7 @@ from textual.widgets import Button, Input, Static, TextArea
 from textual.widgets.text_area import Edit, EditResult
 
 from crm_tui.errors import UserError
+from crm_tui.session import Draft
 from crm_tui.text import visible, visible_lines
 from crm_tui.widgets.choice import Choice, Option
 from crm_tui.widgets.editor import edit_suspended
@@ -209,10 +211,32 @@ class Form(ModalScreen[bool]):
         self._about = about
         self._warned = False
         self._before: Mapping[str, str] = {}
+        self._purpose: tuple[str, int] | None = None
+        self._taken_up: tuple[Mapping[str, str], str] = ({}, "")
+
+    def keep_for(self, action: str, lead: int) -> None:
+        """Have what is typed kept as a `draft` of this action on this lead."""
+        self._purpose = action, lead
+
+    def take_up(self, draft: Draft, words: str) -> None:
+        """Begin with the text of a draft, and say what it is; before the form is shown."""
+        self._taken_up = draft.values, words
+
+    def draft(self, now: datetime) -> Draft | None:
+        """What is typed and would be lost now; None where nothing is, or it is not to be kept."""
+        if self._purpose is None or not self._before or not self._would_lose_text():
+            return None
+        return Draft(*self._purpose, self._title, self.values(), now)
 
     def on_mount(self) -> None:
         """Remember what the fields say before anything is typed."""
         self._before = self.values()
+        values, words = self._taken_up
+        for field in self._fields:
+            if field.name in values:
+                _set_value(self.query_one(f"#{field.name}"), values[field.name])
+        if words:
+            self._say(words, Role.ATTENTION)
 
     def compose(self) -> ComposeResult:
         """Title, what it is about, the fields, a line for words, and what the keys do."""
@@ -308,3 +332,15 @@ def _value(widget: Widget) -> str:
     if isinstance(widget, (Input, Choice)):
         return widget.value
     raise TypeError(widget)
+
+
+def _set_value(widget: Widget, value: str) -> None:
+    if isinstance(widget, TextArea):
+        widget.text = value
+        widget.move_cursor(widget.document.end)
+    elif isinstance(widget, Input):
+        widget.value = value
+    elif isinstance(widget, Choice):
+        widget.pick(value)
+    else:
+        raise TypeError(widget)
