@@ -122,6 +122,11 @@ def say_when(at: datetime, *, now: datetime, zone: tzinfo | None = None) -> str:
     return _date_and_time(local, today)
 
 
+def say_date(at: datetime, *, now: datetime, zone: tzinfo | None = None) -> str:
+    """A date and hour wherever it lies: "Mon 30 Nov 9:00", with its year if that is another."""
+    return _date_and_time(at.astimezone(zone), now.astimezone(zone))
+
+
 def say_reading(at: datetime, *, now: datetime, zone: tzinfo | None = None) -> str:
     """What was understood, to be sure of it: "Mon 30 Nov 9:00, in 8 days"."""
     local, today = at.astimezone(zone), now.astimezone(zone)

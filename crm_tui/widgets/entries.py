@@ -49,6 +49,7 @@ _SHAPES: dict[EventKind, tuple[str, Role]] = {
     EventKind.STATUS_SET: (BEGUN, Role.TEXT),
     EventKind.OUTCOME_SET: (BEGUN, Role.TEXT),
     EventKind.TASK_ADDED: (NOTHING, Role.ATTENTION),
+    EventKind.TASK_DONE: (REACHED, Role.GOOD),
     EventKind.DO_NOT_CONTACT: (TROUBLE, Role.BAD),
     EventKind.EMAIL_SENT: (REACHED, Role.TEXT),
     EventKind.SMS_SENT: (REACHED, Role.TEXT),
