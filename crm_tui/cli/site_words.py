@@ -89,12 +89,8 @@ def shown_document(result: Opened | Shown) -> dict[str, Any]:
 
 def say_shown(result: Opened | Shown) -> None:
     """Say where the page is: the address on stdout, everything else on stderr."""
-    from crm_tui.services.sites.browser import (
-        Shown,
-        clipboard_sequence,
-        clipboard_words,
-        link_sequence,
-    )
+    from crm_tui.services.sites.browser import Shown
+    from crm_tui.widgets.clipboard import copy_sequence, link_sequence, sent_words
 
     say(result.words)
     tunnel = result.tunnel if isinstance(result, Shown) else None
@@ -104,9 +100,9 @@ def say_shown(result: Opened | Shown) -> None:
     address = link_sequence(result.url, result.url, os.environ) if linked else result.url
     sys.stdout.write(address + "\n")
     if tunnel and sys.stderr.isatty():
-        sequence = clipboard_sequence(result.url, os.environ)
+        sequence = copy_sequence(result.url, os.environ)
         sys.stderr.write(sequence)
-        say(f"{clipboard_words('Address', sequence)}.")
+        say(f"{sent_words('Address', sequence, os.environ)}.")
 
 
 def repair_document(report: RepairReport) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,11 +10,12 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from crm_tui.services.sites.browser import clipboard_sequence, clipboard_words
+from crm_tui.errors import UserError
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
+    from crm_tui.screens.base import Host
     from crm_tui.services.sites.browser import Shown
 
 
@@ -45,10 +45,9 @@ class AddressScreen(ModalScreen[None]):
         Binding("escape,enter,q,h", "dismiss", "Back", show=False),
     ]
 
-    def __init__(self, shown: Shown, *, environ: Mapping[str, str]) -> None:
+    def __init__(self, shown: Shown) -> None:
         super().__init__()
         self._shown = shown
-        self._copy = clipboard_sequence(shown.url, environ)
 
     def compose(self) -> ComposeResult:
         """The reason, the command where one is needed, the address, and what was copied."""
@@ -57,12 +56,16 @@ class AddressScreen(ModalScreen[None]):
             if self._shown.tunnel:
                 yield Static(styled(self._shown.tunnel, Role.STRONG))
             yield Static(styled(self._shown.url, Role.ACCENT, link=self._shown.url))
-            yield Static(styled(clipboard_words("The address was", self._copy) + ".", Role.QUIET))
+            yield Static(id="copied")
             yield Static(styled("Back ") + styled("esc", Role.QUIET), id="keys")
 
     def on_mount(self) -> None:
-        """Ask the terminal to take the address."""
-        driver = self.app._driver  # noqa: SLF001 - Textual's own copying does not know tmux
-        if driver is not None and self._copy:
-            driver.write(self._copy)
-            driver.flush()
+        """Copy the address, and say what is known of that."""
+        self.run_worker(self._copy(), group="copy", exit_on_error=False)
+
+    async def _copy(self) -> None:
+        try:
+            words = await cast("Host", self.app).copied(self._shown.url, "Address")
+        except UserError as error:
+            words = str(error)
+        self.query_one("#copied", Static).update(styled(words, Role.QUIET))

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import PurePath
 
 from crm_tui.errors import UserError
@@ -99,30 +99,30 @@ async def copy_with(command: Sequence[str], text: str) -> str:
     Raises:
         UserError: It could not be started, failed, or did not end in three seconds.
     """
+    return await asyncio.to_thread(_copy_with, command, plain_line(text))
+
+
+def _copy_with(command: Sequence[str], text: str) -> str:
     name = visible(PurePath(command[0]).name, 40)
-    # Clipboard programs stay behind to serve what they took, with our files still open: waiting
+    # Clipboard programs stay behind to serve what they took, with their files still open: waiting
     # for the end of a pipe would be waiting for the next copy.
     with tempfile.TemporaryFile() as said:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
+            code = subprocess.run(  # noqa: S603 - the operator's own command
+                command,
+                input=text.encode("utf-8", "replace"),
+                stdout=subprocess.DEVNULL,
                 stderr=said,
+                timeout=COMMAND_SECONDS,
                 start_new_session=True,
-            )
+                check=False,
+            ).returncode
         except OSError as error:
             raise UserError(
                 f"Not copied: {name} did not start ({error.strerror}). "
                 "See [clipboard] command in the configuration."
             ) from None
-        try:
-            async with asyncio.timeout(COMMAND_SECONDS):
-                await _feed(process, plain_line(text).encode("utf-8", "replace"))
-                code = await process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
+        except subprocess.TimeoutExpired:
             raise UserError(
                 f"Not copied: {name} did not end within {COMMAND_SECONDS:.0f} seconds."
             ) from None
@@ -131,12 +131,3 @@ async def copy_with(command: Sequence[str], text: str) -> str:
             reason = plain_line(said.read(200).decode("utf-8", "replace"))
             raise UserError(f"Not copied: {name} failed ({reason or f'code {code}'}).")
     return name
-
-
-async def _feed(process: asyncio.subprocess.Process, content: bytes) -> None:
-    assert process.stdin is not None
-    # A program that ends without reading tells its reason with its exit code.
-    with suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(content)
-        await process.stdin.drain()
-    process.stdin.close()

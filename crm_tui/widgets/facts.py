@@ -14,7 +14,7 @@ from textual.geometry import Size
 from textual.style import Style
 from textual.widget import Widget
 
-from crm_tui.text import visible, visible_lines
+from crm_tui.text import link_target, visible, visible_lines
 from crm_tui.widgets.columns import fit
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.wrap import wrap
@@ -57,11 +57,11 @@ class Fact(NamedTuple):
 def styled(text: str, role: Role = Role.TEXT, *, link: str | None = None) -> Content:
     """One line of outside text in the colour of its role; nothing in it is read as markup.
 
-    A link that is not plain printable ASCII is left out: it would be written to the terminal raw.
+    A link is left out where its address is none that a terminal may be given.
     """
     content = Content.styled(visible(text), _COLOURS[role])
-    if link and link.isascii() and link.isprintable() and " " not in link:
-        content = content.stylize(Style(link=link))
+    if link and (target := link_target(link)):
+        content = content.stylize(Style(link=target))
     return content
 
 

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from crm_tui.services.sites.browser import (
-    CLIPBOARD_MAX_BYTES,
-    Opened,
-    Shown,
-    clipboard_sequence,
-    clipboard_words,
-    link_sequence,
-    show_page,
-    tunnel_command,
-)
+from crm_tui.services.sites.browser import Opened, Shown, show_page, tunnel_command
 
 URL = "http://127.0.0.1:8765/ace/"
 SSH = {"SSH_CONNECTION": "198.51.100.7 50022 192.0.2.10 22", "USER": "ann"}
@@ -109,42 +97,3 @@ def test_the_tunnel_line_follows_the_port_and_carries_no_shell_words() -> None:
     assert ";" not in line
     assert "$" not in line
     assert "@" not in line
-
-
-def test_the_clipboard_sequence_holds_the_text_without_control_characters() -> None:
-    sequence = clipboard_sequence("http://x/\x1b]52;c;evil\x07\x9b", {"TERM": "xterm"})
-    assert sequence.startswith("\x1b]52;c;")
-    assert sequence.endswith("\x07")
-    assert base64.b64decode(sequence[7:-1]).decode() == "http://x/]52;c;evil"
-
-
-@given(text=st.text(max_size=200), variables=st.sampled_from([{}, {"TMUX": "x"}, {"STY": "x"}]))
-def test_no_text_can_leave_the_clipboard_sequence(text: str, variables: dict[str, str]) -> None:
-    sequence = clipboard_sequence(text, {"TERM": "xterm", **variables})
-    assert sequence.isascii()
-    assert sequence.count("\x07") <= 2
-    inner = sequence.replace("\x1b", "").replace("\x07", "").replace("\\", "")
-    assert inner.isprintable()
-
-
-def test_inside_tmux_the_sequence_is_sent_plainly_and_passed_through() -> None:
-    plain = clipboard_sequence(URL, {"TERM": "tmux-256color"})
-    doubled = plain.replace("\x1b", "\x1b\x1b")
-    inside = clipboard_sequence(URL, {"TERM": "tmux-256color", "TMUX": "/tmp/tmux-0/default,1,0"})
-    assert inside == f"{plain}\x1bPtmux;{doubled}\x1b\\"
-
-
-def test_a_text_too_long_or_a_bare_terminal_gets_no_sequence_and_it_is_said() -> None:
-    assert clipboard_sequence("x" * (CLIPBOARD_MAX_BYTES + 1), {"TERM": "xterm"}) == ""
-    assert clipboard_sequence(URL, {"TERM": "linux"}) == ""
-    assert "not copied" in clipboard_words("The address was", "")
-    assert clipboard_words("Address", "\x1b…").endswith("if it allows that")
-
-
-def test_a_link_wraps_safe_text_and_only_web_addresses() -> None:
-    environ = {"TERM": "xterm"}
-    assert link_sequence(URL, "Ace", environ) == f"\x1b]8;;{URL}\x1b\\Ace\x1b]8;;\x1b\\"
-    assert link_sequence("javascript:alert(1)", "Ace", environ) == "Ace"
-    assert link_sequence("http://x/\x1b]52;c;x\x07", "Ace", environ) == "Ace"
-    assert "\x1b" not in link_sequence(URL, "A\x1bce", {"TERM": "linux"})
-    assert link_sequence(URL, "A\x1bce", environ).count("\x1b") == 4

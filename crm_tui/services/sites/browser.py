@@ -6,7 +6,6 @@ reach the page from the operator's own. Whatever is said claims no more than was
 
 from __future__ import annotations
 
-import base64
 import getpass
 import ipaddress
 import os
@@ -23,17 +22,10 @@ from urllib.parse import urlsplit
 
 from crm_tui.text import visible
 
-# The clipboard sequence is refused or cut by common terminals above 100,000 bytes.
-CLIPBOARD_MAX_BYTES = 74_000
-_SCREEN_MAX = 700  # GNU screen drops a longer passthrough string
-
 _CONSOLE_BROWSERS = {
     "browsh", "carbonyl", "cha", "edbrowse", "elinks", "links", "links2", "lynx", "retawq",
     "w3m", "www-browser",
 }  # fmt: skip
-_BARE_TERMINALS = {"", "dumb", "linux", "unknown"}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_LINKABLE = re.compile(r"https?://[!-~]+")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]*")
 _HANDED_OVER_SECONDS = 3.0
 
@@ -127,40 +119,6 @@ def tunnel_command(url: str, environ: Mapping[str, str]) -> str:
     if ssh_port != "22":
         words += ["-p", ssh_port]
     return shlex.join([*words, target])
-
-
-def clipboard_sequence(text: str, environ: Mapping[str, str]) -> str:
-    """The OSC 52 sequence that asks the terminal to put text on its clipboard.
-
-    Inside tmux it is sent twice, plainly and passed through: which one tmux lets out depends on
-    its `set-clipboard` and `allow-passthrough`. Empty where the terminal is known to have no
-    clipboard or the text is too long for one.
-    """
-    content = _CONTROL.sub("", text).encode("utf-8", "replace")
-    if len(content) > CLIPBOARD_MAX_BYTES or environ.get("TERM", "") in _BARE_TERMINALS:
-        return ""
-    sequence = f"\x1b]52;c;{base64.b64encode(content).decode('ascii')}\x07"
-    if environ.get("TMUX"):
-        doubled = sequence.replace("\x1b", "\x1b\x1b")
-        return f"{sequence}\x1bPtmux;{doubled}\x1b\\"
-    if environ.get("STY"):
-        return f"\x1bP{sequence}\x1b\\" if len(sequence) <= _SCREEN_MAX else ""
-    return sequence
-
-
-def clipboard_words(what: str, sequence: str) -> str:
-    """What to say after writing a clipboard sequence: no terminal reports whether it obeyed."""
-    if not sequence:
-        return f"{what} not copied: this terminal has no clipboard to send it to"
-    return f"{what} sent to the terminal's clipboard, if it allows that"
-
-
-def link_sequence(url: str, text: str, environ: Mapping[str, str]) -> str:
-    """Text as a link (OSC 8) to a web address; plain text for other addresses and bare terminals."""
-    shown = visible(text)
-    if environ.get("TERM", "") in _BARE_TERMINALS or not _LINKABLE.fullmatch(url):
-        return shown
-    return f"\x1b]8;;{url}\x1b\\{shown}\x1b]8;;\x1b\\"
 
 
 def _graphical(wanted: str) -> str:
