@@ -19,15 +19,15 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static, TextArea
-from textual.widgets.text_area import Edit, EditResult
 
 from crm_tui.errors import UserError
 from crm_tui.session import Draft
-from crm_tui.text import visible, visible_lines
 from crm_tui.widgets.choice import Choice, Option
-from crm_tui.widgets.editor import edit_suspended
 from crm_tui.widgets.facts import styled
+from crm_tui.widgets.form_lines import Line, LineField, ReadLine, TextBox, TextField
 from crm_tui.widgets.look import Role
+
+__all__ = ["ChoiceField", "Field", "Form", "Line", "LineField", "TextBox", "TextField"]
 
 Save = Callable[[Mapping[str, str]], Awaitable[None]]
 """Stores the values of a form, by the names of its fields.
@@ -35,25 +35,6 @@ Save = Callable[[Mapping[str, str]], Awaitable[None]]
 Raises:
     UserError: The values cannot be stored; its sentence says what to change.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class LineField:
-    """One line of text; `hint` is shown while it is empty."""
-
-    name: str
-    label: str
-    value: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TextField:
-    """Several lines of text, which can also be written in $EDITOR."""
-
-    name: str
-    label: str
-    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,75 +48,6 @@ class ChoiceField:
 
 
 Field = LineField | TextField | ChoiceField
-
-
-class Line(Input):
-    """A line of text with readline's keys; up and down go to the fields around it.
-
-    What is shown and handed back is visible text: an input writes its value to the terminal.
-    """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "app.focus_previous", "Field above", show=False),
-        Binding("down", "app.focus_next", "Field below", show=False),
-        Binding("ctrl+b", "cursor_left", "Back", show=False),
-        Binding("ctrl+f", "cursor_right", "Forward", show=False),
-        Binding("alt+b", "cursor_left_word", "Back a word", show=False),
-        Binding("alt+f", "cursor_right_word", "Forward a word", show=False),
-        Binding("alt+d", "delete_right_word", "Delete the next word", show=False),
-    ]
-
-    def __init__(self, field: LineField) -> None:
-        super().__init__(
-            field.value,
-            placeholder=field.hint,
-            id=field.name,
-            select_on_focus=False,
-        )
-        self.cursor_blink = False
-
-    def validate_value(self, value: str) -> str:
-        """Whatever was set, typed or pasted, as one safe line."""
-        return visible(value)
-
-
-class TextBox(TextArea):
-    """Several lines of text; ctrl+e opens them in $EDITOR. Its text is visible text, as a line's."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+e", "edit_outside", "Open in $EDITOR", show=False),
-        Binding("ctrl+b", "cursor_left", "Back", show=False),
-        Binding("ctrl+f", "cursor_right", "Forward", show=False),
-        Binding("alt+b", "cursor_word_left", "Back a word", show=False),
-        Binding("alt+f", "cursor_word_right", "Forward a word", show=False),
-        Binding("alt+d", "delete_word_right", "Delete the next word", show=False),
-    ]
-
-    def __init__(self, field: TextField) -> None:
-        text = visible_lines(field.value)
-        super().__init__(text, id=field.name, compact=True, highlight_cursor_line=False)
-        self.cursor_blink = False
-        self.move_cursor(self.document.end)
-
-    def load_text(self, text: str) -> None:
-        """Take another text, made safe to show."""
-        super().load_text(visible_lines(text))
-
-    def edit(self, edit: Edit) -> EditResult:
-        """Change the text; what was typed or pasted is made safe to show."""
-        edit.text = visible_lines(edit.text)
-        return super().edit(edit)
-
-    def action_edit_outside(self) -> None:
-        """Hand the text to $EDITOR and take back what it saved; say so when that failed."""
-        try:
-            edited = edit_suspended(self.app, self.text)
-        except UserError as error:
-            self.screen.query_one("#form-words", Static).update(styled(str(error), Role.BAD))
-            return
-        if edited != self.text:
-            self.text = edited
-            self.move_cursor(self.document.end)
 
 
 class Form(ModalScreen[bool]):
@@ -320,7 +232,7 @@ def _key(words: str, key: str) -> Content:
 
 def _widget(field: Field) -> Widget:
     if isinstance(field, LineField):
-        return Line(field)
+        return ReadLine(field) if field.reading or field.picks else Line(field)
     if isinstance(field, TextField):
         return TextBox(field)
     return Choice(field.options, field.value, id=field.name)

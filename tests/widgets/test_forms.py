@@ -10,6 +10,7 @@ from textual.widgets import Static
 from crm_tui.errors import BadInput
 from crm_tui.widgets.choice import Option
 from crm_tui.widgets.forms import ChoiceField, Field, Form, LineField, TextBox, TextField
+from crm_tui.widgets.look import Role
 
 OUTCOMES = [Option("no_answer", "no answer"), Option("talked", "talked"), Option("no", "no")]
 FIELDS: Sequence[Field] = (
@@ -162,3 +163,42 @@ async def test_outside_text_in_a_field_is_shown_and_never_obeyed() -> None:
     assert saved.count("[red]x[/red]") == 4
     assert saved.isprintable()
     assert "second" in saved
+
+
+WHEN = (
+    LineField(
+        "when",
+        "When",
+        "tomorrow",
+        picks=("tomorrow", "next week"),
+        reading=lambda text: (f"read: {text}", Role.GOOD),
+    ),
+    LineField("what", "What"),
+)
+
+
+def reading(app: Host) -> str:
+    return str(app.screen.query_one(".reading", Static).content)
+
+
+async def test_a_line_tells_what_is_understood_while_it_is_typed() -> None:
+    app = Host(WHEN)
+    async with app.run_test() as pilot:
+        assert reading(app) == "read: tomorrow"
+        await pilot.press(*"noon")
+        assert reading(app) == "read: noon"
+        await pilot.press("enter")
+        await pilot.pause()
+    assert app.saved == [{"when": "noon", "what": ""}]
+
+
+async def test_the_arrows_go_through_the_picks_and_then_on() -> None:
+    app = Host(WHEN)
+    async with app.run_test() as pilot:
+        await pilot.press("down")
+        assert reading(app) == "read: next week"
+        await pilot.press("up", "down", "down")
+        assert app.focused is app.screen.query_one("#what")
+        await pilot.press("up", *"mon", "down", "enter")
+        await pilot.pause()
+    assert app.saved == [{"when": "mon", "what": ""}]
