@@ -110,14 +110,16 @@ async def page(
     )
 
 
-async def require(session: ReadSession, lead_id: int) -> None:
-    """See that there is such a lead.
+async def require(session: ReadSession, lead_id: int) -> str:
+    """See that there is such a lead; returns its name.
 
     Raises:
         NotFound: there is not.
     """
-    if await session.scalar(select(Business.id).where(Business.id == lead_id)) is None:
+    name = await session.scalar(select(Business.name).where(Business.id == lead_id))
+    if name is None:
         raise NotFound(f"There is no lead {lead_id}.")
+    return name
 
 
 async def add(

@@ -139,6 +139,12 @@ def say_reading(at: datetime, *, now: datetime, zone: tzinfo | None = None) -> s
     return f"{_date_and_time(local, today)}, in {far}"
 
 
+def end_of_day(now: datetime, *, zone: tzinfo | None = None) -> datetime:
+    """The last moment of the operator's day, aware UTC."""
+    today = now.astimezone(zone).date()
+    return _moment(today + _DAY, time(), zone) - timedelta(microseconds=1)
+
+
 def _many(number: int, unit: str) -> str:
     return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
 
