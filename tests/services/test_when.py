@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crm_tui.errors import BadInput
-from crm_tui.services.when import QUICK, read_when, say_reading, say_when
+from crm_tui.services.when import QUICK, end_of_day, read_when, say_reading, say_when
 
 SUNDAY = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 NEW_YORK = ZoneInfo("America/New_York")
@@ -285,3 +285,12 @@ def test_what_was_due_is_overdue(past: timedelta, said: str) -> None:
 def test_the_quick_times_are_times() -> None:
     times = [read_when(text, now=SUNDAY, zone=UTC) for text in QUICK]
     assert len(times) == len(QUICK)
+
+
+@given(now=MOMENTS, zone=st.sampled_from(ZONES))
+def test_a_day_ends_just_before_the_next_one_begins(now: datetime, zone: ZoneInfo) -> None:
+    end = end_of_day(now, zone=zone)
+    today = now.astimezone(zone).date()
+    assert end >= now
+    assert end.astimezone(zone).date() == today
+    assert (end + timedelta(microseconds=1)).astimezone(zone).date() > today
