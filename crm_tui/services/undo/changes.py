@@ -1,0 +1,123 @@
+"""The changes of an action as they are turned round, and whether the store still agrees with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, text
+
+from crm_tui.db.engine import ReadSession
+from crm_tui.services.undo.recorded import RECORDED
+
+Values = dict[str, Any]
+"""Columns of a record as they are stored; floats as SQL literals."""
+
+
+class RecordId(NamedTuple):
+    """One record: its table and the JSON array of its primary key."""
+
+    table: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write of an action, seen from where it is to be taken.
+
+    `now` is what the record should hold at present, `then` what it is to hold after; None where
+    there is, or shall be, no such record.
+    """
+
+    id: int
+    record: RecordId
+    business_id: int | None
+    now: Values | None
+    then: Values | None
+    void_key: str | None
+
+    @property
+    def adds(self) -> bool:
+        """Whether turning it round brings a record into the store."""
+        return self.now is None
+
+    @property
+    def deletes(self) -> bool:
+        """Whether turning it round takes a record out of the store."""
+        return self.then is None
+
+
+async def disagreements(
+    session: ReadSession, changes: Sequence[Change]
+) -> tuple[dict[RecordId, str], set[RecordId]]:
+    """Records that are not as the action left them, with the reason; and those that need nothing.
+
+    Args:
+        session: the transaction.
+        changes: in the order they are to be taken.
+    """
+    expected: dict[RecordId, Values | None] = {}
+    wanted: dict[RecordId, Values | None] = {}
+    for change in changes:
+        written = RECORDED[change.record.table].written
+        wanted[change.record] = change.then
+        if change.record not in expected:
+            expected[change.record] = _only(change.now, written)
+            continue
+        known, now = expected[change.record], _only(change.now, written)
+        if known is not None and now is not None:
+            expected[change.record] = now | known
+    current = await _current(session, expected)
+    left: dict[RecordId, str] = {}
+    settled: set[RecordId] = set()
+    for record, values in expected.items():
+        there = current.get(record)
+        if _is_there(there, wanted[record], RECORDED[record.table].written):
+            settled.add(record)
+        elif (reason := _difference(there, values)) is not None:
+            left[record] = reason
+    return left, settled
+
+
+def _only(values: Values | None, names: Iterable[str]) -> Values | None:
+    return None if values is None else {n: values[n] for n in names if n in values}
+
+
+def _is_there(there: Values | None, wanted: Values | None, written: Sequence[str]) -> bool:
+    if there is None or wanted is None:
+        return there is None and wanted is None
+    return all(there[name] == value for name, value in wanted.items() if name in written)
+
+
+def _difference(there: Values | None, expected: Values | None) -> str | None:
+    if expected is None:
+        return None if there is None else "it came back since"
+    if there is None:
+        return "it is gone"
+    changed = [name for name, value in expected.items() if there[name] != value]
+    if not changed:
+        return None
+    return f"{', '.join(name.replace('_', ' ') for name in changed)} changed since"
+
+
+async def _current(session: ReadSession, records: Iterable[RecordId]) -> dict[RecordId, Values]:
+    """What these records hold at present; those that are not there are left out."""
+    by_table: dict[str, list[str]] = {}
+    for record in records:
+        by_table.setdefault(record.table, []).append(record.key)
+    found: dict[RecordId, Values] = {}
+    for name, keys in by_table.items():
+        table = RECORDED[name]
+        picked = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(len(table.key)))
+        columns = ", ".join(table.key)
+        rows = await session.execute(
+            text(
+                f"SELECT {table.record()}, {table.values(table.written)} FROM {name}"  # noqa: S608 - names of our own tables
+                f" WHERE ({columns}) IN (SELECT {picked} FROM json_each(:keys))"
+            ).bindparams(bindparam("keys", f"[{','.join(keys)}]"))
+        )
+        for key, values in rows:
+            found[RecordId(name, key)] = json.loads(values)
+    return found

@@ -1,0 +1,184 @@
+"""Which tables an action's writes are recorded of, and the triggers that record them.
+
+A trigger is generated for every way a recorded table can change. What an action writes is one thing,
+what follows from it another: derived columns (statuses, score, the repeated primary contacts, last
+activity) are not recorded when they change, because undo computes them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import REAL, Column, Table
+
+from crm_tui.db.models import (
+    Business,
+    BusinessAlias,
+    BusinessTag,
+    ContactPoint,
+    Distinct,
+    Event,
+    ImportRow,
+    Merge,
+    SavedView,
+    Site,
+    Suppression,
+    Tag,
+    Task,
+    Unmatched,
+)
+
+DERIVED = frozenset(
+    {
+        "email",
+        "phone",
+        "website",
+        "qualification_score",
+        "contact_status",
+        "website_status",
+        "building_by",
+        "updated_at",
+        "last_activity_at",
+        "last_activity",
+    }
+)
+"""Columns of a business that follow from other things."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A table whose changes are recorded.
+
+    Attributes:
+        table: the table.
+        written: the columns an action writes; changes of others are not recorded.
+        lead: the column that says whose the record is; None where it is nobody's.
+        comes_and_goes: whether records that are added and deleted are recorded too.
+    """
+
+    table: Table
+    written: tuple[str, ...]
+    lead: str | None = "business_id"
+    comes_and_goes: bool = True
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.table.name
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return tuple(column.name for column in self.table.primary_key)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns."""
+        return tuple(column.name for column in self.table.columns)
+
+    def record(self, row: str = "") -> str:
+        """SQL for the JSON array of a row's primary key; `row` is "NEW." or "OLD." in a trigger."""
+        return f"json_array({', '.join(row + name for name in self.key)})"
+
+    def values(self, names: Sequence[str], row: str = "") -> str:
+        """SQL for a JSON object of these columns as they are stored."""
+        parts = (f"'{name}', {_stored(self.table.c[name], row)}" for name in names)
+        return f"json_object({', '.join(parts)})"
+
+
+def _recorded(
+    model: type[object],
+    *,
+    but: Sequence[str] = (),
+    lead: str | None = "business_id",
+    only: Sequence[str] = (),
+    comes_and_goes: bool = True,
+) -> Recorded:
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    key = {column.name for column in table.primary_key}
+    written = only or [c.name for c in table.columns if c.name not in key and c.name not in but]
+    return Recorded(table, tuple(written), lead, comes_and_goes)
+
+
+RECORDED = {
+    each.name: each
+    for each in (
+        _recorded(Business, but=tuple(DERIVED), lead="id"),
+        _recorded(ContactPoint),
+        _recorded(BusinessAlias),
+        _recorded(BusinessTag),
+        _recorded(Tag, lead=None),
+        _recorded(Task),
+        _recorded(Suppression, lead=None),
+        _recorded(SavedView, lead=None),
+        _recorded(Event, only=("business_id",)),
+        _recorded(Distinct, lead="low_id"),
+        _recorded(Merge, lead="kept_id"),
+        _recorded(Site, only=("business_id", "status"), comes_and_goes=False),
+        _recorded(Unmatched, only=("business_id",), comes_and_goes=False),
+        _recorded(ImportRow, only=("business_id",), comes_and_goes=False),
+    )
+}
+"""The recorded tables by name."""
+
+RECORDING = "CREATE TEMP TABLE undo_recording (entry INTEGER NOT NULL, part INTEGER NOT NULL)"
+"""Holds a row while an action is being recorded, and nothing at any other time."""
+
+
+def triggers() -> list[str]:
+    """The statements that create the triggers, on the connection that writes."""
+    statements = []
+    for each in RECORDED.values():
+        statements.append(_updated(each))
+        if each.comes_and_goes:
+            statements += [_added(each), _deleted(each)]
+    return statements
+
+
+def _updated(each: Recorded) -> str:
+    changed = " UNION ALL ".join(
+        f"SELECT '{name}' AS name, {_stored(each.table.c[name], 'OLD.')} AS old,"
+        f" {_stored(each.table.c[name], 'NEW.')} AS new WHERE OLD.{name} IS NOT NEW.{name}"
+        for name in each.written
+    )
+    return _trigger(
+        each,
+        f"UPDATE OF {', '.join(each.written)}",
+        row="OLD.",
+        before="json_group_object(name, old)",
+        after="json_group_object(name, new)",
+        rest=f", ({changed}) GROUP BY r.entry",
+    )
+
+
+def _added(each: Recorded) -> str:
+    after = each.values(each.columns, "NEW.")
+    return _trigger(each, "INSERT", row="NEW.", before="NULL", after=after)
+
+
+def _deleted(each: Recorded) -> str:
+    before = each.values(each.columns, "OLD.")
+    return _trigger(each, "DELETE", row="OLD.", before=before, after="NULL")
+
+
+def _trigger(
+    each: Recorded, what: str, *, row: str, before: str, after: str, rest: str = ""
+) -> str:
+    lead = f"{row}{each.lead}" if each.lead else "NULL"
+    name = f"undo_{each.name}_{what.split(maxsplit=1)[0].lower()}"
+    written = f"'{each.name}', {each.record(row)}, {lead}, {before}, {after}"
+    into = "undo_change (entry_id, part, table_name, record, business_id, before, after)"
+    change = f"INSERT INTO {into} SELECT r.entry, r.part, {written} FROM undo_recording AS r{rest}"  # noqa: S608 - names of our own tables
+    return (
+        f"CREATE TEMP TRIGGER {name} AFTER {what} ON {each.name}"
+        f" WHEN EXISTS (SELECT 1 FROM undo_recording) BEGIN {change}; END"
+    )
+
+
+def _stored(column: Column[object], row: str) -> str:
+    """SQL for a stored value in JSON; JSON would cut the last digits of a float."""
+    value = f"{row}{column.name}"
+    if isinstance(column.type, REAL):
+        return f"CASE WHEN {value} IS NOT NULL THEN quote({value}) END"
+    return value

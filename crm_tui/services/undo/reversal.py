@@ -1,0 +1,222 @@
+"""Taking actions back and doing them again, part by part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from crm_tui.config import Settings
+from crm_tui.db.engine import Database, ReadSession, WriteSession
+from crm_tui.db.models import Business, UndoChange, UndoEntry
+from crm_tui.errors import BadInput, NotFound
+from crm_tui.services.undo.apply import Turned, turn
+from crm_tui.services.undo.changes import Change, RecordId, Values
+from crm_tui.services.undo.history import REDOABLE, UNDOABLE, EntryLine, next_redo, next_undo
+from crm_tui.vocabulary import ChangeState, UndoState
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A lead that was left as it is, and why; no id where it was something else."""
+
+    business_id: int | None
+    name: str
+    why: str
+
+
+@dataclass(slots=True)
+class Undone:
+    """What was undone (or done again), in words: how many leads, and which were left as they are.
+
+    `stopped` says that it was cancelled halfway; the next undo goes on with it.
+    """
+
+    words: str
+    restored: int = 0
+    left: list[Left] = field(default_factory=list)
+    stopped: bool = False
+
+
+def _nothing(_done: int, _total: int) -> None:
+    """Report to nobody."""
+
+
+async def undo(
+    db: Database,
+    *,
+    settings: Settings,
+    now: datetime,
+    entry_id: int | None = None,
+    progress: Callable[[int, int], None] = _nothing,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Undone:
+    """Take back the last action, or the one named; each of its parts in one transaction.
+
+    Exactly the fields it wrote get back what they held, where they still hold what it wrote.
+
+    Args:
+        db: the store.
+        settings: for what is computed again.
+        now: aware UTC.
+        entry_id: an action other than the last.
+        progress: called after every part with how many are done, of how many.
+        cancelled: asked before every part whether to stop.
+
+    Raises:
+        BadInput: there is nothing to undo, or that action is not one that can be.
+        NotFound: there is no such action.
+    """
+    return await _Reversal(db, settings, now, undoing=True).run(entry_id, progress, cancelled)
+
+
+async def redo(
+    db: Database,
+    *,
+    settings: Settings,
+    now: datetime,
+    entry_id: int | None = None,
+    progress: Callable[[int, int], None] = _nothing,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Undone:
+    """Do again the action that was undone last, or the one named; the arguments are those of undo.
+
+    Raises:
+        BadInput: there is nothing to do again, or that action is not one that can be.
+        NotFound: there is no such action.
+    """
+    return await _Reversal(db, settings, now, undoing=False).run(entry_id, progress, cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reversal:
+    db: Database
+    settings: Settings
+    now: datetime
+    undoing: bool
+
+    async def run(
+        self,
+        entry_id: int | None,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> Undone:
+        async with self.db.write() as session:
+            entry = await self._choose(session, entry_id)
+            state = UndoState.UNDOING if self.undoing else UndoState.REDOING
+            await self._set_state(session, entry.id, state)
+        result = Undone(entry.words)
+        async with self.db.read() as session:
+            parts = await self._parts(session, entry.id)
+        done: set[int | RecordId] = set()
+        left: dict[RecordId, tuple[int | None, str]] = {}
+        for number, part in enumerate(parts, start=1):
+            if cancelled():
+                result.stopped = True
+                break
+            async with self.db.write() as session:
+                turned = await self._turn(session, entry, part)
+            done |= turned.done
+            left |= {each: (turned.owners[each], why) for each, why in turned.left.items()}
+            progress(number, len(parts))
+        leads = {each for each in done if isinstance(each, int)}
+        result.restored = len(leads) or len(done)
+        if not result.stopped:
+            await self._finish(entry.id, any_done=bool(done))
+        async with self.db.read() as session:
+            result.left = await _name(session, left)
+        return result
+
+    async def _choose(self, session: ReadSession, entry_id: int | None) -> EntryLine:
+        able = UNDOABLE if self.undoing else REDOABLE
+        if entry_id is None:
+            found = await (next_undo(session) if self.undoing else next_redo(session))
+            if found is None:
+                raise BadInput(f"There is nothing to {'undo' if self.undoing else 'redo'}.")
+            return found
+        entry = await session.get(UndoEntry, entry_id)
+        if entry is None:
+            raise NotFound(f"There is no action {entry_id}. See `crm-tui undo --list`.")
+        if entry.state not in able:
+            done = "undone already" if self.undoing else "not one that was undone"
+            raise BadInput(f"Action {entry_id} ({entry.words}) is {done}.")
+        return EntryLine(entry.id, entry.words, entry.state, entry.created_at)
+
+    async def _set_state(self, session: WriteSession, entry_id: int, state: UndoState) -> None:
+        await session.execute(
+            update(UndoEntry)
+            .where(UndoEntry.id == entry_id)
+            .values(state=state, changed_at=self.now)
+        )
+
+    @property
+    def _from_state(self) -> ChangeState:
+        return ChangeState.DONE if self.undoing else ChangeState.UNDONE
+
+    async def _parts(self, session: ReadSession, entry_id: int) -> list[int]:
+        parts = await session.scalars(
+            select(UndoChange.part)
+            .where(UndoChange.entry_id == entry_id, UndoChange.state == self._from_state)
+            .distinct()
+            .order_by(UndoChange.part)
+        )
+        in_order = list(parts)
+        return in_order[::-1] if self.undoing else in_order
+
+    async def _turn(self, session: WriteSession, entry: EntryLine, part: int) -> Turned:
+        order = UndoChange.id.desc() if self.undoing else UndoChange.id
+        rows = await session.execute(
+            select(
+                UndoChange.id,
+                UndoChange.table_name,
+                UndoChange.record,
+                UndoChange.business_id,
+                UndoChange.before,
+                UndoChange.after,
+                UndoChange.void_key,
+            )
+            .where(
+                UndoChange.entry_id == entry.id,
+                UndoChange.part == part,
+                UndoChange.state == self._from_state,
+            )
+            .order_by(order)
+        )
+        changes = []
+        for id_, table, key, business_id, before, after, void_key in rows:
+            now, then = (after, before) if self.undoing else (before, after)
+            record = RecordId(table, key)
+            changes.append(Change(id_, record, business_id, _read(now), _read(then), void_key))
+        return await turn(
+            session,
+            changes,
+            words=entry.words,
+            undoing=self.undoing,
+            score=self.settings.score,
+            now=self.now,
+        )
+
+    async def _finish(self, entry_id: int, *, any_done: bool) -> None:
+        after = UndoState.UNDONE if self.undoing else UndoState.DONE
+        async with self.db.write() as session:
+            await self._set_state(session, entry_id, after if any_done else UndoState.DROPPED)
+
+
+def _read(values: str | None) -> Values | None:
+    read: Values | None = None if values is None else json.loads(values)
+    return read
+
+
+async def _name(session: ReadSession, left: dict[RecordId, tuple[int | None, str]]) -> list[Left]:
+    """The leads that were left with their names, each once; other records by their table."""
+    owners = {owner for owner, _ in left.values() if owner is not None}
+    rows = await session.execute(select(Business.id, Business.name).where(Business.id.in_(owners)))
+    names = {row.id: row.name for row in rows}
+    lines: dict[int | RecordId, Left] = {}
+    for record, (owner, why) in left.items():
+        name = names.get(owner, f"lead {owner}") if owner else f"a {record.table.replace('_', ' ')}"
+        lines.setdefault(owner or record, Left(owner, name, why))
+    return list(lines.values())
