@@ -1,9 +1,10 @@
 """The one registry of actions: what can be done where, and with which keys.
 
-Footer, help, palette and key bindings are all read from here. An action's id is
+Footer, help, palette, keymap and docs/keys.md are all read from here. An action's id is
 "<area>.<name>"; the widget, screen or app that owns the area implements `action_<name>`. Keys are
-written as a person would say them: "j", "G", "ctrl+d", "enter", "?", and "g g" for two in a row.
-No key needs more than a plain terminal sends. A screen that is not built has no line here.
+written as a person would say them: "j", "G", "ctrl+d", "enter", "?", "g g" for two in a row, and
+"v letter" for one that is followed by any letter or digit, which the method is given. No key needs
+more than a plain terminal sends. A screen that is not built has no line here.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ class Action:
         id: "<area>.<name>".
         keys: The keys that do it, the one to show first.
         title: What it does, as the footer, help and palette say it.
+        instead_of: The id of the action further out whose key it takes over where it is at hand.
     """
 
     id: str
     keys: tuple[str, ...]
     title: str
+    instead_of: str = ""
 
     @property
     def area(self) -> str:
@@ -37,9 +40,13 @@ class Action:
         return self.id.partition(".")[2]
 
 
+ANY_LETTER = "letter"
+"""The second of two keys in a row, where it may be any letter or digit."""
+
 AREA_TITLES = {
     "everywhere": "Everywhere",
     "list": "Lists",
+    "business": "A business",
     "leads": "Leads",
     "lead": "Lead",
     "sites": "Sites",
@@ -47,7 +54,17 @@ AREA_TITLES = {
     "columns": "Columns of a list",
     "report": "Report of an import",
 }
-"""The areas in the order help shows them, the screen's own first."""
+"""What the areas are called."""
+
+SCREENS: dict[str, tuple[str, ...]] = {
+    "leads": ("leads", "business", "list"),
+    "lead": ("lead", "business", "list"),
+    "sites": ("sites", "list"),
+    "import": ("import", "list"),
+    "columns": ("columns", "list"),
+    "report": ("report", "list"),
+}
+"""The areas at hand on each screen, beside "everywhere": no key may mean two things among them."""
 
 ACTIONS: tuple[Action, ...] = (
     Action("everywhere.leads", ("1",), "Leads"),
@@ -98,7 +115,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("import.columns", ("m",), "Columns"),
     Action("import.tag", ("t",), "Tag"),
     Action("import.format", ("f",), "Format"),
-    Action("columns.change", ("enter",), "Change what it means"),
+    Action("columns.change", ("enter",), "Change what it means", instead_of="list.open"),
     Action("columns.leave", ("h",), "Back to the list"),
     Action("report.kinds", ("/",), "Show other rows"),
     Action("report.undo", ("u",), "Take the import back"),
@@ -115,9 +132,9 @@ def action(action_id: str) -> Action:
     return next(action for action in ACTIONS if action.id == action_id)
 
 
-_KEY_WORDS = {"escape": "esc", "pagedown": "pgdn", "pageup": "pgup"}
+_KEY_WORDS = {"escape": "esc", "pagedown": "pgdn", "pageup": "pgup", ANY_LETTER: "a–z"}
 
 
 def key_words(keys: str) -> str:
-    """A key as it is shown: "esc", "pgdn", "g g"."""
-    return _KEY_WORDS.get(keys, keys)
+    """A key as it is shown: "esc", "pgdn", "g g", "v a–z"."""
+    return " ".join(_KEY_WORDS.get(key, key) for key in keys.split(" "))

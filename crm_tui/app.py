@@ -16,7 +16,8 @@ For those who write screens:
 - When the store was changed (by us or another program), `data_changed()` of the screen in front is
   called, and of the others when they come to the front: read again, keep the place.
 - Keys: add lines to the registry and methods `action_<name>`; nothing else. A new area also gets a
-  title in AREA_TITLES; a new tab is a line "everywhere.<mode>" with a digit, and a mode here.
+  title in AREA_TITLES, a new screen its areas in SCREENS; a new tab is a line "everywhere.<mode>"
+  with a digit, and a mode here. What cannot be done just now says why in `why_not(action_id)`.
 - Dialogs: `Confirm` and `Picker` in screens/dialogs.py, forms in widgets/forms.py.
 """
 
@@ -36,17 +37,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual import on, work
-from textual.binding import BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.worker import WorkType
 
-from crm_tui.actions import Action, action, actions_in, key_words
+from crm_tui.actions import Action, key_words
 from crm_tui.clock import utc_now
 from crm_tui.config import default_config_path
 from crm_tui.defects import report_defect
 from crm_tui.errors import Cancelled, UserError
+from crm_tui.keymap import Keymap
 from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.screens.help import HelpScreen
@@ -55,7 +56,7 @@ from crm_tui.screens.site_work import SiteWork
 from crm_tui.screens.sites import SitesScreen
 from crm_tui.text import visible
 from crm_tui.widgets.frame import ActionPressed, Footer
-from crm_tui.widgets.keys import KeyArea, bindings
+from crm_tui.widgets.keys import KeyArea, Refused, at_hand
 from crm_tui.widgets.look import DARK, LIGHT, THEMES, Role
 from crm_tui.widgets.ordered_keys import OrderedKeysApp
 from crm_tui.widgets.terminal import LeanDriver
@@ -99,7 +100,7 @@ class RunningJob:
         return self.title
 
 
-class CrmApp(OrderedKeysApp, inherit_bindings=False):
+class CrmApp(OrderedKeysApp, KeyArea, inherit_bindings=False):
     """The terminal program.
 
     Args:
@@ -112,7 +113,7 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
 
     TITLE = "crm-tui"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("everywhere")]
+    AREA = "everywhere"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "leads": LeadsScreen,
         "sites": SitesScreen,
@@ -132,6 +133,7 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
         self._throw_away = throw_away
         self.store_path = store_path
         self.settings = settings
+        self.keymap = Keymap()
         self.config = config
         self.site_work = SiteWork(
             self, themes=(config or default_config_path()).with_name("themes"), environ=os.environ
@@ -320,23 +322,22 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
 
     def action_palette(self) -> None:
         """Find an action by its name, and do it."""
-        screen = self._front()
-        own, *others = screen.AREAS
+        there = {each.action.id: each for each in at_hand(self._front())}
         picks = [
-            Pick(each.id, each.title, "  ".join(map(key_words, each.keys)))
-            for each in actions_in(own, "everywhere", *others)
-            if each.id != "everywhere.palette"
+            Pick(id_, each.action.title, "  ".join(map(key_words, each.action.keys)))
+            for id_, each in there.items()
+            if id_ != "everywhere.palette"
         ]
 
         async def do(action_id: str | None) -> None:
             if action_id is not None:
-                await self.perform(action(action_id))
+                await self.perform(there[action_id].action)
 
         self.push_screen(Picker("What do you want to do?", picks), do)
 
     def action_help(self) -> None:
         """Show all keys."""
-        self.push_screen(HelpScreen((*self._front().AREAS, "everywhere")))
+        self.push_screen(HelpScreen([each.action for each in at_hand(self._front())]))
 
     async def action_back(self) -> None:
         """One step back within the screen, or to the one before; on the first screen nothing."""
@@ -359,18 +360,19 @@ class CrmApp(OrderedKeysApp, inherit_bindings=False):
         """Switch between the dark and the light theme."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
+    @on(Refused)
+    def _refused(self, message: Refused) -> None:
+        self.say(message.why)
+
     @on(ActionPressed)
     async def _pressed(self, message: ActionPressed) -> None:
         await self.perform(message.action)
 
     async def perform(self, wanted: Action) -> None:
-        """Do an action as if its key had been pressed: where the focus is, or further out."""
-        screen = self._front()
-        start = screen.focused or screen
-        for node in start.ancestors_with_self:
-            if wanted.area == (node.AREA if isinstance(node, KeyArea) else "everywhere"):
-                await self.run_action(wanted.name, node)
-                return
+        """Do an action as if its key had been pressed."""
+        there = {each.action.id: each for each in at_hand(self._front())}
+        if wanted.id in there:
+            await there[wanted.id].owner.do(wanted)
 
     def _go_to(self, mode: str) -> None:
         if self.current_mode != mode:

@@ -1,13 +1,11 @@
 """What every full screen has in common: its frame, its keys, and how it reaches the app.
 
-A screen names its areas of the registry (crm_tui/actions.py) and its footer, composes its body,
-and calls services in workers:
+A screen names its area of the registry (crm_tui/actions.py) and its footer, composes its body,
+and calls services in workers; its keys are bound by themselves:
 
     class SitesScreen(AppScreen):
         AREA = "sites"
-        AREAS = ("sites", "list")
         FOOTER = ("sites.preview", "sites.repair")
-        BINDINGS: ClassVar[list[BindingType]] = [*bindings("sites")]
 
         def compose_body(self) -> ComposeResult:
             yield ...
@@ -37,7 +35,7 @@ from textual.worker import Worker, WorkType
 
 from crm_tui.actions import actions_in
 from crm_tui.widgets.frame import Footer, TopLine
-from crm_tui.widgets.keys import KeyArea
+from crm_tui.widgets.keys import KeyArea, at_hand
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
@@ -99,11 +97,8 @@ class Host(Protocol):
         """Await the work and show its error, if it has one."""
 
 
-class AppScreen(KeyArea, Screen[None]):
-    """A full screen. Subclasses set AREA, AREAS, FOOTER and BINDINGS."""
-
-    AREAS: ClassVar[tuple[str, ...]]
-    """Areas of the registry at hand here, the screen's own first."""
+class AppScreen(Screen[None], KeyArea):
+    """A full screen. Subclasses set AREA and FOOTER, and OWNS where they own another area too."""
 
     FOOTER: ClassVar[tuple[str, ...]]
     """Ids of the actions in the footer, the most wanted first; five at most."""
@@ -165,6 +160,12 @@ class AppScreen(KeyArea, Screen[None]):
         """Catch up with what happened while another screen was in front."""
         self.show_status()
         self.see_changes()
+
+    def on_idle(self) -> None:
+        """Dim what cannot be done just now."""
+        if self.is_mounted:
+            refused = [each.action.id for each in at_hand(self) if each.why_not]
+            self.query_one(Footer).mark(refused)
 
     def show_status(self) -> None:
         """Bring the top line up to date."""

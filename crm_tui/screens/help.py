@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,7 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from crm_tui.actions import AREA_TITLES, actions_in, key_words
+from crm_tui.actions import AREA_TITLES, Action, key_words
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.look import Role
 
@@ -20,7 +21,7 @@ _KEYS_WIDTH = 16
 
 
 class HelpScreen(ModalScreen[None]):
-    """The keys of these areas of the registry."""
+    """The keys of these actions, which come area by area."""
 
     DEFAULT_CSS = """
     HelpScreen {
@@ -45,9 +46,9 @@ class HelpScreen(ModalScreen[None]):
         Binding("k", "scroll('up')", "Up", show=False),
     ]
 
-    def __init__(self, areas: Sequence[str]) -> None:
+    def __init__(self, actions: Sequence[Action]) -> None:
         super().__init__()
-        self._areas = areas
+        self._actions = [each for each in actions if each.keys]
 
     def compose(self) -> ComposeResult:
         """One text that scrolls."""
@@ -61,12 +62,11 @@ class HelpScreen(ModalScreen[None]):
 
     def _text(self) -> Content:
         lines: list[Content] = []
-        for area in self._areas:
+        for area, actions in groupby(self._actions, key=lambda each: each.area):
             if lines:
                 lines.append(Content(""))
             lines.append(styled(AREA_TITLES[area], Role.ACCENT))
-            for each in actions_in(area):
-                if each.keys:
-                    keys = "  ".join(map(key_words, each.keys)).ljust(_KEYS_WIDTH)
-                    lines.append(styled(keys) + styled(each.title, Role.QUIET))
+            for each in actions:
+                keys = "  ".join(map(key_words, each.keys)).ljust(_KEYS_WIDTH)
+                lines.append(styled(keys) + styled(each.title, Role.QUIET))
         return Content("\n").join(lines)

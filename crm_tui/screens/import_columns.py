@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
-from typing import ClassVar
 
 from textual import on
-from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
@@ -18,7 +16,6 @@ from crm_tui.screens.import_tables import COLUMN_COLUMNS, ColumnRow, column_rows
 from crm_tui.services.imports.mapping import CUSTOM, FIELDS, REPEATABLE
 from crm_tui.services.imports.reading import Preview
 from crm_tui.widgets.facts import styled
-from crm_tui.widgets.keys import bindings
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import RowOpened
 from crm_tui.widgets.row_table import RowTable
@@ -34,11 +31,9 @@ class ColumnsScreen(AppScreen):
 
     CSS_PATH = "importer.tcss"
     AREA = "columns"
-    AREAS = ("columns", "list")
     FOOTER = ("columns.change", "columns.leave")
     TAB = "leads"
     AUTO_FOCUS = "RowTable"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(AREA)]
 
     def __init__(self, preview: Preview, changed: Callable[[dict[str, str]], None]) -> None:
         super().__init__()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from textual import on
-from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
@@ -21,7 +19,6 @@ from crm_tui.services.imports.undo import UndoResult, undo
 from crm_tui.text import plural
 from crm_tui.vocabulary import RowAction
 from crm_tui.widgets.facts import styled
-from crm_tui.widgets.keys import bindings
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import RowOpened, RowsWanted
 from crm_tui.widgets.row_table import RowTable
@@ -43,11 +40,9 @@ class ReportScreen(AppScreen):
 
     CSS_PATH = "importer.tcss"
     AREA = "report"
-    AREAS = ("report", "list")
     FOOTER = ("list.open", "report.kinds", "report.undo")
     TAB = "leads"
     AUTO_FOCUS = "RowTable"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(AREA)]
 
     def __init__(self, batch_id: int) -> None:
         super().__init__()

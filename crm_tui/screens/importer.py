@@ -6,10 +6,9 @@ import asyncio
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from textual import on
-from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
@@ -39,7 +38,6 @@ from crm_tui.text import plural
 from crm_tui.vocabulary import RowAction
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import Form, LineField
-from crm_tui.widgets.keys import bindings
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import RowOpened
 from crm_tui.widgets.row_table import RowTable
@@ -58,11 +56,9 @@ class ImportScreen(AppScreen):
 
     CSS_PATH = "importer.tcss"
     AREA = "import"
-    AREAS = ("import", "list")
     FOOTER = ("import.start", "import.rehearse", "import.columns", "import.tag", "import.format")
     TAB = "leads"
     AUTO_FOCUS = "#import-rows"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(AREA)]
 
     def __init__(self, path: Path) -> None:
         super().__init__()

@@ -30,9 +30,11 @@ from crm_tui.services.timeline import CORRECTABLE, TimelineEntry
 from crm_tui.text import visible
 from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
 from crm_tui.widgets.facts import Facts, styled
-from crm_tui.widgets.keys import bindings
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.timeline import EntryChosen, Timeline
+
+_AT_ONCE = {"lead.leave", "lead.next", "lead.previous"}
+"""What can be done before the lead is read."""
 
 _GROUPS = 5
 _LABEL_WIDTH = 10
@@ -93,11 +95,9 @@ class LeadScreen(AppScreen):
 
     CSS_PATH = "lead.tcss"
     AREA = "lead"
-    AREAS = ("lead", "list")
     FOOTER = ("lead.call", "lead.note", "lead.status", "lead.build", "lead.preview")
     TAB = "leads"
     AUTO_FOCUS = "Timeline"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(AREA)]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
 
     def __init__(
@@ -258,10 +258,11 @@ class LeadScreen(AppScreen):
         assert self._page is not None
         return visible(self._page.business["name"], 50)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def why_not(self, action_id: str) -> str | None:
         """Nothing can be done to a lead before it is shown."""
-        del parameters
-        return self._page is not None or action in {"leave", "next", "previous"}
+        if self._page is None and action_id not in _AT_ONCE:
+            return "The lead is not shown yet."
+        return None
 
     def action_note(self) -> None:
         """Write a note."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual import on
-from textual.binding import BindingType
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -19,7 +18,6 @@ from crm_tui.text import plural
 from crm_tui.vocabulary import WebsiteStatus
 from crm_tui.widgets.filter_line import FilterLine
 from crm_tui.widgets.frame import Footer
-from crm_tui.widgets.keys import bindings
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import (
     RowOpened,
@@ -56,11 +54,9 @@ class LeadsScreen(AppScreen):
     """The list of leads."""
 
     AREA = "leads"
-    AREAS = ("leads", "list")
     FOOTER = ("list.open", "list.select", "leads.build", "leads.preview", "leads.filter")
     TAB = "leads"
     AUTO_FOCUS = "#leads"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("leads")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's own type
     DEFAULT_CSS = """
     LeadsScreen {

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from textual import on
-from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Static
@@ -19,7 +18,6 @@ from crm_tui.screens.leads import build_words
 from crm_tui.screens.site_columns import IMPORTED, SITE_COLUMNS
 from crm_tui.text import plural
 from crm_tui.widgets.facts import styled
-from crm_tui.widgets.keys import bindings
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import RowOpened, RowsWanted, SelectionChanged
 from crm_tui.widgets.row_table import RowTable
@@ -36,11 +34,9 @@ class SitesScreen(AppScreen):
     """The list of sites."""
 
     AREA = "sites"
-    AREAS = ("sites", "list")
     FOOTER = ("list.open", "sites.preview", "sites.build", "sites.texts", "sites.repair")
     TAB = "sites"
     AUTO_FOCUS = "#sites"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("sites")]
     DEFAULT_CSS = """
     SitesScreen {
         & #about { height: 1; padding: 0 1; }

@@ -5,7 +5,7 @@ Both repaint only when their words change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -15,14 +15,16 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from crm_tui.actions import Action, action, key_words
+from crm_tui.actions import Action, key_words
 from crm_tui.text import visible
 from crm_tui.widgets.facts import styled
+from crm_tui.widgets.keys import keymap_of
 from crm_tui.widgets.look import Role
 
 _NAME = " crm-tui "
 _TAB_GAP = 2
 _KEY_GAP = 3
+_HELP = "everywhere.help"
 
 
 @dataclass
@@ -86,13 +88,21 @@ class Footer(Widget):
 
     def __init__(self, action_ids: Sequence[str]) -> None:
         super().__init__()
-        self._actions = [action(each) for each in action_ids]
+        self._action_ids = action_ids
+        self._not_now: frozenset[str] = frozenset()
         self._words: tuple[str, Role] | None = None
 
     def show(self, action_ids: Sequence[str]) -> None:
         """Show other keys."""
-        self._actions = [action(each) for each in action_ids]
+        self._action_ids = action_ids
         self.refresh()
+
+    def mark(self, not_now: Collection[str]) -> None:
+        """Show these actions as ones that cannot be done just now."""
+        not_now = frozenset(not_now).intersection(self._action_ids)
+        if not_now != self._not_now:
+            self._not_now = not_now
+            self.refresh()
 
     def say(self, words: str, role: Role = Role.TEXT) -> None:
         """Show a sentence in place of the keys."""
@@ -120,9 +130,9 @@ class Footer(Widget):
         if self._words is not None:
             return self._sentence()
         left = Content("")
-        for index, _ in enumerate(self._actions):
-            left += self._key(index) + Content(" " * _KEY_GAP)
-        help_key = styled("?") + Content(" ") + styled("keys", Role.QUIET)
+        for each in self._actions():
+            left += self._key(each) + Content(" " * _KEY_GAP)
+        help_key = self._help_key()
         gap = self.size.width - left.cell_length - help_key.cell_length
         return left + Content(" " * gap) + help_key if gap >= 0 else left
 
@@ -132,19 +142,31 @@ class Footer(Widget):
         if self._words is not None:
             self.clear()
             return
-        for index, each in enumerate(self._actions):
-            length = self._key(index).cell_length
+        for each in self._actions():
+            length = self._key(each).cell_length
             if x <= event.x < x + length:
                 self.post_message(ActionPressed(each))
                 return
             x += length + _KEY_GAP
-        if event.x >= self.size.width - cell_len("? keys"):
-            self.post_message(ActionPressed(action("everywhere.help")))
+        if event.x >= self.size.width - self._help_key().cell_length:
+            self.post_message(ActionPressed(keymap_of(self).action(_HELP)))
 
-    def _key(self, index: int) -> Content:
-        shown = self._actions[index]
+    def _actions(self) -> Sequence[Action]:
+        actions = [keymap_of(self).action(each) for each in self._action_ids]
+        return [each for each in actions if each.keys]
+
+    def _key(self, shown: Action) -> Content:
         title = shown.title[0].lower() + shown.title[1:]
-        return styled(key_words(shown.keys[0])) + Content(" ") + styled(title, Role.QUIET)
+        key = styled(key_words(shown.keys[0]))
+        if shown.id in self._not_now:
+            key = styled(key_words(shown.keys[0]), Role.QUIET).stylize("dim")
+            return key + Content(" ") + styled(title, Role.QUIET).stylize("dim")
+        return key + Content(" ") + styled(title, Role.QUIET)
+
+    def _help_key(self) -> Content:
+        keys = keymap_of(self).action(_HELP).keys
+        shown = key_words(keys[0]) if keys else ""
+        return styled(shown) + Content(" ") + styled("keys", Role.QUIET)
 
     def _sentence(self) -> Content:
         assert self._words is not None

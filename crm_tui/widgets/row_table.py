@@ -15,7 +15,6 @@ from typing import ClassVar, Generic, Literal
 
 from rich.style import Style
 from textual import events
-from textual.binding import BindingType
 from textual.geometry import Region
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -23,7 +22,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from crm_tui.widgets.columns import Column
-from crm_tui.widgets.keys import KeyArea, bindings
+from crm_tui.widgets.keys import KeyArea
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import (
     RowHighlighted,
@@ -42,7 +41,7 @@ _HOLD = 0.05
 """Seconds a jump waits for its rows before it is painted with placeholders: one paint, not two."""
 
 
-class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
+class RowTable(ScrollView, KeyArea, Generic[RowT], can_focus=True, inherit_bindings=False):
     """Rows of one type under columns, with a cursor and a selection.
 
     Args:
@@ -57,7 +56,6 @@ class RowTable(KeyArea, ScrollView, Generic[RowT], can_focus=True):
     ALLOW_SELECT = False
 
     AREA = "list"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("list")]
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"row-table--{role}" for role in Role} | {
         "row-table--cursor",
         "row-table--thumb",

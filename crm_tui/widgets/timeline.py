@@ -15,7 +15,6 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import BindingType
 from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
@@ -27,7 +26,7 @@ from crm_tui.vocabulary import EventKind
 from crm_tui.widgets.columns import fit
 from crm_tui.widgets.entries import Columns, Entry, EntryT, day_words, mark_of, when_words
 from crm_tui.widgets.heights import Heights
-from crm_tui.widgets.keys import KeyArea, bindings
+from crm_tui.widgets.keys import KeyArea
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.wrap import wrap
 
@@ -35,7 +34,6 @@ BODY_LINES = 12
 """The most lines of an entry's text shown in place; its reader shows the rest."""
 
 _MORE = "… enter shows the rest"
-_MOVES = {"down", "up", "half_down", "half_up", "page_down", "page_up", "first", "last", "open"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class EntryChosen(Message):
         return self.timeline
 
 
-class Timeline(KeyArea, ScrollView, Generic[EntryT], can_focus=True):
+class Timeline(ScrollView, KeyArea, Generic[EntryT], can_focus=True, inherit_bindings=False):
     """The history of one lead; `set_entries` fills it, `EntryChosen` tells what was picked."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -92,9 +90,6 @@ class Timeline(KeyArea, ScrollView, Generic[EntryT], can_focus=True):
     """
 
     AREA = "list"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        binding for binding in bindings(AREA) if binding.action in _MOVES
-    ]
 
     def __init__(self, *, empty: str = "Nothing has happened yet.", id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)

@@ -11,9 +11,10 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from crm_tui.actions import Action, action, key_words
+from crm_tui.actions import Action, key_words
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.frame import ActionPressed
+from crm_tui.widgets.keys import keymap_of
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_paint import CURSOR_MARK
 
@@ -48,7 +49,7 @@ class Welcome(Widget, can_focus=True):
     def __init__(self, title: str, offers: Sequence[Offer], *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
         self._title = title
-        self._offers = [(action(offer.action_id), offer.about) for offer in offers]
+        self._offers = offers
 
     def action_step(self, step: int) -> None:
         """To the next offer or the one before."""
@@ -56,7 +57,7 @@ class Welcome(Widget, can_focus=True):
 
     def action_take(self) -> None:
         """Take the offer under the cursor."""
-        self.post_message(ActionPressed(self._offers[self.cursor][0]))
+        self.post_message(ActionPressed(self._action(self._offers[self.cursor])))
 
     def on_click(self, event: events.Click) -> None:
         """Take the offer that was clicked."""
@@ -68,13 +69,16 @@ class Welcome(Widget, can_focus=True):
     def render(self) -> Content:
         """Title, then each offer with what comes of it below."""
         lines = [styled(self._title), Content("")]
-        for number, (offer, about) in enumerate(self._offers):
+        for number, offer in enumerate(self._offers):
             lines += [
-                self._heading(offer, under_cursor=number == self.cursor),
-                Content("  ") + styled(about, Role.QUIET),
+                self._heading(self._action(offer), under_cursor=number == self.cursor),
+                Content("  ") + styled(offer.about, Role.QUIET),
                 Content(""),
             ]
         return Content("\n").join(lines)
+
+    def _action(self, offer: Offer) -> Action:
+        return keymap_of(self).action(offer.action_id)
 
     @staticmethod
     def _heading(offer: Action, *, under_cursor: bool) -> Content:

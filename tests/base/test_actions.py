@@ -5,10 +5,9 @@ import pkgutil
 from collections import Counter
 
 import pytest
-from textual.dom import DOMNode
 
 from crm_tui import screens
-from crm_tui.actions import ACTIONS, AREA_TITLES, Action, actions_in
+from crm_tui.actions import ACTIONS, AREA_TITLES, SCREENS, Action, actions_in
 from crm_tui.app import CrmApp
 from crm_tui.screens.base import AppScreen
 from crm_tui.widgets.keys import KeyArea
@@ -22,41 +21,53 @@ for module in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}."):
     importlib.import_module(module.name)
 
 
-def owners() -> dict[str, type[DOMNode]]:
-    found: dict[str, type[DOMNode]] = {"everywhere": CrmApp, "list": RowTable}
-    waiting: list[type[KeyArea]] = [AppScreen]
+def app_screens() -> list[type[AppScreen]]:
+    found: list[type[AppScreen]] = []
+    waiting = [AppScreen]
     while waiting:
-        for screen in waiting.pop().__subclasses__():
-            waiting.append(screen)
-            found[screen.AREA] = screen
+        below = waiting.pop().__subclasses__()
+        waiting += below
+        found += below
     return found
 
 
+OWNERS: list[type[KeyArea]] = [CrmApp, RowTable, *app_screens()]
+
+
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
-def test_every_action_is_done_by_the_owner_of_its_area(action: Action) -> None:
+def test_every_action_is_done_by_every_owner_of_its_area(action: Action) -> None:
     assert action.area in AREA_TITLES
-    assert callable(getattr(owners()[action.area], f"action_{action.name}"))
+    owners = [owner for owner in OWNERS if action.area in owner.owned()]
+    assert owners
+    for owner in owners:
+        assert callable(getattr(owner, f"action_{action.name}"))
 
 
 def test_no_action_is_there_twice() -> None:
     assert [id_ for id_, n in Counter(action.id for action in ACTIONS).items() if n > 1] == []
 
 
-@pytest.mark.parametrize("screen", [s for s in owners().values() if issubclass(s, AppScreen)])
-def test_no_key_means_two_things_on_one_screen(screen: type[AppScreen]) -> None:
-    areas = {screen.AREA, *screen.AREAS, "everywhere"}
-    keys = Counter(key for action in actions_in(*areas) for key in action.keys)
-    keys.pop("enter", None)  # opens the row; a screen may say what that means there
+def test_every_screen_says_which_areas_are_at_hand_on_it() -> None:
+    assert {screen.AREA for screen in app_screens()} == set(SCREENS)
+    for screen in app_screens():
+        assert set(screen.owned()) <= set(SCREENS[screen.AREA])
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_no_key_means_two_things_on_one_screen(screen: str) -> None:
+    actions = actions_in(*SCREENS[screen], "everywhere")
+    taken_over = {action.instead_of for action in actions}
+    keys = Counter(key for action in actions if action.id not in taken_over for key in action.keys)
     assert [key for key, n in keys.items() if n > 1] == []
     firsts = {key.split()[0] for key in keys if " " in key}
     assert firsts.isdisjoint(keys)
 
 
-@pytest.mark.parametrize("screen", [s for s in owners().values() if issubclass(s, AppScreen)])
+@pytest.mark.parametrize("screen", app_screens())
 def test_the_footer_names_five_actions_at_most_and_all_of_them_are_at_hand(
     screen: type[AppScreen],
 ) -> None:
-    at_hand = {action.id for action in actions_in(*screen.AREAS, "everywhere")}
+    at_hand = {action.id for action in actions_in(*SCREENS[screen.AREA], "everywhere")}
     assert 0 < len(screen.FOOTER) <= 5
     assert set(screen.FOOTER) <= at_hand
 
