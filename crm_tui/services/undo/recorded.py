@@ -170,8 +170,8 @@ def _trigger(
     written = f"'{each.name}', {each.record(row)}, {lead}, {before}, {after}"
     into = "undo_change (entry_id, part, table_name, record, business_id, before, after)"
     change = f"INSERT INTO {into} SELECT r.entry, r.part, {written} FROM undo_recording AS r{rest}"  # noqa: S608 - names of our own tables
-    on = f"AFTER {what} ON {each.name} WHEN EXISTS (SELECT 1 FROM undo_recording)"
-    return " ".join(("CREATE TEMP TRIGGER", name, on, "BEGIN", change, "; END"))
+    when = "WHEN EXISTS (SELECT 1 FROM undo_recording)"
+    return f"CREATE TEMP TRIGGER {name} AFTER {what} ON {each.name} {when} BEGIN {change}; END"
 
 
 def _stored(column: Column[object], row: str) -> str:
