@@ -11,6 +11,10 @@ For those who write screens:
 - Long work is a job: `self.host.start_job("Building sites", body)`; `body(job)` reports with
   `job.progress(done, total)` and stops when `job.cancelled`. There is one job at a time.
 - To say something: `self.host.say(words)`; it stands in the footer until the next key.
+- To copy: `self.host.copy(text, what="Phone")`, which says what is known of it.
+- For the next start: `keep()` tells where the operator is on a screen and `restore(place)` begins
+  there. A form is shown with `self.ask(form, action="business.note", lead=12)`: what is typed into
+  it is kept when the app ends, and offered again. What is chosen stands in `self.host.session`.
 - Errors: raise UserError, or let the service's one through. `self.host.show_error(error)` shows an
   error caught elsewhere. Everything else is a defect: it is logged, and one sentence is shown.
 - When the store was changed (by us or another program), `data_changed()` of the screen in front is
@@ -26,7 +30,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -51,14 +54,15 @@ from crm_tui.keymap import Keymap
 from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.screens.help import HelpScreen
+from crm_tui.screens.lasting import LastingApp
 from crm_tui.screens.leads import LeadsScreen
 from crm_tui.screens.site_work import SiteWork
 from crm_tui.screens.sites import SitesScreen
+from crm_tui.session import Draft, Session
 from crm_tui.text import visible
 from crm_tui.widgets.frame import ActionPressed, Footer
 from crm_tui.widgets.keys import KeyArea, Refused, at_hand
 from crm_tui.widgets.look import DARK, LIGHT, THEMES, Role
-from crm_tui.widgets.ordered_keys import OrderedKeysApp
 from crm_tui.widgets.terminal import LeanDriver
 
 if TYPE_CHECKING:
@@ -100,7 +104,7 @@ class RunningJob:
         return self.title
 
 
-class CrmApp(OrderedKeysApp, KeyArea, inherit_bindings=False):
+class CrmApp(LastingApp, KeyArea, inherit_bindings=False):
     """The terminal program.
 
     Args:
@@ -129,7 +133,7 @@ class CrmApp(OrderedKeysApp, KeyArea, inherit_bindings=False):
         now: Callable[[], datetime] = utc_now,
         throw_away: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(Session() if throw_away else Session.load(store_path))
         self._throw_away = throw_away
         self.store_path = store_path
         self.settings = settings
@@ -157,11 +161,7 @@ class CrmApp(OrderedKeysApp, KeyArea, inherit_bindings=False):
         return LeanDriver if driver is LinuxDriver else driver
 
     def on_mount(self) -> None:
-        """Open the store once the first frame is out, and end in order when asked from outside."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, self._end_by_signal, number)
+        """Open the store once the first frame is out."""
         self.call_after_refresh(self._open_store)
         self.set_interval(_WATCH_EVERY, self._watch)
 
@@ -175,6 +175,7 @@ class CrmApp(OrderedKeysApp, KeyArea, inherit_bindings=False):
             await asyncio.to_thread(load)
             await self._use(self.store_path)
             self.set_timer(_UPKEEP_AFTER, self._tend)
+            self.begin_again()
         except UserError as error:
             self.exit(return_code=1, message=Text(visible(str(error))))
         except Exception as error:  # noqa: BLE001 - without a store there is no program
@@ -219,9 +220,6 @@ class CrmApp(OrderedKeysApp, KeyArea, inherit_bindings=False):
             self.changes += 1
             self._front().see_changes()
 
-    def _end_by_signal(self, number: int) -> None:
-        self.exit(return_code=128 + number)
-
     async def on_unmount(self) -> None:
         """Close the store when nobody uses it; its threads would keep the program alive."""
         self.workers.cancel_all()
@@ -230,6 +228,31 @@ class CrmApp(OrderedKeysApp, KeyArea, inherit_bindings=False):
         if self._db is not None:
             await self._db.close()
         await self._rooms.aclose()
+
+    async def stop_work(self) -> None:
+        """Have the job that runs, if any, stop after the piece at hand."""
+        if self._job is not None:
+            self._job.cancel()
+            await self._job.finished.wait()
+
+    async def go_on_with(self, draft: Draft) -> None:
+        """Show the lead of a draft, and open the form it belongs to.
+
+        Raises:
+            NotFound: The lead is gone.
+        """
+        from crm_tui.screens.lead import LeadScreen
+        from crm_tui.services import leads
+
+        db = await self.store()
+        async with db.read() as session:
+            await leads.require(session, draft.lead)
+        front = self._front()
+        if not (isinstance(front, LeadScreen) and front.lead_id == draft.lead):
+            front = LeadScreen(draft.lead)
+            await self.push_screen(front)
+        await front.shown.wait()
+        await self.perform(self.keymap.action(draft.action))
 
     # What screens use (screens.base.Host)
 
@@ -292,7 +315,9 @@ class CrmApp(OrderedKeysApp, KeyArea, inherit_bindings=False):
         path = Path(folder.name, "demo.db")
         await make_demo(path, now=self.now(), settings=self.settings)
         if not job.cancelled:
+            self.keep()
             self._throw_away = True
+            self.session = Session()
             await self._use(path)
 
     def status(self) -> tuple[str, Role]:
@@ -394,12 +419,9 @@ class CrmApp(OrderedKeysApp, KeyArea, inherit_bindings=False):
         )
 
     async def _quit_if(self, wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-        if not wanted:
-            return
-        if self._job is not None:
-            self._job.cancel()
-            await self._job.finished.wait()
-        self.exit()
+        if wanted:
+            await self.stop_work()
+            self.exit()
 
     # Events and errors
 
@@ -417,4 +439,5 @@ class CrmApp(OrderedKeysApp, KeyArea, inherit_bindings=False):
 
     def _fatal_error(self) -> None:
         assert self._exception is not None
+        self.keep()
         self.panic(Text(report_defect(self._exception)))

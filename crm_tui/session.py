@@ -23,6 +23,7 @@ from typing import Annotated
 import msgspec
 
 from crm_tui.errors import UserError
+from crm_tui.text import visible
 
 MOST_SELECTED = 20_000
 """Ids of a selection that are kept; a longer one is let go, and its length kept to say so."""
@@ -102,6 +103,10 @@ class Draft(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """What tells it from other drafts: one for each action and lead."""
         return draft_key(self.action, self.lead)
+
+    def words(self, limit: int) -> str:
+        """The longest of its texts, which is the one to know it by, as one line."""
+        return visible(" ".join(max(self.values.values(), key=len, default="").split()), limit)
 
 
 def draft_key(action: str, lead: int) -> str:

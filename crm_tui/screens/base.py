@@ -34,6 +34,8 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkType
 
 from crm_tui.actions import actions_in
+from crm_tui.clock import since_words
+from crm_tui.session import Place, Session, draft_key
 from crm_tui.widgets.frame import Footer, TopLine
 from crm_tui.widgets.keys import KeyArea, at_hand
 from crm_tui.widgets.look import Role
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from crm_tui.config import Settings
     from crm_tui.db.engine import Database
     from crm_tui.screens.site_work import SiteWork
+    from crm_tui.widgets.forms import Form
 
 
 class Job(Protocol):
@@ -62,6 +65,8 @@ class Host(Protocol):
     store_path: Path
     site_work: SiteWork
     """Builds sites and shows them."""
+    session: Session
+    """What is kept for the next start."""
     changes: int
     """How often the store was seen to have changed since the start."""
 
@@ -73,6 +78,27 @@ class Host(Protocol):
 
     def say(self, words: str, role: Role = Role.TEXT) -> None:
         """Show a sentence until the next key."""
+
+    def copy(self, text: str, what: str) -> None:
+        """Send a text to the operator's clipboard, and say what is known of it.
+
+        Args:
+            text: What to copy; it goes as one plain line.
+            what: What it is, as a sentence begins: "Phone", "Address of the site".
+        """
+
+    async def copied(self, text: str, what: str) -> str:
+        """As `copy`, for who shows the sentence elsewhere than in the footer.
+
+        Raises:
+            UserError: The operator's own command did not take it.
+        """
+
+    def save_session(self) -> None:
+        """Write the session now rather than at the end, after a choice of the operator's."""
+
+    def settle(self, key: str) -> None:
+        """Let an unsaved text go: it is saved now, or not wanted."""
 
     def show_error(self, error: Exception) -> None:
         """The one place for errors: a UserError is shown, a defect is logged and named."""
@@ -121,6 +147,8 @@ class AppScreen(Screen[None], KeyArea):
         yield TopLine(tabs)
         yield from self.compose_body()
         yield Footer(self.FOOTER)
+        if (place := self.host.session.places.pop(self.AREA, None)) is not None:
+            self.restore(place)
 
     @abstractmethod
     def compose_body(self) -> Iterable[Any]:
@@ -142,6 +170,51 @@ class AppScreen(Screen[None], KeyArea):
         # coroutine unbegun; Python would complain of that in the middle of the terminal.
         finalize(worker, work.close).atexit = False
         return worker
+
+    def keep(self) -> Place | None:
+        """Where the operator is on this screen, for the next start; None to keep nothing.
+
+        Asked when the app ends, in whatever state the screen is then.
+        """
+        return None
+
+    def restore(self, place: Place) -> None:
+        """Begin where the operator was at the last end, as `keep` told it.
+
+        Called once, when the body is composed and nothing is mounted, read or painted yet. What
+        it names (a lead, a view) may be gone.
+        """
+
+    def ask(
+        self,
+        form: Form,
+        *,
+        action: str,
+        lead: int,
+        then: Callable[[bool], None] | None = None,
+    ) -> None:
+        """Show a form; what is typed into it and not saved is kept for the next start.
+
+        Where such a text was kept, the form begins with it.
+
+        Args:
+            form: The form, not shown yet.
+            action: The id of the action that opens it ("business.note").
+            lead: The lead it is about.
+            then: Called when the form is left, with whether it was saved.
+        """
+        form.keep_for(action, lead)
+        key = draft_key(action, lead)
+        if (draft := self.host.session.drafts.get(key)) is not None:
+            since = since_words(draft.at, self.host.now(), zone=self.host.settings.operator.zone)
+            form.take_up(draft, f"This was not saved, from {since}. ctrl+s saves it.")
+
+        def left(saved: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+            self.host.settle(key)
+            if then is not None:
+                then(bool(saved))
+
+        self.app.push_screen(form, left)
 
     def back(self) -> bool:
         """One step back within the screen, for esc; False when there was none to take."""

@@ -6,6 +6,7 @@ and when another process changed the store, the screen shows the lead again in p
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, tzinfo
 from typing import ClassVar, Protocol
@@ -27,6 +28,7 @@ from crm_tui.services import leads, timeline
 from crm_tui.services.leads import LeadPage
 from crm_tui.services.sites.browser import Shown
 from crm_tui.services.timeline import CORRECTABLE, TimelineEntry
+from crm_tui.session import Place
 from crm_tui.text import visible
 from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
 from crm_tui.widgets.facts import Facts, styled
@@ -91,6 +93,9 @@ class LeadScreen(AppScreen):
         lead_id: The lead shown first.
         neighbours: The list it was opened from, for the keys to the next and previous lead.
         zone: Where the operator's days begin and end; the machine's own zone when None.
+
+    Attributes:
+        shown: Set once the lead is read and shown.
     """
 
     CSS_PATH = "lead.tcss"
@@ -105,6 +110,7 @@ class LeadScreen(AppScreen):
     ) -> None:
         super().__init__()
         self._lead_id = lead_id
+        self.shown = asyncio.Event()
         self._neighbours = neighbours
         self._zone = zone
         self._page: LeadPage | None = None
@@ -127,6 +133,11 @@ class LeadScreen(AppScreen):
             with Vertical(id="lead-history"):
                 yield Static(id="lead-kinds")
                 yield Timeline[TimelineEntry]()
+
+    @property
+    def lead_id(self) -> int:
+        """The lead that is shown, or will be."""
+        return self._lead_id
 
     @property
     def timeline(self) -> Timeline[TimelineEntry]:
@@ -181,6 +192,7 @@ class LeadScreen(AppScreen):
         chosen = next((entry.id for entry in entries if entry.key == select), None)
         self.timeline.set_entries(entries, now=now, zone=zone, select=chosen)
         self._show_kinds()
+        self.shown.set()
 
     def _say(self, selector: str, content: Content | None) -> None:
         widget = self.query_one(selector, Static)
@@ -195,6 +207,10 @@ class LeadScreen(AppScreen):
             role = Role.STRONG if number == self._kinds else Role.QUIET
             words.append(styled(name, role) + styled(f" {count}", Role.QUIET))
         self._say("#lead-kinds", styled("/ ", Role.QUIET) + Content("   ").join(words))
+
+    def keep(self) -> Place:
+        """Which lead is shown."""
+        return Place(cursor=self._lead_id)
 
     # Moving
 
@@ -273,7 +289,8 @@ class LeadScreen(AppScreen):
 
             await self._write(note)
 
-        self.app.push_screen(note_form(self._called, self._here, save))
+        form = note_form(self._called, self._here, save)
+        self.ask(form, action="lead.note", lead=self._lead_id)
 
     def action_call(self) -> None:
         """Log a call."""
@@ -288,7 +305,8 @@ class LeadScreen(AppScreen):
             await self._write(call)
 
         number = lead_facts.phone_line(self._page, now=self.host.now())
-        self.app.push_screen(call_form(self._called, self._here, save, about=number))
+        form = call_form(self._called, self._here, save, about=number)
+        self.ask(form, action="lead.call", lead=self._lead_id)
 
     def action_status(self) -> None:
         """Set the contact status by hand."""
@@ -318,7 +336,7 @@ class LeadScreen(AppScreen):
 
             await self._write(edit)
 
-        self.app.push_screen(fields_form(self._page, save))
+        self.ask(fields_form(self._page, save), action="lead.edit", lead=self._lead_id)
 
     def action_build(self) -> None:
         """Build the lead's site, or build it again."""
@@ -346,7 +364,7 @@ class LeadScreen(AppScreen):
         shown = await self.host.site_work.show(self._lead_id)
         await self.reload()
         if isinstance(shown, Shown):
-            await self.app.push_screen(AddressScreen(shown, environ=self.host.site_work.environ))
+            await self.app.push_screen(AddressScreen(shown))
         else:
             self.host.say(f"{shown.words}.")
 

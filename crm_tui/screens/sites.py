@@ -149,7 +149,7 @@ class SitesScreen(AppScreen):
         from crm_tui.services.sites.browser import Shown
 
         if isinstance(shown, Shown):
-            await self.app.push_screen(AddressScreen(shown, environ=self.host.site_work.environ))
+            await self.app.push_screen(AddressScreen(shown))
         else:
             self.host.say(f"{shown.words}.")
 

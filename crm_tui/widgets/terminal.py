@@ -1,4 +1,4 @@
-"""Fewer bytes to the terminal, which is what a slow SSH line feels.
+"""The terminal: fewer bytes to it, which is what a slow SSH line feels, and its end.
 
 Textual writes every piece of text with its whole style and a reset after it: 40 bytes for a word
 of ten. Within one write, `lean` leaves out what the terminal already has, which takes a third to a
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import termios
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, TextIO, cast
 
+from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
 _OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29"}
@@ -106,6 +109,12 @@ def _merge(style: _Sgr, change: re.Match[str]) -> _Sgr:
 
 
 _PLAIN_SHAPES = str.maketrans("▸●○◐▲…▐▌█▔▁─│↓↑■", ">*o+!~|||-_-|v^#")
+_LINK = re.compile(r"\x1b\]8;[^\x07\x1b]*(?:\x07|\x1b\\)")
+_AS_IT_WAS = (
+    b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?2048l\x1b[?7h\x1b[<u"
+    b"\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[0m"
+)
+"""No mouse, no pastes in brackets, lines that wrap, plain keys, the first screen, a cursor."""
 _PLAIN_TERMINALS = frozenset({"linux", "dumb", "vt100", "vt102", "vt220", "cons25"})
 
 
@@ -119,9 +128,103 @@ def plain_shapes(data: str) -> str:
     return data.translate(_PLAIN_SHAPES)
 
 
+def without_links(data: str) -> str:
+    """The same writing without links (OSC 8), which old terminals print as text."""
+    return _LINK.sub("", data)
+
+
+class _Output:
+    """The terminal as a file, whose end is no error: what cannot be written goes nowhere.
+
+    Textual writes in a thread of its own. If that died of a terminal that hung up, the next
+    writes would fill its queue, and the app would wait for it for ever.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.gone = False
+
+    def write(self, text: str) -> None:
+        with self._ending():
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with self._ending():
+            self._file.flush()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self.gone = True
+            # What is still buffered has to go somewhere, or Python fails over it at the end.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._file.fileno())
+            os.close(nowhere)
+
+
 class LeanDriver(LinuxDriver):
-    """Textual's own driver, writing fewer bytes, and ASCII shapes where others cannot be shown."""
+    """Textual's own driver, writing fewer bytes, and ASCII shapes where others cannot be shown.
+
+    It outlives its terminal: what is written to one that hung up is dropped, and `gone` tells.
+    """
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._output = _Output(self._file)
+        self._file = cast("TextIO", self._output)
+        self._drawing = False
 
     def write(self, data: str) -> None:
         """Write to the terminal."""
-        super().write(lean(plain_shapes(data) if wants_plain_shapes(os.environ) else data))
+        if wants_plain_shapes(os.environ):
+            data = without_links(plain_shapes(data))
+        super().write(lean(data))
+
+    def start_application_mode(self) -> None:
+        """Take the terminal over."""
+        self._drawing = True
+        super().start_application_mode()
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back."""
+        super().stop_application_mode()
+        self._drawing = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether there is no terminal any more to draw on and to read from."""
+        try:
+            termios.tcgetattr(self.fileno)
+        except termios.error:
+            return True
+        return self._output.gone
+
+    def give_back(self) -> None:
+        """Give the terminal back from any thread, where the app is in no state to do it."""
+        if self._drawing:
+            with suppress(OSError):
+                os.write(self._output.fileno(), _AS_IT_WAS)
+            if self.attrs_before is not None:
+                with suppress(termios.error):
+                    termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+
+    def _run_input_thread(self) -> None:
+        """Read keys; a terminal that is gone ends that, anything else is a defect."""
+        try:
+            self.run_input_thread()
+        except OSError:
+            self._output.gone = True
+        except Exception as error:  # noqa: BLE001 - handed to the app, which logs it and ends
+            self._app.call_later(self._app._handle_exception, error)  # noqa: SLF001 - Textual's own

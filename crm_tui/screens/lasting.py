@@ -1,0 +1,254 @@
+"""An app that ends in order however it is asked to, and begins where the operator was.
+
+What is kept stands in the session (crm_tui/session.py); screens tell and take it with `keep`,
+`restore` and `ask` (screens/base.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+from textual import events, on, work
+from textual.screen import Screen
+from textual.worker import WorkType
+
+from crm_tui.clock import since_words
+from crm_tui.defects import report_defect
+from crm_tui.ending import end_within, on_signals
+from crm_tui.errors import NotFound, UserError
+from crm_tui.screens.base import AppScreen
+from crm_tui.screens.dialogs import Confirm
+from crm_tui.session import Draft, Session
+from crm_tui.widgets.clipboard import copy_sequence, copy_with, sent_words
+from crm_tui.widgets.forms import Form
+from crm_tui.widgets.look import Role
+from crm_tui.widgets.ordered_keys import OrderedKeysApp
+from crm_tui.widgets.terminal import LeanDriver
+
+if TYPE_CHECKING:
+    from crm_tui.config import Settings
+
+_SHOWN = 160
+"""Characters of an unsaved text that are shown when it is offered."""
+
+_LOOK_EVERY = 1.0
+"""Seconds between looks whether there is still a terminal."""
+
+_WORK_MAY_TAKE = 1.5
+"""Seconds work may take to come to the end of the piece at hand, when the app has to end."""
+
+_LONGEST_END = 5.0
+"""Seconds after which the app ends in any case, once a signal asked for it."""
+
+
+class LastingApp(OrderedKeysApp, inherit_bindings=False):
+    """An app whose end loses nothing.
+
+    Args:
+        session: What was kept at the last end.
+
+    Attributes:
+        session: What is kept for the next start.
+    """
+
+    settings: Settings
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        if session.area in self.MODES:
+            self._screen_stacks = {session.area: []}
+            self._current_mode = session.area
+        self._offering = False
+        self._ended_by = 0
+        self._let_go_of_signals: Callable[[], None] = lambda: None
+
+    # What the app is
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """The current time, aware UTC."""
+
+    @abstractmethod
+    def say(self, words: str, role: Role = Role.TEXT) -> None:
+        """Show a sentence until the next key."""
+
+    @abstractmethod
+    def show_error(self, error: Exception) -> None:
+        """Show an error as a sentence."""
+
+    @abstractmethod
+    async def guarded(self, work: Awaitable[None]) -> None:
+        """Await the work and show its error, if it has one."""
+
+    @abstractmethod
+    async def go_on_with(self, draft: Draft) -> None:
+        """Open the form a draft belongs to; `AppScreen.ask` fills it.
+
+        Raises:
+            NotFound: The lead it is about is gone.
+        """
+
+    @abstractmethod
+    async def stop_work(self) -> None:
+        """Have what is running stop after the piece at hand, and wait for that."""
+
+    # Ending
+
+    def on_load(self) -> None:
+        """End in order when asked from outside, from the moment the terminal is taken over."""
+        self._let_go_of_signals = on_signals(self._asked_to_end)
+
+    def on_mount(self) -> None:
+        """Keep an eye on the terminal."""
+        self.set_interval(_LOOK_EVERY, self._see_terminal)
+
+    @on(events.Unmount)
+    def _leave_signals(self) -> None:
+        """To whoever had them before."""
+        self._let_go_of_signals()
+
+    def _asked_to_end(self, number: int, _frame: FrameType | None = None) -> None:
+        """A signal came: keep what must not be lost at once, and end in order.
+
+        Runs between any two steps of the program, perhaps while the event loop stands still.
+        """
+        if self._ended_by or self._loop is None:
+            return
+        self._ended_by = number
+        self.keep()
+        give_back = self._driver.give_back if isinstance(self._driver, LeanDriver) else lambda: None
+        end_within(_LONGEST_END, 128 + number, last=give_back)
+        self._loop.call_soon_threadsafe(self._end_in_order)
+
+    @work(group="end", exit_on_error=False)
+    async def _end_in_order(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_WORK_MAY_TAKE):
+                await self.stop_work()
+        self.exit(return_code=128 + self._ended_by)
+
+    def _see_terminal(self) -> None:
+        """End where the terminal is gone and no signal said so: there is nothing more to read."""
+        if isinstance(self._driver, LeanDriver) and self._driver.gone:
+            self._asked_to_end(signal.SIGHUP)
+
+    def exit(
+        self, result: None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        """Leave, and keep for the next start where the operator is."""
+        self.keep()
+        super().exit(result, return_code, message)
+
+    # Keeping
+
+    def keep(self) -> None:
+        """Write the session; in whatever state the screens are, that is not in the way."""
+        stacks = [self.get_screen_stack(mode) for mode in self._screen_stacks]
+        if not any(stacks):
+            return
+        try:
+            self.session.area = self.current_mode
+            for stack in stacks:
+                self._keep_texts(stack)
+            for stack in stacks:
+                self._keep_place(stack)
+        except Exception as error:  # noqa: BLE001 - what was kept so far is worth writing
+            report_defect(error)
+        with suppress(UserError):
+            self.session.save()
+
+    def _keep_texts(self, stack: Sequence[Screen[Any]]) -> None:
+        """What is typed into forms and not saved."""
+        for screen in stack:
+            draft = screen.draft(self.now()) if isinstance(screen, Form) else None
+            if draft is not None:
+                self.session.keep(draft)
+
+    def _keep_place(self, stack: Sequence[Screen[Any]]) -> None:
+        """Where one is in an area: in its list, and on the page of which row above it."""
+        screens = [screen for screen in stack if isinstance(screen, AppScreen)]
+        place, *above = (screen.keep() for screen in screens)
+        if place is not None:
+            place.opened = next((page.cursor for page in above if page is not None), None)
+            self.session.places[screens[0].AREA] = place
+
+    def save_session(self) -> None:
+        """Write the session now rather than at the end; say why where that is not possible."""
+        try:
+            self.session.save()
+        except UserError as error:
+            self.show_error(error)
+
+    # Beginning again
+
+    def begin_again(self) -> None:
+        """Say what is wrong with what was kept, and offer the texts that were not saved."""
+        if self.session.trouble:
+            self.say(self.session.trouble, Role.ATTENTION)
+        self._offer_draft()
+
+    def settle(self, key: str) -> None:
+        """Let an unsaved text go: it is saved now, or not wanted. The next one is offered."""
+        if self.session.settle(key) is not None:
+            self.save_session()
+            if self._offering:
+                self._offer_draft()
+
+    @work(group="drafts", exit_on_error=False)
+    async def _offer_draft(self) -> None:
+        """Offer the newest unsaved text; those not wanted now are offered at the next start."""
+        draft = next(reversed(self.session.drafts.values()), None)
+        self._offering = draft is not None
+        if draft is None:
+            return
+        since = since_words(draft.at, self.now(), zone=self.settings.operator.zone)
+        question = f"{draft.title}, from {since}, was not saved: “{draft.words(_SHOWN)}”"
+        self._offering = bool(
+            await self.push_screen_wait(Confirm(question, verb="Go on with it", leave="Later"))
+        )
+        if self._offering:
+            await self.guarded(self._go_on_with(draft))
+
+    async def _go_on_with(self, draft: Draft) -> None:
+        try:
+            await self.go_on_with(draft)
+        except NotFound:
+            self.settle(draft.key)
+            raise
+
+    # Copying
+
+    def copy(self, text: str, what: str) -> None:
+        """Send a text to the operator's clipboard, and say what is known of it."""
+
+        async def copy() -> None:
+            await self.guarded(self._copy(text, what))
+
+        begin: WorkType[None] = copy
+        self.run_worker(begin, group="copy", exit_on_error=False)
+
+    async def _copy(self, text: str, what: str) -> None:
+        self.say(await self.copied(text, what))
+
+    async def copied(self, text: str, what: str) -> str:
+        """Send a text to the operator's clipboard; what is known of it, as a sentence.
+
+        Raises:
+            UserError: The operator's own command did not take it.
+        """
+        if command := self.settings.clipboard.command:
+            return f"{what} copied with {await copy_with(command, text)}."
+        sequence = copy_sequence(text, os.environ)
+        if sequence and self._driver is not None:
+            self._driver.write(sequence)
+        return f"{sent_words(what, sequence, os.environ)}."
