@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import available_timezones
 
 from sqlalchemy import delete, select, update
 
@@ -261,7 +262,8 @@ def _values(
         if name in _POINTS:
             values[name] = _contact(name, text, region) if text else None
         else:
-            values[name] = _country(text) if name == "country" else text or None
+            read = {"country": _country, "timezone": _timezone}.get(name)
+            values[name] = read(text) if read else text or None
     if "name" in values:
         values["sort_name"] = sort_name(values["name"])
     return values | folded(values)
@@ -270,9 +272,19 @@ def _values(
 def _country(text: str) -> str | None:
     if not text:
         return None
-    if len(text) != 2 or not text.isascii() or not text.isalpha():
+    from crm_tui.services.addresses import country_code  # noqa: PLC0415 - slow to import
+
+    code = country_code(text)
+    if not code:
         raise BadInput(f"{text!r} is not a country; use its two letters, such as US or CY.")
-    return text.upper()
+    return code
+
+
+def _timezone(text: str) -> str | None:
+    known = {name.casefold(): name for name in available_timezones()}
+    if text and text.casefold() not in known:
+        raise BadInput(f"{text!r} is not a time zone; use a name such as America/New_York.")
+    return known[text.casefold()] if text else None
 
 
 def _contact(name: str, text: str, region: str) -> contacts.Contact:

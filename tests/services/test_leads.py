@@ -31,6 +31,18 @@ async def names(db: Database, words: str = "", sort: str | None = None) -> list[
     return [row.name for row in rows]
 
 
+async def test_countries_and_time_zones_are_those_that_there_are(
+    db: Database, add_lead: AddLead, settings: Settings, now: datetime
+) -> None:
+    lead = await add_lead("Ada", country="usa", timezone="america/new_york")
+    async with db.read() as session:
+        page = await leads.page(session, lead, settings=settings, now=now)
+    assert page.business["country"] == "US"
+    assert page.business["timezone"] == "America/New_York"
+    with pytest.raises(BadInput, match="'Mars/Base' is not a time zone"):
+        await add_lead("Bea", timezone="Mars/Base")
+
+
 async def test_a_lead_is_added_with_its_contacts_normalised(
     db: Database, add_lead: AddLead, settings: Settings, now: datetime
 ) -> None:
@@ -71,7 +83,7 @@ async def test_a_lead_with_the_phone_of_another_is_refused_by_name(add_lead: Add
 
 @pytest.mark.parametrize(
     "fields",
-    [{"name": " "}, {"name": "A", "phone": "12"}, {"name": "A", "country": "USA"}, {"nam": "A"}],
+    [{"name": " "}, {"name": "A", "phone": "12"}, {"name": "A", "country": "XX"}, {"nam": "A"}],
 )
 async def test_a_value_that_cannot_be_used_adds_nothing(
     db: Database, settings: Settings, now: datetime, fields: dict[str, str]
