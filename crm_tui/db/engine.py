@@ -30,6 +30,8 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.util import await_only
 
+from crm_tui.db import functions
+from crm_tui.db.types import utc_text
 from crm_tui.errors import StoreError
 
 BUSY_TIMEOUT_MS = 5000
@@ -115,12 +117,13 @@ class Database:
             dialect=self._readers.dialect, compile_kwargs={"render_postcompile": True}
         )
         parameters = compiled.construct_params(escape_names=False)
-        in_order = tuple(parameters[name] for name in compiled.positiontup or ())
+        in_order = tuple(_stored(parameters[name]) for name in compiled.positiontup or ())
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
 
         def fetch() -> array[int]:
             with store_errors(self.path), closing(connection):
                 connection.execute("PRAGMA query_only = ON")
+                functions.register(connection)
                 rows = connection.execute(str(compiled), in_order)
                 return array("q", (row[0] for row in rows))
 
@@ -150,6 +153,11 @@ class Database:
             self._watch = None
         await self._readers.dispose()
         await self._writer.dispose()
+
+
+def _stored(value: Any) -> Any:
+    """A parameter as it is stored, for a statement that goes past SQLAlchemy's types."""
+    return utc_text(value) if isinstance(value, datetime) else value
 
 
 def beside(store: Path, what: str) -> Path:
@@ -209,6 +217,7 @@ def _engine(path: Path, pragmas: tuple[str, ...], *, begin: str, pool_size: int)
         for pragma in pragmas:
             cursor.execute(pragma)
         cursor.close()
+        functions.register(connection)
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Any) -> None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import InstrumentedAttribute
-from sqlalchemy.sql.elements import UnaryExpression
-from sqlalchemy.sql.operators import custom_op
+from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business
 from crm_tui.errors import BadInput
-from crm_tui.services import search
+from crm_tui.services.filters import Standpoint, parse
+from crm_tui.services.filters import compile as compile_
+from crm_tui.services.filters.columns import no_index
+from crm_tui.services.filters.tree import And, Node, asks_for
 from crm_tui.vocabulary import ContactStatus, Outcome, WebsiteStatus
 
 
@@ -43,8 +43,11 @@ class LeadRow(NamedTuple):
     created_at: datetime
 
 
-_MANY = 2_000
-"""As many found leads are quicker picked out of the ordered list than sorted."""
+_FEW = 20_000
+"""Fewer leads than this are quicker looked up one by one than picked out of all of them."""
+
+_BEST = 5_000
+"""So many of the best leads are looked at before all of them are."""
 
 _COLUMNS: dict[str, Any] = {
     "score": Business.qualification_score,
@@ -110,75 +113,134 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class LeadQuery:
-    """Which leads, in which order: words to search for, and a sort.
+    """Which leads, in which order: a filter as it is typed, and a sort.
 
-    Without a sort: score, best first, then name, then id. Archived leads are left out.
+    Without a sort: score, best first, then name, then id. Archived leads are left out unless the
+    filter asks for them with `is:archived`; erased ones always are.
+
+    Args:
+        text: the filter (docs/guide.md); '' leaves nothing out.
+        sort: another order than the best first.
+        standpoint: what "today" and "qualified" mean; a filter that speaks of neither needs none.
+
+    Raises:
+        QueryError: the filter cannot be read.
     """
 
-    words: str = ""
+    text: str = ""
     sort: Sort | None = None
+    standpoint: Standpoint | None = None
+    tree: Node = field(init=False, repr=False, compare=False)
 
-    def condition(self, *, walk: bool = False) -> tuple[ColumnElement[bool], ...]:
-        """What a lead must be to be listed.
-
-        With `walk`, SQLite goes through the leads in their order and looks up which were found,
-        instead of sorting all that were: the faster way to a few leads when many were found.
-        """
-        found = search.found(self.words)
-        archived_at = _unindexed(Business.archived_at) if self._scans else Business.archived_at
-        listed = archived_at.is_(None)
-        if found is None:
-            return (listed,)
-        # A sum is no key: the planner cannot begin with the found ones.
-        return listed, (Business.id + 0 if walk else Business.id).in_(found)
-
-    def order(self) -> tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...]:
-        """The order of the list; it names every lead's place exactly."""
-        best_first = (Business.qualification_score.desc(), Business.sort_name, Business.id)
-        if self.sort is None:
-            return best_first
-        column = _COLUMNS[self.sort.column]
-        value = _unindexed(column) if self._scans else column
-        key = value.desc() if self.sort.descending else value.asc()
-        return (key.nulls_last() if column.nullable else key, *best_first)
+    def __post_init__(self) -> None:
+        """Read the filter, once."""
+        object.__setattr__(self, "tree", parse(self.text))
 
     @property
-    def _scans(self) -> bool:
-        """Whether the whole table has to be read and sorted, which no index makes quicker."""
-        return self.sort is not None and self.sort.column not in _IN_ORDER and not self.words
+    def is_filtered(self) -> bool:
+        """Whether the filter says anything at all."""
+        return self.tree != And(())
+
+    @property
+    def with_archived(self) -> bool:
+        """Whether archived leads are listed too, because the filter speaks of them."""
+        return asks_for(self.tree, "is", "archived")
+
+    def condition(self) -> ColumnElement[bool]:
+        """What a lead must be to be listed."""
+        return and_(_listed(self), compile_.test(self.tree, self.standpoint))
+
+    def order(self) -> tuple[ColumnElement[Any], ...]:
+        """The order of the list; it names every lead's place exactly."""
+        return _order(self.sort, _COLUMNS)
 
 
-def _unindexed(column: Any) -> ColumnElement[Any]:
-    """The column with a plus before it, by which SQLite knows not to use an index on it.
+def _listed(query: LeadQuery) -> ColumnElement[bool]:
+    # An erased lead is archived too: the index of the list, which leaves out the archived, has none.
+    return (Business.erased_at if query.with_archived else Business.archived_at).is_(None)
 
-    Walking the index of a column means fetching each lead from another place of the file. With a
-    million leads, reading all from front to back brings the first rows in an eighth of the time
-    and the whole order in half of it.
+
+def _order(sort: Sort | None, columns: Mapping[str, Any]) -> tuple[ColumnElement[Any], ...]:
+    best_first = (columns["score"].desc(), columns["name"].asc(), columns["id"].asc())
+    if sort is None:
+        return best_first
+    column = columns[sort.column]
+    key = column.desc() if sort.descending else column.asc()
+    return (key.nulls_last() if _COLUMNS[sort.column].nullable else key, *best_first)
+
+
+_UNINDEXED = {name: no_index(column) for name, column in _COLUMNS.items()}
+
+
+class _Plan(NamedTuple):
+    """How SQLite is to go about a query.
+
+    Attributes:
+        tests: what a lead has to be.
+        order: the order, by columns whose indexes are to be used or not.
+        inside: of the tests, those the index of the list's order tells by itself, if reading that
+            index from its beginning may be quicker than looking up all that is found.
     """
-    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+
+    tests: tuple[ColumnElement[bool], ...]
+    order: tuple[ColumnElement[Any], ...]
+    inside: tuple[ColumnElement[bool], ...] | None = None
+
+
+async def _plan(session: ReadSession, query: LeadQuery) -> _Plan:
+    """Find out what an index narrows down to a few leads, and have SQLite begin with that.
+
+    SQLite knows nothing of how often a value is there. Where it would follow an index to half of
+    the leads, or read all of them in order to sort a dozen, we tell it not to.
+    """
+    parts = compile_.parts(query.tree, query.standpoint)
+    in_order = query.sort is None or query.sort.column in _IN_ORDER
+    if not parts:
+        listed = _listed(query)
+        if in_order and not query.with_archived:
+            return _Plan((listed,), query.order())
+        return _Plan((no_index(listed),), _order(query.sort, _UNINDEXED))
+    few = [part.probe is not None and await _finds_few(session, part.probe) for part in parts]
+    tests = [part.driven if few_ else part.checked for part, few_ in zip(parts, few, strict=True)]
+    inside = None
+    if query.sort is None and not any(few) and not query.with_archived:
+        inside = (_listed(query), *(part.driven for part in parts if part.by_score))
+    return _Plan((no_index(_listed(query)), *tests), _order(query.sort, _UNINDEXED), inside)
+
+
+async def _finds_few(session: ReadSession, probe: Select[Any]) -> bool:
+    some = probe.limit(_FEW).subquery()
+    return (await session.execute(select(func.count()).select_from(some))).scalar_one() < _FEW
 
 
 async def first_rows(session: ReadSession, query: LeadQuery, *, limit: int) -> list[LeadRow]:
     """The first rows of the list, for the first paint."""
-    walk = query.sort is None and await _finds_many(session, query)
-    rows = await session.execute(
-        _rows().where(*query.condition(walk=walk)).order_by(*query.order()).limit(limit)
-    )
-    return [LeadRow(*row) for row in rows]
+    plan = await _plan(session, query)
+    if plan.inside is not None:
+        best = select(Business.id).where(*plan.inside).order_by(*query.order()).limit(_BEST)
+        found = await _fetch(
+            session, _Plan((Business.id.in_(best), *plan.tests), plan.order), limit
+        )
+        if len(found) == limit or not await _reaches(session, best):
+            return found
+    return await _fetch(session, plan, limit)
 
 
-async def _finds_many(session: ReadSession, query: LeadQuery) -> bool:
-    found = search.found(query.words)
-    if found is None:
-        return False
-    some = found.limit(_MANY).subquery()
-    return (await session.execute(select(func.count()).select_from(some))).scalar_one() == _MANY
+async def _reaches(session: ReadSession, best: Select[int]) -> bool:
+    """Whether there are as many leads as were looked at."""
+    counted = select(func.count()).select_from(best.subquery())
+    return (await session.execute(counted)).scalar_one() == _BEST
+
+
+async def _fetch(session: ReadSession, plan: _Plan, limit: int) -> list[LeadRow]:
+    statement = _rows().where(*plan.tests).order_by(*plan.order).limit(limit)
+    return [LeadRow(*row) for row in await session.execute(statement)]
 
 
 async def count(session: ReadSession, query: LeadQuery) -> int:
     """How many leads the list has."""
-    unsorted = LeadQuery(query.words)
-    statement = select(func.count()).select_from(Business).where(*unsorted.condition())
+    plan = await _plan(session, replace(query, sort=None))
+    statement = select(func.count()).select_from(Business).where(*plan.tests)
     return (await session.execute(statement)).scalar_one()
 
 
@@ -188,7 +250,15 @@ async def order(db: Database, query: LeadQuery) -> array[int]:
     Reads on a connection and a thread of its own: a million ids neither hold up the screen nor
     become a million objects. Cancelling stops the statement.
     """
-    return await db.integers(select(Business.id).where(*query.condition()).order_by(*query.order()))
+    async with db.read() as session:
+        statement = await ids(session, query)
+    return await db.integers(statement)
+
+
+async def ids(session: ReadSession, query: LeadQuery) -> Select[int]:
+    """The statement that finds the ids of all leads of the list, in order."""
+    plan = await _plan(session, query)
+    return select(Business.id).where(*plan.tests).order_by(*plan.order)
 
 
 async def rows_by_id(session: ReadSession, ids: Sequence[int]) -> list[LeadRow]:

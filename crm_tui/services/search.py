@@ -57,11 +57,17 @@ def match(words: str) -> str | None:
     return " AND ".join(terms) if terms else None
 
 
-def found(words: str) -> Select[int] | None:
-    """The ids of the businesses that match what was typed; None where nothing was."""
-    query = match(words)
-    if query is None:
-        return None
+def phrase(words: str) -> str | None:
+    """An FTS5 query for words that follow each other; a number may be written in any way."""
+    tokens = " ".join(_TOKEN.findall(words))
+    digits = re.sub(r"\D", "", words)
+    if len(digits) >= 7 and _PHONE_LIKE.fullmatch(words.replace(" ", "")):
+        return f'("{tokens}" OR "{digits}"*)'
+    return f'"{tokens}"' if tokens else None
+
+
+def found(query: str) -> Select[int]:
+    """The ids of the businesses that an FTS5 query, made by `match` or `phrase`, finds."""
     return select(_INDEX.c.rowid).where(
         text("search_index MATCH :words").bindparams(bindparam("words", query, unique=True))
     )

@@ -2,38 +2,64 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-
 import pytest
-from sqlalchemy import select
-from sqlalchemy.dialects import sqlite
 
-from crm_tui.db.models import Business
+from crm_tui.db.engine import Database
+from crm_tui.services import lead_rows
 from crm_tui.services.lead_rows import SORT_COLUMNS, LeadQuery, Sort
 
 
-def plan(store: Path, query: LeadQuery) -> str:
-    statement = select(Business.id).where(*query.condition()).order_by(*query.order())
-    compiled = statement.compile(dialect=sqlite.dialect())
-    parameters = tuple(compiled.params[name] for name in compiled.positiontup or ())
-    with closing(sqlite3.connect(store)) as connection:
-        steps = connection.execute(f"EXPLAIN QUERY PLAN {compiled}", parameters).fetchall()
-    return "; ".join(step[3] for step in steps)
+async def plan(db: Database, query: LeadQuery) -> str:
+    async with db.read() as session:
+        statement = await lead_rows.ids(session, query)
+        connection = await session.connection()
+        compiled = statement.compile(
+            dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
+        )
+        values = compiled.construct_params()
+        bound = tuple(values[name] for name in compiled.positiontup or ())
+        steps = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", bound)
+        return "; ".join(str(step.detail) for step in steps)
 
 
-def test_best_first_is_read_from_the_index_alone(store_path: Path) -> None:
-    assert plan(store_path, LeadQuery()) == "SCAN business USING INDEX ix_business_order"
+async def test_best_first_is_read_from_the_index_alone(db: Database) -> None:
+    assert await plan(db, LeadQuery()) == "SCAN business USING INDEX ix_business_order"
 
 
 @pytest.mark.parametrize("column", sorted(set(SORT_COLUMNS) - {"score", "id"}))
-def test_any_other_order_reads_the_table_once_and_sorts(store_path: Path, column: str) -> None:
+async def test_any_other_order_reads_the_table_once_and_sorts(db: Database, column: str) -> None:
     expected = "SCAN business; USE TEMP B-TREE FOR ORDER BY"
     for descending in (False, True):
-        assert plan(store_path, LeadQuery(sort=Sort(column, descending=descending))) == expected
+        assert await plan(db, LeadQuery(sort=Sort(column, descending=descending))) == expected
 
 
-def test_what_was_found_is_looked_up_by_its_id(store_path: Path) -> None:
-    query = LeadQuery("miller", Sort("city"))
-    assert plan(store_path, query).startswith("SEARCH business USING INTEGER PRIMARY KEY (rowid=?)")
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("miller", "SEARCH business USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("tag:vip", "SEARCH business USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("city:queens", "SEARCH business USING INDEX ix_business_city_folded (city_folded=?)"),
+        (
+            "category:plumb*",
+            "SEARCH business USING INDEX ix_business_category_folded (category_folded>? AND",
+        ),
+        (
+            "status:opened,clicked",
+            "SEARCH business USING INDEX ix_business_contact_status (contact_status=?)",
+        ),
+        ("-city:queens", "SCAN business"),
+        ("has:email", "SCAN business"),
+    ],
+)
+@pytest.mark.parametrize("sort", [None, Sort("email")])
+async def test_a_few_leads_are_found_by_an_index_in_any_order(
+    db: Database, text: str, step: str, sort: Sort | None
+) -> None:
+    assert (await plan(db, LeadQuery(text, sort))).startswith(step)
+
+
+async def test_what_many_leads_have_is_looked_for_in_all_of_them(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lead_rows, "_FEW", 0)
+    assert (await plan(db, LeadQuery("city:queens"))).startswith("SCAN business;")
