@@ -242,6 +242,7 @@ async def _build_events(
                     EventKind.SITE_ABANDONED,
                 )
             ),
+            Event.is_voided.is_(False),
         )
     )
     builds: dict[int, list[BuildEvent]] = {}

@@ -62,6 +62,7 @@ class Business(Base):
         Index("ix_business_last_activity_at", "last_activity_at"),
         Index(
             "ix_business_unsorted",
+            "contact_status",
             "last_activity_at",
             sqlite_where=text("contact_status = 'replied' AND outcome = 'open'"),
         ),

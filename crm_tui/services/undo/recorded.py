@@ -116,7 +116,7 @@ RECORDED = {
         _recorded(Distinct, lead="low_id"),
         _recorded(Merge, lead="kept_id"),
         _recorded(Site, only=("business_id", "status"), comes_and_goes=False),
-        _recorded(Unmatched, only=("business_id",), comes_and_goes=False),
+        _recorded(Unmatched, only=("business_id", "state", "resolved_at"), comes_and_goes=False),
         _recorded(ImportRow, only=("business_id",), comes_and_goes=False),
     )
 }

@@ -147,7 +147,7 @@ TABLES = (
 )
 
 INDEXES = (
-    "CREATE INDEX ix_business_unsorted ON business (last_activity_at)"
+    "CREATE INDEX ix_business_unsorted ON business (contact_status, last_activity_at)"
     " WHERE contact_status = 'replied' AND outcome = 'open'",
     "CREATE INDEX ix_contact_point_state ON contact_point (state) WHERE state <> 'unknown'",
 )

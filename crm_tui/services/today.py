@@ -1,0 +1,264 @@
+"""What today asks for: follow-ups due, answers to sort, and what went wrong.
+
+Every line is a record that is in a state somebody has to deal with; it is gone as soon as the
+record is not in that state any more, however that came. Nothing is stored for this list.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, literal_column, select
+
+from crm_tui.db.engine import Database, ReadSession
+from crm_tui.db.models import Business, ContactPoint, Event, Task, Unmatched
+from crm_tui.services.tasks import OPEN as TASK_OPEN
+from crm_tui.vocabulary import (
+    ContactKind,
+    ContactState,
+    ContactStatus,
+    EventKind,
+    Outcome,
+    UnmatchedKind,
+    UnmatchedState,
+    WebsiteStatus,
+)
+
+
+class Kind(IntEnum):
+    """Why a line is there, in the order of the list."""
+
+    FOLLOW_UP = 0
+    ANSWER = 1
+    BOUNCE = 2
+    FAILED = 3
+    UNMATCHED = 4
+
+
+_KINDS = 8
+"""What tells the kinds apart in the id of a line: record times this, plus the kind."""
+
+_IN_HAND = (Outcome.OPEN, Outcome.INTERESTED, Outcome.LATER)
+_REACHED_BY = (ContactKind.EMAIL, ContactKind.PHONE)
+_FAILING = (ContactState.BOUNCED, ContactState.INVALID)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing to deal with.
+
+    Attributes:
+        id: What tells it from every other line.
+        lead: The lead it is about; None where there is none (yet).
+        name: The lead's name, or what the record is called.
+        at: When it is due (follow-ups) or happened, aware UTC; None where nobody knows.
+        what: What is to be done, was said, or went wrong.
+    """
+
+    id: int
+    lead: int | None
+    name: str
+    at: datetime | None
+    what: str
+
+    @property
+    def kind(self) -> Kind:
+        """Why it is there."""
+        return Kind(self.id % _KINDS)
+
+    @property
+    def record(self) -> int:
+        """The id of the follow-up, lead, contact point or unmatched record."""
+        return self.id // _KINDS
+
+
+async def order(db: Database, *, due_by: datetime) -> dict[Kind, array[int]]:
+    """The ids of the lines, by kind, each in the order to deal with them.
+
+    Args:
+        db: the store.
+        due_by: follow-ups due later than this are left out.
+    """
+    return {kind: await db.integers(ids) for kind, ids in _orders(due_by).items()}
+
+
+async def lines(session: ReadSession, ids: Sequence[int]) -> list[Line]:
+    """The lines of these ids, in no particular order; those that are gone are left out."""
+    records: dict[Kind, list[int]] = {kind: [] for kind in Kind}
+    for line_id in ids:
+        records[Kind(line_id % _KINDS)].append(line_id // _KINDS)
+    return [
+        *await _follow_ups(session, records[Kind.FOLLOW_UP]),
+        *await _answers(session, records[Kind.ANSWER]),
+        *await _bounces(session, records[Kind.BOUNCE]),
+        *await _failed(session, records[Kind.FAILED]),
+        *await _unmatched(session, records[Kind.UNMATCHED]),
+    ]
+
+
+async def next_due(session: ReadSession, *, after: datetime) -> datetime | None:
+    """When the first follow-up after this time is due; None where there is none."""
+    return await session.scalar(
+        select(Task.due_at)
+        .join(Business, Business.id == Task.business_id)
+        .where(TASK_OPEN, Task.due_at > after, Business.archived_at.is_(None))
+        .order_by(Task.due_at)
+        .limit(1)
+    )
+
+
+# A partial index is only used where the words of its condition stand in the statement itself.
+
+
+def _is(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:
+    return column == literal_column(f"'{word}'")
+
+
+def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
+    best = (Business.qualification_score.desc(), Business.sort_name, Business.id)
+    return {
+        Kind.FOLLOW_UP: _ids(Task.id, Kind.FOLLOW_UP)
+        .join(Business, Business.id == Task.business_id)
+        .where(TASK_OPEN, Task.due_at <= due_by, Business.archived_at.is_(None))
+        .order_by(Task.due_at, Task.id),
+        Kind.ANSWER: _ids(Business.id, Kind.ANSWER)
+        .where(*_unsorted())
+        .order_by(Business.last_activity_at.desc(), Business.id),
+        Kind.BOUNCE: _ids(ContactPoint.id, Kind.BOUNCE)
+        .join(Business, Business.id == ContactPoint.business_id)
+        .where(*_bouncing())
+        .order_by(*best, ContactPoint.id),
+        Kind.FAILED: _ids(Business.id, Kind.FAILED).where(*_has_failed()).order_by(*best),
+        Kind.UNMATCHED: _ids(Unmatched.id, Kind.UNMATCHED)
+        .where(*_waiting())
+        .order_by(Unmatched.id),
+    }
+
+
+def _ids(record: ColumnElement[int] | Any, kind: Kind) -> Select[int]:
+    return select(record * _KINDS + int(kind))
+
+
+def _unsorted() -> tuple[ColumnElement[bool], ...]:
+    return (
+        _is(Business.__table__.c.contact_status, ContactStatus.REPLIED),
+        _is(Business.__table__.c.outcome, Outcome.OPEN),
+        Business.archived_at.is_(None),
+        Business.do_not_contact.is_(False),
+    )
+
+
+def _bouncing() -> tuple[ColumnElement[bool], ...]:
+    return (
+        ContactPoint.state != literal_column(f"'{ContactState.UNKNOWN}'"),
+        ContactPoint.state.in_(_FAILING),
+        ContactPoint.kind.in_(_REACHED_BY),
+        ContactPoint.is_primary.is_(True),
+        Business.archived_at.is_(None),
+        Business.do_not_contact.is_(False),
+        Business.outcome.in_(_IN_HAND),
+    )
+
+
+def _has_failed() -> tuple[ColumnElement[bool], ...]:
+    return (
+        _is(Business.__table__.c.website_status, WebsiteStatus.FAILED),
+        Business.archived_at.is_(None),
+    )
+
+
+def _waiting() -> tuple[ColumnElement[bool], ...]:
+    return (
+        _is(Unmatched.__table__.c.state, UnmatchedState.OPEN),
+        _is(Unmatched.__table__.c.kind, UnmatchedKind.SITE),
+    )
+
+
+async def _follow_ups(session: ReadSession, ids: Sequence[int]) -> list[Line]:
+    rows = await session.execute(
+        select(Task.id, Task.business_id, Business.name, Task.due_at, Task.what)
+        .join(Business, Business.id == Task.business_id)
+        .where(Task.id.in_(ids), TASK_OPEN)
+    )
+    return [
+        Line(_line_id(Kind.FOLLOW_UP, id_), lead, name, due, what)
+        for id_, lead, name, due, what in rows
+    ]
+
+
+async def _answers(session: ReadSession, ids: Sequence[int]) -> list[Line]:
+    """What was said last by those who answered."""
+    rows = await session.execute(
+        select(Business.id, Business.name).where(Business.id.in_(ids), *_unsorted())
+    )
+    said = await _latest(session, ids, Event.moves_to == ContactStatus.REPLIED)
+    return [
+        Line(_line_id(Kind.ANSWER, id_), id_, name, *said.get(id_, (None, "")))
+        for id_, name in rows
+    ]
+
+
+async def _bounces(session: ReadSession, ids: Sequence[int]) -> list[Line]:
+    rows = await session.execute(
+        select(
+            ContactPoint.id,
+            ContactPoint.business_id,
+            Business.name,
+            ContactPoint.value,
+            ContactPoint.state,
+            ContactPoint.state_reason,
+        )
+        .join(Business, Business.id == ContactPoint.business_id)
+        .where(ContactPoint.id.in_(ids), *_bouncing())
+    )
+    return [
+        Line(_line_id(Kind.BOUNCE, id_), lead, name, None, f"{value}: {reason or state}")
+        for id_, lead, name, value, state, reason in rows
+    ]
+
+
+async def _failed(session: ReadSession, ids: Sequence[int]) -> list[Line]:
+    rows = await session.execute(
+        select(Business.id, Business.name).where(Business.id.in_(ids), *_has_failed())
+    )
+    why = await _latest(session, ids, Event.kind == EventKind.SITE_FAILED)
+    return [
+        Line(_line_id(Kind.FAILED, id_), id_, name, *why.get(id_, (None, ""))) for id_, name in rows
+    ]
+
+
+async def _unmatched(session: ReadSession, ids: Sequence[int]) -> list[Line]:
+    rows = await session.execute(
+        select(Unmatched.id, Unmatched.title, Unmatched.created_at, Unmatched.reason).where(
+            Unmatched.id.in_(ids), *_waiting()
+        )
+    )
+    return [
+        Line(_line_id(Kind.UNMATCHED, id_), None, title, at, reason)
+        for id_, title, at, reason in rows
+    ]
+
+
+async def _latest(
+    session: ReadSession, leads: Sequence[int], which: ColumnElement[bool]
+) -> dict[int, tuple[datetime, str]]:
+    """When the latest of these events of each lead was, and its text or else its summary."""
+    rows = await session.execute(
+        select(
+            Event.business_id,
+            Event.occurred_at,
+            func.coalesce(Event.summary + ": " + Event.body, Event.summary),
+        )
+        .where(Event.business_id.in_(leads), which, Event.is_voided.is_(False))
+        .order_by(Event.occurred_at, Event.id)
+    )
+    return {lead: (at, words) for lead, at, words in rows}
+
+
+def _line_id(kind: Kind, record: int) -> int:
+    return record * _KINDS + kind
