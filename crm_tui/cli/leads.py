@@ -18,6 +18,7 @@ from crm_tui.cli.output import (
     show_table,
     with_store,
 )
+from crm_tui.cli.query import Query, QueryCommand, lead_query
 from crm_tui.clock import local_stamp, utc_now
 from crm_tui.errors import BadInput
 from crm_tui.text import plural, visible, visible_lines
@@ -32,12 +33,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 LeadId = Annotated[int, typer.Argument(metavar="ID", help="The lead's number.", min=1, max=MOST_ID)]
 
 
-@app.command("list")
+@app.command("list", cls=QueryCommand)
 def list_leads(
     context: typer.Context,
-    words: Annotated[
-        list[str] | None, typer.Argument(help="Words to search for; all must match.")
-    ] = None,
+    query: Query = None,
     sort: Annotated[
         str | None,
         typer.Option(metavar="COLUMN", help="A column; a minus before it sorts downwards."),
@@ -46,16 +45,15 @@ def list_leads(
     *,
     json: Json = False,
 ) -> None:
-    """List leads, the best first; archived ones are left out."""
+    """List leads, the best first; archived ones only with is:archived."""
     settings = invocation(context).settings
+    wanted = lead_query(context, query, sort)
 
     async def work(db: Database) -> None:
         from crm_tui.services import documents
-        from crm_tui.services.lead_rows import LeadQuery, Sort
 
-        query = LeadQuery(" ".join(words or ()), Sort.parse(sort) if sort else None)
         total, found = await documents.lead_documents(
-            db, query, limit=limit, threshold=settings.score.threshold
+            db, wanted, limit=limit, threshold=settings.score.threshold
         )
         if json:
             show_json({"total": total, "leads": found})
@@ -88,12 +86,10 @@ class TableFormat(StrEnum):
     JSON = "json"
 
 
-@app.command()
+@app.command(cls=QueryCommand)
 def export(
     context: typer.Context,
-    words: Annotated[
-        list[str] | None, typer.Argument(help="Words to search for; none means every lead.")
-    ] = None,
+    query: Query = None,
     form: Annotated[TableFormat, typer.Option("--format", help="The kind of file.")] = (
         TableFormat.CSV
     ),
@@ -109,22 +105,21 @@ def export(
     """Write leads to a file that `crm-tui import` and spreadsheets can read."""
     if output == Path("-") and (json or sys.stdout.isatty()):
         raise BadInput("Name a file for the leads with -o FILE, or send them on with a pipe.")
+    wanted = lead_query(context, query)
 
     async def work(db: Database) -> None:
         from crm_tui.services import export as exporting
-        from crm_tui.services.lead_rows import LeadQuery
 
-        query = LeadQuery(" ".join(words or ()))
         now = utc_now()
         if output == Path("-"):
             if isinstance(sys.stdout, TextIOWrapper):
                 sys.stdout.reconfigure(encoding="utf-8")
             written = await exporting.write_leads(
-                db, query, sys.stdout, form=form.value, lossless=lossless, now=now
+                db, wanted, sys.stdout, form=form.value, lossless=lossless, now=now
             )
         else:
             result = await exporting.export_leads(
-                db, query, form=form.value, target=output, lossless=lossless, now=now
+                db, wanted, form=form.value, target=output, lossless=lossless, now=now
             )
             written = result.written
         say(f"Exported {plural(written, 'lead')}.")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Query = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[QUERY]",
+        metavar="QUERY",
         help="""Which leads, such as 'city:Queens -has:website score>=70'; '' means all.""",
         show_default=False,
     ),

@@ -107,7 +107,7 @@ class LeadsScreen(AppScreen):
             self._matching = len(rows) if len(rows) < _FIRST_ROWS else None
             self._table.show(ids, rows, keep=keep, sort=sort)
             self._up_to_date.set()
-            if not query.words:
+            if not query.is_filtered:
                 self._all = self._matching = await lead_rows.count(session, query)
                 self._table.expect(self._all)
             elif self._all is None:
@@ -129,7 +129,9 @@ class LeadsScreen(AppScreen):
         async with db.read() as session:
             near = await lead_rows.rows_by_id(session, self._table.near_ids_in(order))
             self._all = (
-                await lead_rows.count(session, lead_rows.LeadQuery()) if query.words else len(order)
+                await lead_rows.count(session, lead_rows.LeadQuery())
+                if query.is_filtered
+                else len(order)
             )
         self._matching = len(order)
         self._table.show(order, near, keep="place", sort=sort)
@@ -162,11 +164,13 @@ class LeadsScreen(AppScreen):
 
     def _query(self) -> LeadQuery:
         from crm_tui.services import lead_rows
+        from crm_tui.services.filters import Standpoint
 
         sort = None
         if self._sort != _BEST_FIRST:
             sort = lead_rows.Sort(self._sort.key, descending=self._sort.descending)
-        return lead_rows.LeadQuery(self._words, sort)
+        standpoint = Standpoint.of(self.host.settings, self.host.now())
+        return lead_rows.LeadQuery(self._words, sort, standpoint)
 
     # Filter, sort, open
 
