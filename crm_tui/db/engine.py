@@ -16,6 +16,7 @@ import sqlite3
 from array import array
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
