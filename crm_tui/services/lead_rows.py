@@ -193,19 +193,21 @@ async def _plan(session: ReadSession, query: LeadQuery) -> _Plan:
     SQLite knows nothing of how often a value is there. Where it would follow an index to half of
     the leads, or read all of them in order to sort a dozen, we tell it not to.
     """
-    parts = compile_.parts(query.tree, query.standpoint)
     in_order = query.sort is None or query.sort.column in _IN_ORDER
-    if not parts:
-        listed = _listed(query)
-        if in_order and not query.with_archived:
-            return _Plan((listed,), query.order())
-        return _Plan((no_index(listed),), _order(query.sort, _UNINDEXED))
+    if in_order and not query.is_filtered:
+        return _Plan((_listed(query),), query.order())
+    parts = compile_.parts(query.tree, query.standpoint)
     few = [part.probe is not None and await _finds_few(session, part.probe) for part in parts]
     tests = [part.driven if few_ else part.checked for part, few_ in zip(parts, few, strict=True)]
     inside = None
     if query.sort is None and not any(few) and not query.with_archived:
         inside = (_listed(query), *(part.driven for part in parts if part.by_score))
     return _Plan((no_index(_listed(query)), *tests), _order(query.sort, _UNINDEXED), inside)
+
+
+async def conditions(session: ReadSession, query: LeadQuery) -> tuple[ColumnElement[bool], ...]:
+    """What a lead must be to be listed, in words that suit what SQLite has to look at for it."""
+    return (await _plan(session, replace(query, sort=Sort("name")))).tests
 
 
 async def _finds_few(session: ReadSession, probe: Select[Any]) -> bool:

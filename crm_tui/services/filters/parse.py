@@ -47,11 +47,13 @@ MOST_DEPTH = 50
 _SPACE = re.compile(r"\s*")
 _OR = re.compile(r'or(?=[\s()"]|\Z)', re.IGNORECASE)
 _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_FIELD = re.compile(
+FIELD = re.compile(
     r"(?P<name>custom\.(?:\"(?:[^\"\\]|\\.)*\"|[^\s:<>=!,()\"]+)|[^\W\d]\w*)"
     r"(?P<operator>!=|<=|>=|<|>|=|:)",
     re.DOTALL | re.IGNORECASE,
 )
+"""A field and what compares it."""
+
 _WORD = re.compile(r'[^\s()"]+')
 _BARE = re.compile(r'[^\s,()"]+')
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,12})?")
@@ -131,7 +133,7 @@ class _Reader:
             if not _searchable(words):
                 raise self._error("Between the quotation marks is nothing to search for", at=at)
             return Phrase(words)
-        if found := _FIELD.match(self._text, self._at):
+        if found := FIELD.match(self._text, self._at):
             return self._comparison(found)
         return self._word()
 
