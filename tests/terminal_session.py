@@ -57,6 +57,11 @@ class Terminal:
         os.close(self._fd)
 
     @property
+    def fileno(self) -> int:
+        """The terminal's end of the line."""
+        return self._fd
+
+    @property
     def text(self) -> str:
         """What the screen shows, line by line."""
         return "\n".join(line.rstrip() for line in self.screen.display)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Sequence
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from textual import events, on, work
 from textual.screen import Screen
-from textual.worker import WorkType
+from textual.worker import Worker, WorkerState, WorkType
 
 from crm_tui.clock import since_words
 from crm_tui.defects import report_defect
@@ -70,7 +71,8 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
             self._current_mode = session.area
         self._offering = False
         self._ended_by = 0
-        self._let_go_of_signals: Callable[[], None] = lambda: None
+        self._let_go = ExitStack()
+        self._unexpected_before = ""
 
     # What the app is
 
@@ -105,17 +107,24 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
     # Ending
 
     def on_load(self) -> None:
-        """End in order when asked from outside, from the moment the terminal is taken over."""
-        self._let_go_of_signals = on_signals(self._asked_to_end)
+        """End in order when asked from outside, from the moment the terminal is taken over.
+
+        Errors nobody waits for would be printed over what is drawn: they are defects, too.
+        """
+        loop = asyncio.get_running_loop()
+        self._let_go.callback(on_signals(self._asked_to_end))
+        self._let_go.callback(setattr, threading, "excepthook", threading.excepthook)
+        threading.excepthook = lambda failed: self._thread_failed(loop, failed.exc_value)
+        self._let_go.callback(loop.set_exception_handler, loop.get_exception_handler())
+        loop.set_exception_handler(lambda _loop, told: self._unexpected(told.get("exception")))
 
     def on_mount(self) -> None:
         """Keep an eye on the terminal."""
         self.set_interval(_LOOK_EVERY, self._see_terminal)
 
     @on(events.Unmount)
-    def _leave_signals(self) -> None:
-        """To whoever had them before."""
-        self._let_go_of_signals()
+    def _leave_all_as_it_was(self) -> None:
+        self._let_go.close()
 
     def _asked_to_end(self, number: int, _frame: FrameType | None = None) -> None:
         """A signal came: keep what must not be lost at once, and end in order.
@@ -149,6 +158,27 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
         self.keep()
         super().exit(result, return_code, message)
 
+    # Errors nobody waited for
+
+    @on(Worker.StateChanged)
+    def _worker_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            self._unexpected(event.worker.error)
+
+    def _thread_failed(self, loop: asyncio.AbstractEventLoop, error: BaseException | None) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(self._unexpected, error)
+
+    def _unexpected(self, error: BaseException | None) -> None:
+        """Show an error, but not over and over, as one that comes with every tick would be."""
+        if error is None or repr(error) == self._unexpected_before:
+            return
+        self._unexpected_before = repr(error)
+        if self.is_running and isinstance(error, Exception):
+            self.show_error(error)
+        else:
+            report_defect(error)
+
     # Keeping
 
     def keep(self) -> None:
@@ -164,7 +194,7 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
                 self._keep_place(stack)
         except Exception as error:  # noqa: BLE001 - what was kept so far is worth writing
             report_defect(error)
-        with suppress(UserError):
+        with suppress(UserError, ValueError):  # the disk is full, a text is none
             self.session.save()
 
     def _keep_texts(self, stack: Sequence[Screen[Any]]) -> None:
@@ -213,9 +243,8 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
             return
         since = since_words(draft.at, self.now(), zone=self.settings.operator.zone)
         question = f"{draft.title}, from {since}, was not saved: “{draft.words(_SHOWN)}”"
-        self._offering = bool(
-            await self.push_screen_wait(Confirm(question, verb="Go on with it", leave="Later"))
-        )
+        wanted = await self.push_screen_wait(Confirm(question, verb="Go on with it", leave="Later"))
+        self._offering = bool(wanted)
         if self._offering:
             await self.guarded(self._go_on_with(draft))
 
