@@ -6,7 +6,7 @@ from events (services.statuses), and last activity too (services.events).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -17,6 +17,9 @@ from crm_tui.db.models import Business
 from crm_tui.services import points, scoring, search
 
 CHUNK = 500
+
+_SCORED = frozenset({"rating", "review_count", "photo_count", "category", "captured_at"})
+_SEARCHED = frozenset({"category", "street", "postal_code", "region", "country", "city"})
 
 
 async def renew(
@@ -29,6 +32,25 @@ async def renew(
         await points.repeat_primaries(session, ids)
         await rescore(session, ids, score=score, now=now)
         await search.index(session, ids)
+
+
+async def renew_after(
+    session: WriteSession,
+    business_ids: Sequence[int],
+    columns: Collection[str],
+    *,
+    score: ScoreSettings,
+    now: datetime,
+) -> None:
+    """Bring up to date what follows from these columns of businesses; no contact points changed."""
+    for start in range(0, len(business_ids), CHUNK):
+        ids = business_ids[start : start + CHUNK]
+        if not _SCORED.isdisjoint(columns):
+            await rescore(session, ids, score=score, now=now)
+        if "name" in columns:
+            await search.index(session, ids)
+        elif not _SEARCHED.isdisjoint(columns):
+            await search.index_address(session, ids)
 
 
 async def rescore(

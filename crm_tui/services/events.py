@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, case, func, literal, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import WriteSession
@@ -85,6 +85,63 @@ async def record(session: WriteSession, *events: NewEvent, now: datetime) -> lis
         moved = sorted({e.business_id for e in events if moves_status(e)})
         await statuses.refold(session, moved)
     return [str(row["key"]) for row in rows]
+
+
+async def tell(
+    session: WriteSession,
+    business_ids: Collection[int],
+    kind: EventKind,
+    summary: str,
+    *,
+    now: datetime,
+    moves_to: ContactStatus | None = None,
+    data: ColumnElement[Any] | None = None,
+) -> None:
+    """Write that the operator did the same to many leads, and that they changed.
+
+    Args:
+        session: the transaction.
+        business_ids: whose timelines; at most 500, each of them there.
+        kind: what was done.
+        summary: one line, for the timeline and the list.
+        now: aware UTC.
+        moves_to: the contact status it speaks for; the statuses are folded again then.
+        data: an expression of the lead's columns as they are now; nothing when None.
+    """
+    at = literal(now, Event.occurred_at.type)
+    values = {
+        Event.key: _new_key(now),
+        Event.business_id: Business.id,
+        Event.origin_id: Business.id,
+        Event.occurred_at: at,
+        Event.recorded_at: at,
+        Event.kind: literal(kind, Event.kind.type),
+        Event.moves_to: literal(moves_to, Event.moves_to.type),
+        Event.source: literal(OPERATOR),
+        Event.summary: literal(summary),
+        Event.data: literal({}, Event.data.type) if data is None else data,
+    }
+    rows = select(*values.values()).where(Business.id.in_(business_ids))
+    await session.execute(insert(Event).from_select(list(values), rows))
+    changed: dict[Any, Any] = {Business.updated_at: now}
+    if kind not in QUIET:
+        older = func.coalesce(Business.last_activity_at, literal("", Text)) <= at
+        changed[Business.last_activity_at] = case((older, at), else_=Business.last_activity_at)
+        changed[Business.last_activity] = case((older, summary), else_=Business.last_activity)
+    await session.execute(
+        update(Business)
+        .where(Business.id.in_(business_ids))
+        .values(changed)
+        .execution_options(synchronize_session=None)
+    )
+    if moves_to is not None:
+        await statuses.refold(session, list(business_ids))
+
+
+def _new_key(now: datetime) -> ColumnElement[str]:
+    """An expression for a new key; those of one time stand together in the index."""
+    moment = f"{int(now.timestamp() * 1000):012x}"
+    return literal(moment) + func.lower(func.hex(func.randomblob(10)))
 
 
 def moves_status(event: NewEvent) -> bool:

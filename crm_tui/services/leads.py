@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import available_timezones
 
 from sqlalchemy import delete, select, update
 
@@ -15,29 +14,14 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, BusinessTag, ContactPoint, Site, Tag, Task
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services import contacts, derived, events, points, scoring
+from crm_tui.services import contacts, derived, events, points, scoring, typed
 from crm_tui.services.events import OPERATOR, NewEvent
-from crm_tui.services.search import folded, sort_name
 from crm_tui.services.sites.gather import mark_out_of_date
 from crm_tui.text import fold
 from crm_tui.vocabulary import ContactKind, ContactState, EventKind, SiteStatus, TaskState
 
-EDITABLE = (
-    "name",
-    "category",
-    "street",
-    "city",
-    "region",
-    "postal_code",
-    "country",
-    "phone",
-    "email",
-    "website",
-    "timezone",
-)
+EDITABLE = typed.EDITABLE
 """The fields the operator can set, in the order a form shows them."""
-
-_POINTS = {name: kind for kind, name in points.PRIMARY_COLUMNS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +131,10 @@ async def add(
     Raises:
         BadInput: a value cannot be used, or the lead is there already.
     """
-    values = _values({"name": "", **fields}, settings)
+    values = typed.read({"name": "", **fields}, settings)
     if not duplicate:
         await _refuse_twin(session, values)
-    own = {name: value for name, value in values.items() if name not in _POINTS}
+    own = {name: value for name, value in values.items() if name not in typed.CONTACTS}
     business = Business(
         **own,
         key=str(uuid.uuid4()),
@@ -164,7 +148,7 @@ async def add(
     session.add(business)
     await session.flush()
     lead_id = business.id
-    for name, kind in _POINTS.items():
+    for name, kind in typed.CONTACTS.items():
         if contact := values.get(name):
             await _set_point(session, lead_id, kind, contact, now=now)
     await events.record(
@@ -195,23 +179,23 @@ async def edit(
     if row is None:
         raise NotFound(f"There is no lead {lead_id}.")
     country = changes.get("country", row["country"] or "")
-    values = _values(changes, settings, country=country)
+    values = typed.read(changes, settings, country=country)
     before = {name: row[name] for name in values if name in EDITABLE}
-    after = {name: _column(values[name]) for name in before}
+    after = {name: typed.own_column(values[name]) for name in before}
     changed = tuple(
         name
         for name in EDITABLE
-        if name in after and (after[name] != before[name] or _is_social(values[name]))
+        if name in after and (after[name] != before[name] or typed.is_social(values[name]))
     )
     if not changed:
         return ()
-    own = {name: value for name, value in values.items() if name not in _POINTS}
+    own = {name: value for name, value in values.items() if name not in typed.CONTACTS}
     await session.execute(
         update(Business).where(Business.id == lead_id).values(**own, updated_at=now)
     )
     for name in changed:
-        if name in _POINTS:
-            await _set_point(session, lead_id, _POINTS[name], values[name], now=now)
+        if name in typed.CONTACTS:
+            await _set_point(session, lead_id, typed.CONTACTS[name], values[name], now=now)
     await events.record(
         session,
         NewEvent(
@@ -241,75 +225,6 @@ async def tags_of(session: ReadSession, lead_ids: Sequence[int]) -> dict[int, tu
     for lead_id, name in rows:
         tags.setdefault(lead_id, []).append(name)
     return {lead_id: tuple(names) for lead_id, names in tags.items()}
-
-
-def _values(
-    fields: Mapping[str, str], settings: Settings, *, country: str | None = None
-) -> dict[str, Any]:
-    """Columns from what was typed: text or None, and a contacts.Contact for a contact point."""
-    unknown = sorted(set(fields) - set(EDITABLE))
-    if unknown:
-        raise BadInput(
-            f"A lead has no field {unknown[0]!r} that can be set; "
-            f"choose from {', '.join(EDITABLE)}."
-        )
-    typed = {name: " ".join(text.split()) for name, text in fields.items()}
-    if "name" in typed and not typed["name"]:
-        raise BadInput("A lead needs a name.")
-    region = _country(typed.get("country", country or "")) or settings.imports.default_region
-    values: dict[str, Any] = {}
-    for name, text in typed.items():
-        if name in _POINTS:
-            values[name] = _contact(name, text, region) if text else None
-        else:
-            read = {"country": _country, "timezone": _timezone}.get(name)
-            values[name] = read(text) if read else text or None
-    if "name" in values:
-        values["sort_name"] = sort_name(values["name"])
-    return values | folded(values)
-
-
-def _country(text: str) -> str | None:
-    if not text:
-        return None
-    from crm_tui.services.addresses import country_code  # noqa: PLC0415 - slow to import
-
-    code = country_code(text)
-    if not code:
-        raise BadInput(f"{text!r} is not a country; use its two letters, such as US or CY.")
-    return code
-
-
-def _timezone(text: str) -> str | None:
-    known = {name.casefold(): name for name in available_timezones()}
-    if text and text.casefold() not in known:
-        raise BadInput(f"{text!r} is not a time zone; use a name such as America/New_York.")
-    return known[text.casefold()] if text else None
-
-
-def _contact(name: str, text: str, region: str) -> contacts.Contact:
-    read: contacts.Contact | None
-    if name == "phone":
-        read = contacts.phone(text, region)
-    elif name == "email":
-        read = contacts.email(text)
-    else:
-        read = contacts.website(text)
-    if read is None or not read.valid:
-        problem = read.problem if read else "it cannot be read"
-        raise BadInput(f"{text!r} is no {name} that can be used: {problem}.")
-    return read
-
-
-def _column(value: Any) -> Any:
-    """What the business's own column will hold: a page on a network is no website of its own."""
-    if isinstance(value, contacts.Contact):
-        return None if value.kind is ContactKind.SOCIAL else value.value
-    return value
-
-
-def _is_social(value: Any) -> bool:
-    return isinstance(value, contacts.Contact) and value.kind is ContactKind.SOCIAL
 
 
 async def _set_point(

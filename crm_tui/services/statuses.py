@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import literal_column, or_, select, update
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Event, Site
@@ -18,6 +18,9 @@ from crm_tui.vocabulary import ContactStatus, EventKind, SiteStatus, WebsiteStat
 
 CHUNK = 500
 """How many businesses one statement names at most."""
+
+SPEAKS = or_(Event.moves_to.is_not(None), Event.kind == literal_column(f"'{EventKind.VOIDED}'"))
+"""Events that the contact status is folded from, in the words of the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +209,7 @@ async def _contact_events(
             Event.moves_to,
             Event.by_machine,
             Event.data,
-        ).where(
-            Event.business_id.in_(business_ids),
-            or_(Event.moves_to.is_not(None), Event.kind == EventKind.VOIDED),
-        )
+        ).where(Event.business_id.in_(business_ids), SPEAKS)
     )
     events: dict[int, list[StatusEvent]] = {}
     for business_id, key, origin, occurred_at, kind, moves_to, by_machine, data in rows:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, select, update
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Event
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services import events, search
+from crm_tui.services import events, search, statuses
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.vocabulary import (
     CallOutcome,
@@ -205,10 +206,7 @@ async def set_status(
     Returns the event's key.
     """
     known = await session.scalars(
-        select(Event.key).where(
-            Event.business_id == business_id,
-            or_(Event.moves_to.is_not(None), Event.kind == EventKind.VOIDED),
-        )
+        select(Event.key).where(Event.business_id == business_id, statuses.SPEAKS)
     )
     return await _write(
         session,
@@ -223,6 +221,43 @@ async def set_status(
         ),
         now=now,
     )
+
+
+async def other_than(
+    session: ReadSession, business_ids: Collection[int], status: ContactStatus
+) -> list[int]:
+    """Those of the leads with another contact status; leads that are gone are left out."""
+    found = await session.scalars(
+        select(Business.id).where(
+            Business.id.in_(business_ids),
+            Business.erased_at.is_(None),
+            Business.contact_status != status,
+        )
+    )
+    return list(found)
+
+
+async def set_status_of(
+    session: WriteSession, business_ids: Sequence[int], status: ContactStatus, *, now: datetime
+) -> list[int]:
+    """As `set_status`, of at most 500 leads at once; returns those that had another status."""
+    changed = await other_than(session, business_ids, status)
+    if changed:
+        known = (
+            select(func.json_group_array(Event.key))
+            .where(Event.business_id == Business.id, statuses.SPEAKS)
+            .scalar_subquery()
+        )
+        await events.tell(
+            session,
+            changed,
+            EventKind.STATUS_SET,
+            f"status set to {status}",
+            now=now,
+            moves_to=status,
+            data=func.json_object("overrules", func.json(known)),
+        )
+    return changed
 
 
 def _note(business_id: int, text: str, at: datetime) -> NewEvent:

@@ -1,0 +1,45 @@
+"""What came of leads, as the operator says it of many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+
+from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.models import Business
+from crm_tui.services import events
+from crm_tui.vocabulary import EventKind, Outcome
+
+
+async def other_than(
+    session: ReadSession, business_ids: Collection[int], outcome: Outcome
+) -> list[int]:
+    """Those of the leads of which something else came; leads that are gone are left out."""
+    found = await session.scalars(
+        select(Business.id).where(
+            Business.id.in_(business_ids),
+            Business.erased_at.is_(None),
+            Business.outcome != outcome,
+        )
+    )
+    return list(found)
+
+
+async def set_outcome(
+    session: WriteSession, business_ids: Sequence[int], outcome: Outcome, *, now: datetime
+) -> list[int]:
+    """Say what came of leads, at most 500 at once; returns those of which it was not said."""
+    changed = await other_than(session, business_ids, outcome)
+    if changed:
+        said = func.json_object("outcome", outcome.value, "before", Business.outcome)
+        summary = f"outcome set to {outcome.replace('_', ' ')}"
+        await events.tell(session, changed, EventKind.OUTCOME_SET, summary, now=now, data=said)
+        await session.execute(
+            update(Business)
+            .where(Business.id.in_(changed))
+            .values(outcome=outcome, outcome_reason=None)
+            .execution_options(synchronize_session=None)
+        )
+    return changed
