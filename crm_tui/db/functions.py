@@ -36,6 +36,8 @@ def own_text(custom: str, name: str) -> str | None:
         return None
     if isinstance(value, str):
         return fold(value) or None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return fold(json.dumps(value, ensure_ascii=False))
 
 

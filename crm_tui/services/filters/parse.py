@@ -275,7 +275,8 @@ class _Reader:
                 at=at,
             )
         if not field.key(text) and not (begins and not text and not part):
-            raise self._error(f"{found[0]}{_cut(text)}: there is nothing to compare with", at=at)
+            typed = _cut(self._text[at : self._at])
+            raise self._error(f"{found[0]}{typed}: there is nothing to compare with", at=at)
         if part or begins:
             self._count()
         return Text(text, How.PART if part else How.BEGINNING if begins else How.WHOLE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from crm_tui.services.filters.dates import is_age
 from crm_tui.services.filters.fields import CUSTOM, FIELDS
 from crm_tui.services.filters.tree import (
     And,
@@ -73,11 +74,16 @@ def value(text: str, *, of: str) -> str:
 def _value(field: str, part: Value) -> str:
     if isinstance(part, Span):
         low, high = _point(part.low), _point(part.high)
-        return low if part.low == part.high else f"{low}..{high}"
+        return low if low == high and not _only_a_range(field, part) else f"{low}..{high}"
     if part.how is How.BEGINNING:
         return f"{value(part.text, of=field)}*" if part.text else "*"
     mark = "~" if part.how is How.PART else ""
     return mark + value(part.text, of=field)
+
+
+def _only_a_range(field: str, span: Span) -> bool:
+    """Whether a single value would be read as something else, or not at all."""
+    return field not in FIELDS or (isinstance(span.low, When) and is_age(span.low))
 
 
 def _point(point: Point | None) -> str:
