@@ -7,7 +7,8 @@ and when another process changed the store, the screen shows the lead again in p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from array import array
+from collections.abc import Collection
 from datetime import datetime, tzinfo
 from typing import ClassVar, Protocol
 
@@ -20,17 +21,15 @@ from textual.widgets import Static
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.screens import lead_facts
-from crm_tui.screens.address import AddressScreen
-from crm_tui.screens.base import AppScreen
+from crm_tui.screens.business_actions import BusinessScreen, Target
 from crm_tui.screens.lead_entry import EntryReader
-from crm_tui.screens.lead_forms import Here, call_form, fields_form, note_form, status_form
+from crm_tui.screens.lead_forms import Here, call_form, note_form
 from crm_tui.services import leads, timeline
 from crm_tui.services.leads import LeadPage
-from crm_tui.services.sites.browser import Shown
 from crm_tui.services.timeline import CORRECTABLE, TimelineEntry
 from crm_tui.session import Place
 from crm_tui.text import visible
-from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
+from crm_tui.vocabulary import CallOutcome, EventKind
 from crm_tui.widgets.facts import Facts, styled
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.timeline import EntryChosen, Timeline
@@ -86,13 +85,12 @@ class FactsPane(VerticalScroll):
             yield Facts(label_width=_LABEL_WIDTH)
 
 
-class LeadScreen(AppScreen):
+class LeadScreen(BusinessScreen):
     """Everything about one lead.
 
     Args:
         lead_id: The lead shown first.
         neighbours: The list it was opened from, for the keys to the next and previous lead.
-        zone: Where the operator's days begin and end; the machine's own zone when None.
 
     Attributes:
         shown: Set once the lead is read and shown.
@@ -100,19 +98,23 @@ class LeadScreen(AppScreen):
 
     CSS_PATH = "lead.tcss"
     AREA = "lead"
-    FOOTER = ("lead.call", "lead.note", "lead.status", "lead.build", "lead.preview")
+    OWNS = (AREA, "business")
+    FOOTER = (
+        "business.call",
+        "business.note",
+        "business.follow_up",
+        "business.build",
+        "business.preview",
+    )
     TAB = "leads"
     AUTO_FOCUS = "Timeline"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual's own type
 
-    def __init__(
-        self, lead_id: int, *, neighbours: Neighbours | None = None, zone: tzinfo | None = None
-    ) -> None:
+    def __init__(self, lead_id: int, *, neighbours: Neighbours | None = None) -> None:
         super().__init__()
         self._lead_id = lead_id
         self.shown = asyncio.Event()
         self._neighbours = neighbours
-        self._zone = zone
         self._page: LeadPage | None = None
         self._entries: list[TimelineEntry] = []
         self._kinds = 0
@@ -133,6 +135,11 @@ class LeadScreen(AppScreen):
             with Vertical(id="lead-history"):
                 yield Static(id="lead-kinds")
                 yield Timeline[TimelineEntry]()
+
+    @property
+    def _zone(self) -> tzinfo | None:
+        """Where the operator's days begin and end; None is the machine's own."""
+        return self.host.settings.operator.zone
 
     @property
     def lead_id(self) -> int:
@@ -256,117 +263,28 @@ class LeadScreen(AppScreen):
         """Back to the list."""
         self.dismiss()
 
-    # Acting
+    # What actions are done to
 
-    async def _write(self, action: Callable[[WriteSession], Awaitable[str | None]]) -> None:
-        """One action in one transaction, then the lead again with the cursor on what it wrote."""
-        db = await self.host.store()
-        async with db.write() as session:
-            key = await action(session)
+    @property
+    def target(self) -> Target | None:
+        """The lead that is shown."""
+        if self._page is None:
+            return None
+        known = self._page.business
+        return Target(**{name: known[name] for name in Target._fields})
+
+    async def show_again(self, lead_ids: array[int], key: str | None = None) -> None:
+        """Show what an action wrote, with the cursor on it."""
+        del lead_ids
         await self.reload(select=key)
-
-    @property
-    def _here(self) -> Here:
-        return Here(self.host.now, self._zone)
-
-    @property
-    def _called(self) -> str:
-        assert self._page is not None
-        return visible(self._page.business["name"], 50)
 
     def why_not(self, action_id: str) -> str | None:
         """Nothing can be done to a lead before it is shown."""
         if self._page is None and action_id not in _AT_ONCE:
             return "The lead is not shown yet."
-        return None
+        return super().why_not(action_id)
 
-    def action_note(self) -> None:
-        """Write a note."""
-
-        async def save(text: str, at: datetime | None) -> None:
-            async def note(session: WriteSession) -> None:
-                await timeline.add_note(session, self._lead_id, text, at=at, now=self.host.now())
-
-            await self._write(note)
-
-        form = note_form(self._called, self._here, save)
-        self.ask(form, action="lead.note", lead=self._lead_id)
-
-    def action_call(self) -> None:
-        """Log a call."""
-        assert self._page is not None
-
-        async def save(outcome: CallOutcome, text: str, at: datetime | None) -> None:
-            async def call(session: WriteSession) -> None:
-                await timeline.log_call(
-                    session, self._lead_id, outcome, note=text, at=at, now=self.host.now()
-                )
-
-            await self._write(call)
-
-        number = lead_facts.phone_line(self._page, now=self.host.now())
-        form = call_form(self._called, self._here, save, about=number)
-        self.ask(form, action="lead.call", lead=self._lead_id)
-
-    def action_status(self) -> None:
-        """Set the contact status by hand."""
-        assert self._page is not None
-
-        async def save(status: ContactStatus) -> None:
-            async def set_status(session: WriteSession) -> None:
-                await timeline.set_status(session, self._lead_id, status, now=self.host.now())
-
-            await self._write(set_status)
-
-        self.app.push_screen(status_form(self._called, self._page.business["contact_status"], save))
-
-    def action_edit(self) -> None:
-        """Edit the lead's fields."""
-        assert self._page is not None
-
-        async def save(changes: Mapping[str, str]) -> None:
-            async def edit(session: WriteSession) -> None:
-                await leads.edit(
-                    session,
-                    self._lead_id,
-                    changes,
-                    settings=self.host.settings,
-                    now=self.host.now(),
-                )
-
-            await self._write(edit)
-
-        self.ask(fields_form(self._page, save), action="lead.edit", lead=self._lead_id)
-
-    def action_build(self) -> None:
-        """Build the lead's site, or build it again."""
-        self.work(self._build(), group="build", exclusive=False)
-
-    async def _build(self) -> None:
-        report = await self.host.site_work.build([self._lead_id])
-        await self.reload()
-        if report.failures:
-            self.host.say(f"The site was not built: {report.failures[0].reason}.", Role.BAD)
-        elif report.built:
-            self.host.say(f"Built {report.sites[0].slug}. o opens it.", Role.GOOD)
-        else:
-            self.host.say("The site is up to date already. o opens it.")
-
-    def action_preview(self) -> None:
-        """Look at the lead's site in the browser."""
-        assert self._page is not None
-        if self._page.sites:
-            self.work(self._preview(), group="preview")
-        else:
-            self.host.say("There is no site to look at yet. b builds one.")
-
-    async def _preview(self) -> None:
-        shown = await self.host.site_work.show(self._lead_id)
-        await self.reload()
-        if isinstance(shown, Shown):
-            await self.app.push_screen(AddressScreen(shown))
-        else:
-            self.host.say(f"{shown.words}.")
+    # Correcting
 
     @on(EntryChosen)
     def _open_entry(self, message: EntryChosen) -> None:
@@ -380,22 +298,33 @@ class LeadScreen(AppScreen):
             self._correct_call(entry)
 
     def _correct_note(self, old: TimelineEntry) -> None:
-        async def save(text: str, at: datetime | None) -> None:
-            await self._correct(old, text, None, at)
+        lead = self.target
+        assert lead is not None
 
-        self.app.push_screen(note_form(self._called, self._here, save, old=old))
+        async def save(text: str, at: datetime | None) -> None:
+            await self._correct(lead, old, text, None, at)
+
+        self.app.push_screen(note_form(lead.called, Here.of(self.host), save, old=old))
 
     def _correct_call(self, old: TimelineEntry) -> None:
+        lead = self.target
+        assert lead is not None
         assert self._page is not None
 
         async def save(outcome: CallOutcome, text: str, at: datetime | None) -> None:
-            await self._correct(old, text, outcome, at)
+            await self._correct(lead, old, text, outcome, at)
 
         number = lead_facts.phone_line(self._page, now=self.host.now())
-        self.app.push_screen(call_form(self._called, self._here, save, about=number, old=old))
+        here = Here.of(self.host)
+        self.app.push_screen(call_form(lead.called, here, save, about=number, old=old))
 
     async def _correct(
-        self, old: TimelineEntry, text: str, outcome: CallOutcome | None, at: datetime | None
+        self,
+        lead: Target,
+        old: TimelineEntry,
+        text: str,
+        outcome: CallOutcome | None,
+        at: datetime | None,
     ) -> None:
         now = self.host.now()
 
@@ -404,4 +333,4 @@ class LeadScreen(AppScreen):
                 session, old.id, text=text, outcome=outcome, at=at or now, now=now
             )
 
-        await self._write(correct)
+        await self.change(lead.id, f"corrected a {old.kind} with {lead.called}", correct)

@@ -6,9 +6,10 @@ Each function makes a form; what is typed is handed to `save` as the service wan
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -23,6 +24,9 @@ from crm_tui.widgets.choice import Option
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import ChoiceField, Form, LineField, TextField
 from crm_tui.widgets.look import Role, status_mark
+
+if TYPE_CHECKING:
+    from crm_tui.screens.base import Host
 
 WHEN_HINT = "now, 14:30, yesterday 9:00 or 2026-11-20 14:30"
 _TIME_OF_DAY = re.compile(r"(?:(today|yesterday)\s+)?(\d{1,2}):(\d{2})\Z", re.IGNORECASE)
@@ -41,6 +45,11 @@ class Here:
 
     now: Callable[[], datetime]
     zone: tzinfo | None = None
+
+    @classmethod
+    def of(cls, host: Host) -> Here:
+        """As the settings say."""
+        return cls(host.now, host.settings.operator.zone)
 
 
 def read_when(words: str, here: Here, *, was: datetime | None = None) -> datetime | None:
@@ -165,6 +174,11 @@ def fields_form(page: LeadPage, save: Callable[[Mapping[str, str]], Awaitable[No
         ],
         save=store,
     )
+
+
+def field_words(names: Iterable[str]) -> str:
+    """The names of fields in a sentence: "postal code, phone"."""
+    return ", ".join(_LABELS.get(name, name).lower() for name in names)
 
 
 def _when_field(here: Here, old: TimelineEntry | None) -> LineField:

@@ -11,11 +11,10 @@ from textual import on
 from textual.timer import Timer
 from textual.widget import Widget
 
-from crm_tui.screens.base import AppScreen, Job
-from crm_tui.screens.dialogs import Confirm, Pick, Picker
+from crm_tui.screens.business_actions import BusinessScreen, Target
+from crm_tui.screens.dialogs import Pick, Picker
 from crm_tui.screens.lead_columns import LEAD_COLUMNS
 from crm_tui.text import plural
-from crm_tui.vocabulary import WebsiteStatus
 from crm_tui.widgets.filter_line import FilterLine
 from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.look import Role
@@ -31,7 +30,6 @@ from crm_tui.widgets.welcome import Offer, Welcome
 
 if TYPE_CHECKING:
     from crm_tui.services.lead_rows import LeadQuery, LeadRow
-    from crm_tui.services.sites.build import BuildReport
 
 _FIRST_ROWS = 100
 """Rows read for the first paint of a list; more than any screen shows."""
@@ -50,11 +48,12 @@ _DESCENDING_FIRST = frozenset({"score", "rating", "reviews", "activity", "create
 """Columns of which one wants the highest first."""
 
 
-class LeadsScreen(AppScreen):
+class LeadsScreen(BusinessScreen):
     """The list of leads."""
 
     AREA = "leads"
-    FOOTER = ("list.open", "list.select", "leads.build", "leads.preview", "leads.filter")
+    OWNS = (AREA, "business")
+    FOOTER = ("list.open", "list.select", "business.call", "business.build", "leads.filter")
     TAB = "leads"
     AUTO_FOCUS = "#leads"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's own type
@@ -229,56 +228,40 @@ class LeadsScreen(AppScreen):
 
         self.app.push_screen(LeadScreen(message.row_id, neighbours=self))
 
-    # Sites
+    # What actions are done to
 
-    def action_build(self) -> None:
-        """Build the sites of the selected leads, or of the one under the cursor."""
-        if self._table.selected_count or self._table.marking:
-            ids = self._table.selected_ids()
-        else:
-            ids = array("q", () if self._table.cursor_id is None else (self._table.cursor_id,))
-        if len(ids) > 1:
-            verb = f"Build {len(ids):,} sites"
-            question = f"{verb}? Those that are up to date are left as they are."
-            self.app.push_screen(Confirm(question, verb=verb), lambda yes: self._build(ids, yes))
-        elif ids:
-            self._build(ids, wanted=True)
-
-    def _build(self, ids: array[int], wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-        if not wanted:
-            return
-
-        async def body(job: Job) -> None:
-            report = await self.host.site_work.build(ids, job)
-            self.host.say(*build_words(report, len(ids)))
-
-        self.host.start_job("Building sites" if len(ids) > 1 else "Building the site", body)
-
-    def action_preview(self) -> None:
-        """Look at the site of the lead under the cursor."""
+    @property
+    def target(self) -> Target | None:
+        """The lead under the cursor."""
         row = self._table.cursor_row
-        if row is None:
-            return
-        if row.website_status is WebsiteStatus.NONE:
-            self.host.say(f"{row.name} has no site yet. b builds one.")
-            return
-        self.work(self._preview(row.id), group="preview")
+        return None if row is None else Target.of(row)
 
-    async def _preview(self, lead_id: int) -> None:
-        shown = await self.host.site_work.show(lead_id)
-        from crm_tui.screens.address import AddressScreen
-        from crm_tui.services.sites.browser import Shown
+    @property
+    def selected_count(self) -> int:
+        """How many leads are selected, a range being marked included."""
+        return self._table.selected_count + self._table.marking
 
-        if isinstance(shown, Shown):
-            await self.app.push_screen(AddressScreen(shown))
-        else:
-            self.host.say(f"{shown.words}.")
+    def selected_ids(self) -> array[int]:
+        """The selected leads, those included that the filter hides."""
+        return self._table.selected_ids() if self.selected_count else array("q")
+
+    async def show_again(self, lead_ids: array[int], key: str | None = None) -> None:
+        """Show the changed rows at once, and then the list as it is now."""
+        del key
+        db = await self.host.store()
+        from crm_tui.services import lead_rows
+
+        near = set(self._table.near_ids_in(self._table.order))
+        async with db.read() as session:
+            changed = [each for each in lead_ids if each in near]
+            self._table.put_rows(await lead_rows.rows_by_id(session, changed))
+        self._read("place")
+
+    # Demo and import
 
     def action_demo(self) -> None:
         """Make a demo in a folder that goes with the app, and look at it instead."""
         self.host.start_job("Making the demo", self.host.open_demo)
-
-    # Import
 
     def action_import(self) -> None:
         """Choose a list to import."""
@@ -326,19 +309,3 @@ class LeadsScreen(AppScreen):
             parts.append(filtered if self._words else plural(self._all, "lead"))
         role = Role.ACCENT if count or marking else Role.QUIET
         self.query_one(FilterLine).show_count(" · ".join(parts), role)
-
-
-def build_words(report: BuildReport, wanted: int) -> tuple[str, Role]:
-    """What became of a build, and what to do about what failed."""
-    parts = [f"Built {plural(report.built, 'site')}"] if report.built else []
-    if report.unchanged:
-        parts.append(f"{plural(report.unchanged, 'site')} up to date already")
-    if report.cancelled:
-        reached = report.built + report.unchanged + len(report.failures)
-        parts.append(f"stopped after {reached:,} of {wanted:,}")
-    if report.failures:
-        first = report.failures[0]
-        parts.append(f"{len(report.failures):,} failed, the first {first.name}: {first.reason}")
-    words = ", ".join(parts)
-    role = Role.BAD if report.failures else Role.ATTENTION if report.cancelled else Role.GOOD
-    return f"{words[:1].upper()}{words[1:]}.", role

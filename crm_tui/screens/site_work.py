@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crm_tui.text import plural
+from crm_tui.widgets.look import Role
+
 if TYPE_CHECKING:
     from crm_tui.screens.base import Host, Job
     from crm_tui.services.sites.browser import Opened, Shown
@@ -130,3 +133,23 @@ class SiteWork:
         from crm_tui.services.sites.themes import load_themes
 
         return Renderer(load_themes(self._themes))
+
+
+def build_words(report: BuildReport, wanted: int) -> tuple[str, Role]:
+    """What became of a build, and what to do about what failed."""
+    if wanted == 1 and report.built:
+        return f"Built {report.sites[0].slug}. o opens it.", Role.GOOD
+    if wanted == 1 and report.unchanged:
+        return "The site is up to date already. o opens it.", Role.GOOD
+    parts = [f"Built {plural(report.built, 'site')}"] if report.built else []
+    if report.unchanged:
+        parts.append(f"{plural(report.unchanged, 'site')} up to date already")
+    if report.cancelled:
+        reached = report.built + report.unchanged + len(report.failures)
+        parts.append(f"stopped after {reached:,} of {wanted:,}")
+    if report.failures:
+        first = report.failures[0]
+        parts.append(f"{len(report.failures):,} failed, the first {first.name}: {first.reason}")
+    words = ", ".join(parts)
+    role = Role.BAD if report.failures else Role.ATTENTION if report.cancelled else Role.GOOD
+    return f"{words[:1].upper()}{words[1:]}.", role

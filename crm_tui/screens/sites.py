@@ -14,8 +14,8 @@ from textual.widgets import Static
 from crm_tui.errors import BadInput
 from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm
-from crm_tui.screens.leads import build_words
 from crm_tui.screens.site_columns import IMPORTED, SITE_COLUMNS
+from crm_tui.screens.site_work import build_words
 from crm_tui.text import plural
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.look import Role

@@ -27,7 +27,7 @@ def app_screens() -> list[type[AppScreen]]:
     while waiting:
         below = waiting.pop().__subclasses__()
         waiting += below
-        found += below
+        found += [screen for screen in below if hasattr(screen, "AREA")]
     return found
 
 

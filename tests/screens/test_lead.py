@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from crm_tui.app import CrmApp
-from crm_tui.config import Settings
+from crm_tui.config import OperatorSettings, Settings
 from crm_tui.db.engine import Database
 from crm_tui.screens.lead import LeadScreen
 from crm_tui.screens.lead_forms import Here, read_when
@@ -60,7 +60,7 @@ class Desk:
         await self.settle()
 
     async def open(self, lead_id: int) -> None:
-        await self.app.push_screen(LeadScreen(lead_id, zone=UTC))
+        await self.app.push_screen(LeadScreen(lead_id))
         await self.settle()
 
     def words(self, selector: str) -> str:
@@ -80,6 +80,11 @@ class Desk:
     async def page(self, lead_id: int) -> LeadPage:
         async with self.db.read() as session:
             return await leads.page(session, lead_id, settings=self.settings, now=NOW)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(operator=OperatorSettings(timezone="UTC"))
 
 
 @pytest.fixture

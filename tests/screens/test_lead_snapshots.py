@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from crm_tui.app import CrmApp
-from crm_tui.config import Settings
+from crm_tui.config import OperatorSettings, Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Site, Task
 from crm_tui.screens.lead import LeadScreen
@@ -26,6 +26,11 @@ REPLY = """Hi,
 looks nice. What does it cost to put it online? We had a site once, but the man who made it moved away.
 
 Marco"""
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(operator=OperatorSettings(timezone="UTC"))
 
 
 @pytest.fixture
@@ -155,7 +160,7 @@ def opened(*keys: str, theme: str = "crm-dark") -> Callable[[Pilot[None]], objec
     async def run(pilot: Pilot[None]) -> None:
         await pilot.app.workers.wait_for_complete()
         pilot.app.theme = theme
-        await pilot.app.push_screen(LeadScreen(1, neighbours=List(), zone=UTC))
+        await pilot.app.push_screen(LeadScreen(1, neighbours=List()))
         for key in ("", *keys):
             if key:
                 await pilot.press(key)

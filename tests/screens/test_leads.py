@@ -16,7 +16,8 @@ from crm_tui.screens.base import Job
 from crm_tui.screens.dialogs import Confirm, Picker
 from crm_tui.screens.help import HelpScreen
 from crm_tui.screens.lead import LeadScreen
-from crm_tui.screens.leads import LeadsScreen, build_words
+from crm_tui.screens.leads import LeadsScreen
+from crm_tui.screens.site_work import build_words
 from crm_tui.services import lead_rows, leads
 from crm_tui.services.lead_rows import LeadRow
 from crm_tui.services.sites.build import BuildReport, NotBuilt
@@ -211,14 +212,15 @@ async def test_the_sites_of_the_selected_leads_are_built(desk: Desk) -> None:
 
 async def test_without_a_selection_the_lead_under_the_cursor_gets_its_site(desk: Desk) -> None:
     await desk.press("o")
-    assert desk.said() == "Ada's Plumbing has no site yet. b builds one."
+    assert desk.said() == "Ada's Plumbing has no site yet; b builds one."
     await desk.press("b")
-    assert desk.said() == "Built 1 site."
+    assert desk.said().startswith("Built adas-plumbing")
+    assert desk.said().endswith(". o opens it.")
 
 
 async def test_a_build_that_is_asked_to_stop_says_how_far_it_came(desk: Desk) -> None:
     await desk.press("*")
-    desk.leads._build(desk.table.selected_ids(), wanted=True)
+    desk.leads._build(desk.table.selected_ids())
     desk.app.action_stop()
     await desk.settle()
     assert desk.said() == "Stopped after 0 of 4."
