@@ -65,7 +65,7 @@ class Ahead:
         try:
             at = self.read(text)
         except BadInput as error:
-            return str(error), Role.ATTENTION
+            return str(error).partition(";")[0], Role.ATTENTION
         return say_reading(at, now=self.now(), zone=self.zone), Role.GOOD
 
 
@@ -82,7 +82,7 @@ def follow_up_form(
     save: Callable[[str, datetime], Awaitable[None]],
     *,
     what: str = CALL_BACK,
-    when: str = QUICK[0],
+    when: str | None = None,
     old: FollowUp | None = None,
 ) -> Form:
     """A follow-up to set, or an old one to change.
@@ -92,20 +92,19 @@ def follow_up_form(
         ahead: Where and when the operator is.
         save: Stores what is to be done and when (aware UTC); a UserError of it is shown.
         what: What the line begins with.
-        when: The time the line begins with.
-        old: The follow-up that is changed; its time stays where it is left alone.
+        when: The time the line begins with; that of `old`, else the most usual one when None.
+        old: The follow-up that is changed.
     """
-    was = ahead.say(old.due_at) if old else when
+    was = ahead.say(old.due_at) if old else QUICK[0]
 
     async def store(values: Mapping[str, str]) -> None:
-        untouched = old is not None and values["due"] == was
-        due = old.due_at if old and untouched else ahead.read(values["due"])
-        await save(values["what"], due)
+        stays = old is not None and values["due"] == was
+        await save(values["what"], old.due_at if old and stays else ahead.read(values["due"]))
 
     return Form(
         f"Change the follow-up with {whom}" if old else f"Follow up with {whom}",
         [
-            when_field(ahead, value=was),
+            when_field(ahead, value=was if when is None else when),
             LineField("what", "What", visible(old.what) if old else what, "call back"),
         ],
         save=store,

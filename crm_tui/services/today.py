@@ -13,10 +13,11 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, literal_column, select
 
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business, ContactPoint, Event, Task, Unmatched
+from crm_tui.services.contacts import phone_words
 from crm_tui.services.tasks import OPEN as TASK_OPEN
 from crm_tui.vocabulary import (
     ContactKind,
@@ -45,6 +46,11 @@ _KINDS = 8
 
 _IN_HAND = (Outcome.OPEN, Outcome.INTERESTED, Outcome.LATER)
 _REACHED_BY = (ContactKind.EMAIL, ContactKind.PHONE)
+_ANSWERED = (
+    Event.moves_to.is_not(None),  # as the index says it
+    Event.moves_to == ContactStatus.REPLIED,
+    Event.is_voided.is_(False),
+)
 _FAILING = (ContactState.BOUNCED, ContactState.INVALID)
 
 
@@ -70,6 +76,11 @@ class Line:
     def kind(self) -> Kind:
         """Why it is there."""
         return Kind(self.id % _KINDS)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its time is one to keep, rather than one at which something happened."""
+        return self.kind is Kind.FOLLOW_UP
 
     @property
     def record(self) -> int:
@@ -128,7 +139,7 @@ def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
         .order_by(Task.due_at, Task.id),
         Kind.ANSWER: _ids(Business.id, Kind.ANSWER)
         .where(*_unsorted())
-        .order_by(Business.last_activity_at.desc(), Business.id),
+        .order_by(_answered_at().desc(), Business.id),
         Kind.BOUNCE: _ids(ContactPoint.id, Kind.BOUNCE)
         .join(Business, Business.id == ContactPoint.business_id)
         .where(*_bouncing())
@@ -150,6 +161,15 @@ def _unsorted() -> tuple[ColumnElement[bool], ...]:
         _is(Business.__table__.c.outcome, Outcome.OPEN),
         Business.archived_at.is_(None),
         Business.do_not_contact.is_(False),
+    )
+
+
+def _answered_at() -> ScalarSelect[datetime]:
+    """When the last answer of a lead came."""
+    return (
+        select(func.max(Event.occurred_at))
+        .where(Event.business_id == Business.id, *_ANSWERED)
+        .scalar_subquery()
     )
 
 
@@ -196,7 +216,7 @@ async def _answers(session: ReadSession, ids: Sequence[int]) -> list[Line]:
     rows = await session.execute(
         select(Business.id, Business.name).where(Business.id.in_(ids), *_unsorted())
     )
-    said = await _latest(session, ids, Event.moves_to == ContactStatus.REPLIED)
+    said = await _latest(session, ids, *_ANSWERED)
     return [
         Line(_line_id(Kind.ANSWER, id_), id_, name, *said.get(id_, (None, "")))
         for id_, name in rows
@@ -217,7 +237,9 @@ async def _bounces(session: ReadSession, ids: Sequence[int]) -> list[Line]:
         .where(ContactPoint.id.in_(ids), *_bouncing())
     )
     return [
-        Line(_line_id(Kind.BOUNCE, id_), lead, name, None, f"{value}: {reason or state}")
+        Line(
+            _line_id(Kind.BOUNCE, id_), lead, name, None, f"{phone_words(value)}: {reason or state}"
+        )
         for id_, lead, name, value, state, reason in rows
     ]
 
@@ -245,16 +267,16 @@ async def _unmatched(session: ReadSession, ids: Sequence[int]) -> list[Line]:
 
 
 async def _latest(
-    session: ReadSession, leads: Sequence[int], which: ColumnElement[bool]
+    session: ReadSession, leads: Sequence[int], *which: ColumnElement[bool]
 ) -> dict[int, tuple[datetime, str]]:
-    """When the latest of these events of each lead was, and its text or else its summary."""
+    """When the latest of these events of each lead was, and its text, else its summary."""
     rows = await session.execute(
         select(
             Event.business_id,
             Event.occurred_at,
-            func.coalesce(Event.summary + ": " + Event.body, Event.summary),
+            func.coalesce(Event.body, Event.summary),
         )
-        .where(Event.business_id.in_(leads), which, Event.is_voided.is_(False))
+        .where(Event.business_id.in_(leads), *which, Event.is_voided.is_(False))
         .order_by(Event.occurred_at, Event.id)
     )
     return {lead: (at, words) for lead, at, words in rows}

@@ -15,7 +15,7 @@ from crm_tui.errors import BadInput
 EXAMPLES = '"tomorrow 9", "in 2 weeks", "mon 14:30", "1 dec" or "2026-12-01 10:00"'
 """A few of the ways to say a time, for hints and errors."""
 
-QUICK = ("tomorrow", "in 3 days", "next week", "in 2 weeks", "next month")
+QUICK = ("tomorrow", "next week", "in 2 weeks", "next month")
 """The times follow-ups are most often set to, to offer one by one."""
 
 _DAY = timedelta(days=1)
@@ -300,6 +300,9 @@ def _in_months(day: date, months: int) -> date:
 
 def _dates(words: str, today: date) -> list[date]:
     """The days of a date: with its year one, else this year's, the next one's and so on."""
+    weekday, _, rest = words.partition(" ")
+    if rest and weekday in _WEEKDAYS:
+        return _on_a(weekday, _dates(rest, today))
     if _ISO.fullmatch(words):
         year, month, day = map(int, words.split("-"))
         return [_date(year, month, day)]
@@ -316,6 +319,15 @@ def _dates(words: str, today: date) -> list[date]:
         return [_date(int(year_named), _MONTHS[name], int(number))]
     years = (date(today.year + ahead, _MONTHS[name], 1) for ahead in range(_FARTHEST))
     return _those_that_exist(int(number), years)
+
+
+def _on_a(weekday: str, days: list[date]) -> list[date]:
+    """Those of the days that are this weekday, where the nearest two are looked at."""
+    right = [day for day in days[:2] if day.weekday() == _WEEKDAYS[weekday]]
+    if days and not right:
+        named = f"{_SHORT_MONTHS[days[0].month - 1]} {days[0].day}"
+        raise BadInput(f"{named} is a {days[0]:%A}; name the day without the weekday.")
+    return right
 
 
 def _those_that_exist(day: int, months: Iterable[date]) -> list[date]:

@@ -103,7 +103,7 @@ class ReadLine(Vertical):
 
     DEFAULT_CSS = """
     ReadLine { width: 1fr; height: auto; }
-    ReadLine Static { height: 1; padding: 0 1; }
+    ReadLine Static { height: auto; min-height: 1; padding: 0 1; }
     """
 
     def __init__(self, field: LineField) -> None:

@@ -99,7 +99,7 @@ async def test_an_answer_waits_until_it_is_sorted(
     await call(db, await add_lead("Said no"), CallOutcome.NO, now)
     await call(db, lead, CallOutcome.TALKED, now, "wants to see it")
     await call(db, lead, CallOutcome.NO_ANSWER, now + HOUR)
-    assert await told(db, now) == [(Kind.ANSWER, "Woodhaven", "call: talked: wants to see it", now)]
+    assert await told(db, now) == [(Kind.ANSWER, "Woodhaven", "wants to see it", now)]
     async with undo.action(db, "sorted", now=now) as session:
         assert await answers.sort(session, lead, Outcome.INTERESTED, now=now + 2 * HOUR)
     assert await told(db, now) == []

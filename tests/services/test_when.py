@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crm_tui.errors import BadInput
-from crm_tui.services.when import QUICK, end_of_day, read_when, say_reading, say_when
+from crm_tui.services.when import QUICK, end_of_day, read_when, say_date, say_reading, say_when
 
 SUNDAY = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 NEW_YORK = ZoneInfo("America/New_York")
@@ -94,6 +94,8 @@ def read(text: str, now: datetime = SUNDAY, zone: tzinfo = UTC) -> str:
         ("29 feb", "Tue 2028-02-29 09:00"),
         ("on the 15th", "Tue 2026-12-15 09:00"),
         ("the 31st 8pm", "Thu 2026-12-31 20:00"),
+        ("Tue 1 Dec 9:00", "Tue 2026-12-01 09:00"),
+        ("Fri, 1 Jan 2027", "Fri 2027-01-01 09:00"),
     ],
 )
 def test_a_time_is_read_as_a_person_says_it(text: str, named: str) -> None:
@@ -136,6 +138,7 @@ def test_days_begin_at_midnight_where_the_operator_is() -> None:
         ("1/12", "two ways"),
         ("1.12.2026", "two ways"),
         ("2026-02-30", "no day 2026-02-30"),
+        ("mon 1 dec", "Dec 1 is a Tuesday"),
         ("31 nov", "No such month has a day 31"),
         ("dec 1 2062", "more than 10 years"),
         ("in 9999 years", "more than 10 years"),
@@ -294,3 +297,18 @@ def test_a_day_ends_just_before_the_next_one_begins(now: datetime, zone: ZoneInf
     assert end >= now
     assert end.astimezone(zone).date() == today
     assert (end + timedelta(microseconds=1)).astimezone(zone).date() > today
+
+
+@given(
+    now=MOMENTS,
+    zone=st.sampled_from(ZONES),
+    minutes=st.integers(1, 9 * 365 * 24 * 60),
+    say=st.sampled_from([say_date, say_when]),
+)
+def test_what_is_said_can_be_read(
+    now: datetime, zone: ZoneInfo, minutes: int, say: Callable[..., str]
+) -> None:
+    at = now.replace(second=0) + timedelta(minutes=minutes)
+    if at.astimezone(zone).fold:
+        return  # the second of an hour that comes twice has no words of its own
+    assert read_when(say(at, now=now, zone=zone), now=now, zone=zone) == at
