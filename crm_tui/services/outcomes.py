@@ -1,4 +1,4 @@
-"""What came of leads, as the operator says it of many at once."""
+"""What came of leads, as the operator says it: of many at once, or of an answer in a key."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business
 from crm_tui.services import events
 from crm_tui.vocabulary import EventKind, Outcome
+
+ANSWERS = {
+    Outcome.INTERESTED: "is interested",
+    Outcome.LATER: "asked for later",
+    Outcome.LOST: "said no",
+    Outcome.WRONG_CONTACT: "is the wrong person",
+}
+"""What an answer can come to, and how it is told of a lead."""
 
 
 async def other_than(
@@ -28,7 +36,12 @@ async def other_than(
 
 
 async def set_outcome(
-    session: WriteSession, business_ids: Sequence[int], outcome: Outcome, *, now: datetime
+    session: WriteSession,
+    business_ids: Sequence[int],
+    outcome: Outcome,
+    *,
+    reason: str | None = None,
+    now: datetime,
 ) -> list[int]:
     """Say what came of leads, at most 500 at once; returns those of which it was not said."""
     changed = await other_than(session, business_ids, outcome)
@@ -39,7 +52,7 @@ async def set_outcome(
         await session.execute(
             update(Business)
             .where(Business.id.in_(changed))
-            .values(outcome=outcome, outcome_reason=None)
+            .values(outcome=outcome, outcome_reason=reason)
             .execution_options(synchronize_session=None)
         )
     return changed

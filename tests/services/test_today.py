@@ -15,9 +15,9 @@ from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, ContactPoint, Unmatched
 from crm_tui.errors import NotFound
 from crm_tui.services import (
-    answers,
     events,
     leads,
+    outcomes,
     setting_aside,
     tasks,
     timeline,
@@ -101,31 +101,30 @@ async def test_an_answer_waits_until_it_is_sorted(
     await call(db, lead, CallOutcome.NO_ANSWER, now + HOUR)
     assert await told(db, now) == [(Kind.ANSWER, "Woodhaven", "wants to see it", now)]
     async with undo.action(db, "sorted", now=now) as session:
-        assert await answers.sort(session, lead, Outcome.INTERESTED, now=now + 2 * HOUR)
+        await outcomes.set_outcome(
+            session, [lead], Outcome.INTERESTED, reason="is interested", now=now + 2 * HOUR
+        )
     assert await told(db, now) == []
     async with db.read() as session:
         (entry, *_) = await timeline.entries(session, lead)
         page = await leads.page(session, lead, settings=Settings(), now=now)
-    assert (entry.kind, entry.summary) == (EventKind.OUTCOME_SET, "answer: is interested")
+    assert (entry.kind, entry.summary) == (EventKind.OUTCOME_SET, "outcome set to interested")
     assert page.business["outcome"] is Outcome.INTERESTED
     assert page.business["outcome_reason"] == "is interested"
     await undo.undo(db, settings=Settings(), now=now)
     assert [line.kind for line in await told(db, now)] == [Kind.ANSWER]
 
 
-@pytest.mark.parametrize("outcome", answers.REASONS)
-async def test_an_answer_is_sorted_in_each_way_once(
+@pytest.mark.parametrize("outcome", outcomes.ANSWERS)
+async def test_an_answer_is_sorted_in_each_way(
     outcome: Outcome, db: Database, add_lead: AddLead, now: datetime
 ) -> None:
     lead = await add_lead("Woodhaven")
     await call(db, lead, CallOutcome.TALKED, now)
     async with db.write() as session:
-        assert await answers.sort(session, lead, outcome, now=now)
-        assert not await answers.sort(session, lead, outcome, now=now)
+        assert await outcomes.set_outcome(session, [lead], outcome, now=now) == [lead]
+        assert await outcomes.set_outcome(session, [lead], outcome, now=now) == []
     assert await told(db, now) == []
-    with pytest.raises(NotFound):
-        async with db.write() as session:
-            await answers.sort(session, 99, outcome, now=now)
 
 
 async def set_state(
