@@ -18,7 +18,7 @@ from crm_tui.services.imports.reading import Preview
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import RowOpened
-from crm_tui.widgets.row_table import RowTable
+from crm_tui.widgets.row_list import RowList
 
 
 class ColumnsScreen(AppScreen):
@@ -33,7 +33,7 @@ class ColumnsScreen(AppScreen):
     AREA = "columns"
     FOOTER = ("columns.change", "columns.leave")
     TAB = "leads"
-    AUTO_FOCUS = "RowTable"
+    AUTO_FOCUS = "RowList"
 
     def __init__(self, preview: Preview, changed: Callable[[dict[str, str]], None]) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class ColumnsScreen(AppScreen):
             yield Static(
                 styled("What is chosen here is kept for the next list like it.", Role.QUIET)
             )
-        self._table: RowTable[ColumnRow] = RowTable(COLUMN_COLUMNS, now=self.host.now)
+        self._table: RowList[ColumnRow] = RowList(COLUMN_COLUMNS, now=self.host.now)
         yield self._table
 
     def on_mount(self) -> None:

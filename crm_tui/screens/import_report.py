@@ -21,7 +21,7 @@ from crm_tui.vocabulary import RowAction
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import RowOpened, RowsWanted
-from crm_tui.widgets.row_table import RowTable
+from crm_tui.widgets.row_list import RowList
 
 _FIRST_LOOKED_AT = (
     RowAction.REJECTED,
@@ -42,7 +42,7 @@ class ReportScreen(AppScreen):
     AREA = "report"
     FOOTER = ("list.open", "report.kinds", "report.undo")
     TAB = "leads"
-    AUTO_FOCUS = "RowTable"
+    AUTO_FOCUS = "RowList"
 
     def __init__(self, batch_id: int) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class ReportScreen(AppScreen):
             yield Static(id="report-name")
             yield Static(id="report-counts")
             yield Static(id="report-kind")
-        self._table: RowTable[ReportRow] = RowTable(REPORT_COLUMNS, now=self.host.now)
+        self._table: RowList[ReportRow] = RowList(REPORT_COLUMNS, now=self.host.now)
         yield self._table
 
     def on_mount(self) -> None:

@@ -40,7 +40,7 @@ from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import Form, LineField
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import RowOpened
-from crm_tui.widgets.row_table import RowTable
+from crm_tui.widgets.row_list import RowList
 
 _SHOWN = 50
 _TOLD = "told"
@@ -77,7 +77,7 @@ class ImportScreen(AppScreen):
             yield Static(id="import-mapping")
             yield Static(id="import-tag")
             yield Static(id="import-words")
-        self._table: RowTable[FirstRow] = RowTable(
+        self._table: RowList[FirstRow] = RowList(
             FIRST_ROW_COLUMNS, now=self.host.now, id="import-rows"
         )
         yield self._table

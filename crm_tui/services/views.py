@@ -64,7 +64,10 @@ async def listed(session: ReadSession) -> list[View]:
             SavedView.columns,
         ).order_by(SavedView.position, SavedView.id)
     )
-    return [View(*plain, _columns(columns)) for *plain, columns in rows]
+    return [
+        View(id_, name, letter, query, sort, _columns(columns))
+        for id_, name, letter, query, sort, columns in rows
+    ]
 
 
 async def find(session: ReadSession, name: str) -> View | None:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from crm_tui.widgets.row_table import RowTable
+    from crm_tui.widgets.row_view import RowView
 
 
 @dataclass
 class TableMessage(Message):
     """Something a table says."""
 
-    table: RowTable[Any]
+    table: RowView[Any]
 
     @property
-    def control(self) -> RowTable[Any]:
+    def control(self) -> RowView[Any]:
         """The table, for handlers that select by id."""
         return self.table
 

@@ -71,6 +71,11 @@ class RowPainter(Generic[RowT]):
         self._width = width
         self._placed = place(self.columns, width - 1, indent=GUTTER)
 
+    @property
+    def shown(self) -> list[str]:
+        """The keys of the columns that fit."""
+        return [self.columns[placed.index].key for placed in self._placed]
+
     def column_at(self, x: int) -> Column[RowT] | None:
         """The column that stands at a cell of the line."""
         for placed in self._placed:

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
-from crm_tui.widgets.selection import Selection
-
 
 class Row(Protocol):
     """What a table needs to know about a row."""
@@ -31,21 +29,16 @@ class RowWindow(Generic[RowT]):
     """The order of a list as ids (8 bytes each) and a bounded number of its rows.
 
     `total` may be more than the ids known so far: the first page is shown before all ids are read.
-    What is selected is a set of ids; a range that is still being marked runs from `marked_from`
-    to the cursor.
     """
 
     def __init__(self) -> None:
         self.order: array[int] = array("q")
         self.total = 0
-        self.selection = Selection()
-        self.marked_from: int | None = None
         self._rows: dict[int, RowT] = {}
 
     def replace(self, order: array[int], rows: Iterable[RowT], total: int | None) -> None:
         """Another list, or the same one read again: rows not handed over are unknown again."""
         self._rows.clear()
-        self.marked_from = None
         self.complete(order, total)
         self.put(rows)
 
@@ -88,21 +81,3 @@ class RowWindow(Generic[RowT]):
             with suppress(ValueError):
                 return order.index(row_id, begin, end)
         return index
-
-    def marked(self, cursor: int) -> range:
-        """The places of the range being marked, empty when none is."""
-        if self.marked_from is None:
-            return range(0)
-        first, last = sorted((self.marked_from, cursor))
-        return range(first, last + 1)
-
-    def take_marked(self, cursor: int) -> None:
-        """End the range being marked and select its rows."""
-        marked = self.marked(cursor)
-        self.marked_from = None
-        self.selection.add(self.order[marked.start : marked.stop])
-
-    def selected(self, index: int, cursor: int) -> bool:
-        """Whether the row at a place is selected or being marked."""
-        row_id = self.id_at(index)
-        return index in self.marked(cursor) or (row_id is not None and row_id in self.selection)

@@ -23,7 +23,7 @@ from crm_tui.services.imports import finding
 from crm_tui.services.lead_rows import LeadQuery
 from crm_tui.widgets.forms import Line
 from crm_tui.widgets.frame import Footer
-from crm_tui.widgets.row_table import RowTable
+from crm_tui.widgets.row_list import RowList
 
 NOW = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 SIZES = ((80, 24), (120, 40))
@@ -67,7 +67,7 @@ class Desk:
         return str(self.app.screen.query_one(selector, Static).render()).strip()
 
     def lines(self) -> list[str]:
-        table = self.app.screen.query_one(RowTable)
+        table = self.app.screen.query_one(RowList)
         return [table.render_line(y).text.strip(" ▸▐") for y in range(1, table.total + 1)]
 
     def said(self) -> str:
@@ -271,7 +271,7 @@ async def test_the_last_file_imported_comes_first(db: Database) -> None:
     assert "".join(path.name for path in recent) == "jihgfedc"
 
 
-def shown(*keys: str, theme: str = "crm-dark") -> Callable[[Pilot[None]], object]:
+def shown(*keys: str, theme: str = "dark") -> Callable[[Pilot[None]], object]:
     """Choose the list, then press keys."""
 
     async def run(pilot: Pilot[None]) -> None:
@@ -311,5 +311,5 @@ def test_the_light_import_screen_looks_as_agreed(
     folder: Path, store_path: Path, settings: Settings, snap_compare: Callable[..., bool]
 ) -> None:
     app = CrmApp(store_path, settings, now=lambda: NOW)
-    run = shown("down", "enter", theme="crm-light")
+    run = shown("down", "enter", theme="light")
     assert snap_compare(app, terminal_size=(120, 40), run_before=run)

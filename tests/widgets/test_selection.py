@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from crm_tui.widgets.selection import Selection
 
-ORDER = array("q", range(8))
+ORDER = array("q", [-3, 0, 1, 2, 5, 70_000, 4_000_000, 2**62])
 one_id = st.sampled_from(list(ORDER))
 
 
@@ -25,10 +25,10 @@ class SelectionAgreesWithASet(RuleBasedStateMachine):
         self.selection.toggle(row_id)
         self.model ^= {row_id}
 
-    @rule(row_ids=st.sets(one_id))
-    def add(self, row_ids: set[int]) -> None:
+    @rule(row_ids=st.lists(one_id))
+    def add(self, row_ids: list[int]) -> None:
         self.selection.add(row_ids)
-        self.model |= row_ids
+        self.model.update(row_ids)
 
     @rule()
     def invert(self) -> None:
@@ -49,6 +49,7 @@ class SelectionAgreesWithASet(RuleBasedStateMachine):
     def same(self) -> None:
         assert set(self.selection.of(ORDER)) == self.model
         assert self.selection.count(len(ORDER)) == len(self.model)
+        assert self.selection.count_in(ORDER) == len(self.model)
         assert {row_id for row_id in ORDER if row_id in self.selection} == self.model
 
 
@@ -61,8 +62,8 @@ def test_all_but_some_comes_in_the_order_of_the_list(ids: list[int]) -> None:
     selection.everything()
     order = array("q", ids)
     assert selection.of(order) == order
-    selection.toggle(3)
-    assert list(selection.of(order)) == [row_id for row_id in order if row_id != 3]
+    selection.toggle(5)
+    assert list(selection.of(order)) == [row_id for row_id in order if row_id != 5]
     assert selection.open_ended
 
 
@@ -71,3 +72,18 @@ def test_what_was_picked_stays_while_the_list_shows_something_else() -> None:
     selection.add([7, 2])
     assert list(selection.of(array("q", [2, 5]))) == [2, 7]
     assert selection.count(2) == 2
+
+
+def test_a_long_list_is_counted_and_picked_from_as_a_short_one() -> None:
+    order = array("q", range(30_000, 0, -1))
+    selection = Selection()
+    selection.add([7, 2, 40_000, -1])
+    for others in ([-1], []):
+        assert selection.count_in(order) == 2
+        assert list(selection.of(order)) == [*others, 2, 7, 40_000]
+        selection.invert()
+        assert selection.count_in(order) == 29_998
+        assert selection.of(order) == array("q", (each for each in order if each not in {2, 7}))
+        selection.invert()
+        if others:
+            selection.toggle(-1)
