@@ -17,8 +17,8 @@ from crm_tui.services.imports.mapping import CUSTOM, FIELDS, REPEATABLE
 from crm_tui.services.imports.reading import Preview
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.look import Role
-from crm_tui.widgets.row_messages import RowOpened
 from crm_tui.widgets.row_list import RowList
+from crm_tui.widgets.row_messages import RowOpened
 
 
 class ColumnsScreen(AppScreen):

@@ -20,8 +20,8 @@ from crm_tui.text import plural
 from crm_tui.vocabulary import RowAction
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.look import Role
-from crm_tui.widgets.row_messages import RowOpened, RowsWanted
 from crm_tui.widgets.row_list import RowList
+from crm_tui.widgets.row_messages import RowOpened, RowsWanted
 
 _FIRST_LOOKED_AT = (
     RowAction.REJECTED,

@@ -39,8 +39,8 @@ from crm_tui.vocabulary import RowAction
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import Form, LineField
 from crm_tui.widgets.look import Role
-from crm_tui.widgets.row_messages import RowOpened
 from crm_tui.widgets.row_list import RowList
+from crm_tui.widgets.row_messages import RowOpened
 
 _SHOWN = 50
 _TOLD = "told"
