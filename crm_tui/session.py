@@ -5,7 +5,7 @@ read. It is a convenience: where it cannot be used, the app starts afresh and sa
 before the first paint, so everything here is synchronous and small.
 
     session = Session.load(store_path)
-    session.theme = "crm-light"
+    session.theme = "light"
     session.save()
 """
 

@@ -22,6 +22,7 @@ from textual import events, on, work
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState, WorkType
 
+from crm_tui.actions import actions_in
 from crm_tui.clock import since_words
 from crm_tui.defects import report_defect
 from crm_tui.ending import end_within, on_signals
@@ -234,26 +235,34 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
             if self._offering:
                 self._offer_draft()
 
-    @work(group="drafts", exit_on_error=False)
-    async def _offer_draft(self) -> None:
-        """Offer the newest unsaved text; those not wanted now are offered at the next start."""
-        draft = next(reversed(self.session.drafts.values()), None)
+    def _offer_draft(self) -> None:
+        """Offer the newest unsaved text; those not wanted now are offered at the next start.
+
+        Forms of other areas than "business" take up their text when they are opened again.
+        """
+        offered = {each.id for each in actions_in("business")}
+        drafts = reversed(self.session.drafts.values())
+        draft = next((each for each in drafts if each.action in offered), None)
         self._offering = draft is not None
         if draft is None:
             return
         since = since_words(draft.at, self.now(), zone=self.settings.operator.zone)
         question = f"{draft.title}, from {since}, was not saved: “{draft.words(_SHOWN)}”"
-        wanted = await self.push_screen_wait(Confirm(question, verb="Go on with it", leave="Later"))
-        self._offering = bool(wanted)
-        if self._offering:
-            await self.guarded(self._go_on_with(draft))
 
+        def answer(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+            self._offering = bool(wanted)
+            if wanted:
+                self._go_on_with(draft)
+
+        self.push_screen(Confirm(question, verb="Go on with it", leave="Later"), answer)
+
+    @work(group="drafts", exit_on_error=False)
     async def _go_on_with(self, draft: Draft) -> None:
         try:
             await self.go_on_with(draft)
-        except NotFound:
+        except NotFound as error:
+            self.show_error(error)
             self.settle(draft.key)
-            raise
 
     # Copying
 

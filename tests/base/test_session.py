@@ -38,7 +38,7 @@ PLACES = st.builds(
 
 
 def note(lead: int, text: str = "half a", *, at: datetime = AT) -> Draft:
-    return Draft("lead.note", lead, f"Note about {lead}", {"text": text, "when": ""}, at)
+    return Draft("business.note", lead, f"Note about {lead}", {"text": text, "when": ""}, at)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_what_is_saved_is_what_is_read(
     session.save()
     again = Session.load(store)
     assert (again.theme, again.places, again.area) == (theme, places, "leads")
-    assert again.drafts == {"lead.note:7": note(7)}
+    assert again.drafts == {"business.note:7": note(7)}
     assert again.trouble == ""
 
 
@@ -122,7 +122,7 @@ def test_a_folder_in_its_place_is_no_end(store: Path) -> None:
 
 def test_where_it_cannot_be_written_that_is_a_sentence(store: Path) -> None:
     session = Session.load(store.parent / "nowhere" / "crm.db")
-    with pytest.raises(UserError, match="could not be kept in .*No such file"):
+    with pytest.raises(UserError, match="could not be kept in"):
         session.save()
 
 
@@ -165,7 +165,7 @@ def test_two_apps_on_one_store_both_keep_their_texts(store: Path) -> None:
     second.places["leads"] = Place(filter="second")
     second.save()
     after = Session.load(store)
-    assert after.drafts.keys() == {"lead.note:1", "lead.note:2"}
+    assert after.drafts.keys() == {"business.note:1", "business.note:2"}
     assert after.places["leads"].filter == "second"
 
 
@@ -173,8 +173,8 @@ def test_a_text_that_was_settled_does_not_come_back(store: Path) -> None:
     session = Session.load(store)
     session.keep(note(1))
     session.save()
-    assert session.settle("lead.note:1") == note(1)
-    assert session.settle("lead.note:1") is None
+    assert session.settle("business.note:1") == note(1)
+    assert session.settle("business.note:1") is None
     session.save()
     assert Session.load(store).drafts == {}
 
@@ -186,7 +186,7 @@ def test_what_is_kept_about_a_lead_can_be_forgotten(store: Path) -> None:
     session.save()
     session.forget(1)
     session.save()
-    assert Session.load(store).drafts.keys() == {"lead.note:2"}
+    assert Session.load(store).drafts.keys() == {"business.note:2"}
 
 
 def test_a_draft_is_known_by_its_longest_text() -> None:

@@ -198,3 +198,58 @@ def test_a_terminal_that_is_gone_without_a_signal_ends_the_app_too(store: Path) 
     code, used = line.wait(10)
     assert code == 129
     assert used < 4
+
+
+@pytest.fixture
+def long_list(tmp_path: Path) -> Path:
+    """A list that takes seconds to import."""
+    path = tmp_path / "long.csv"
+    rows = (f"Business {i},518-871-{i % 10_000:04},Town {i % 97}" for i in range(20_000))
+    path.write_text("\n".join(("Company,Phone,City", *rows)) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_a_list_is_imported_leaves_whole_chunks_and_a_sound_store(
+    store: Path, long_list: Path, cli: Cli, number: signal.Signals
+) -> None:
+    with started(store) as terminal:
+        terminal.until(lambda text: "2 leads" in text)
+        terminal.press("I")
+        terminal.until(lambda text: "Import a list" in text)
+        terminal.press(f"{long_list}\r")
+        terminal.until(lambda text: "Company" in text)
+        terminal.press("i")
+        terminal.until(lambda text: "taken back afterwards" in text)
+        terminal.press("\r")
+        terminal.until(lambda text: "Importing long.csv" in text and " of " in text)
+        asked = time.monotonic()
+        terminal.signal(number)
+        assert terminal.wait() == 128 + number
+        assert time.monotonic() - asked < 5
+    with closing(sqlite3.connect(store)) as connection:
+        ((state, counted),) = connection.execute("SELECT state, created FROM import_batch")
+        (leads,) = connection.execute("SELECT count(*) FROM business").fetchone()
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert state == "cancelled"
+    assert 0 < counted < 20_000
+    assert leads == counted + 2
+    assert cli("doctor").code == 0
+
+
+def test_a_defect_behind_the_screen_is_a_sentence_and_a_log_and_the_app_goes_on(
+    store: Path, tmp_path: Path
+) -> None:
+    with started(store) as terminal:
+        terminal.until(lambda text: "2 leads" in text)
+        with closing(sqlite3.connect(store)) as connection:
+            connection.execute("ALTER TABLE event RENAME TO stolen")
+        terminal.press("j\r")
+        terminal.until(lambda text: "Something went wrong inside crm-tui" in text)
+        log = next((tmp_path / "home").rglob("crash.log"))
+        assert "no such table: event" in log.read_text()
+        assert "no such table" not in terminal.text
+        terminal.press("q")
+        terminal.until(lambda text: "2 leads" in text)
+        terminal.press("q")
+        assert terminal.wait() == 0
