@@ -74,7 +74,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("everywhere.back", ("escape",), "One step back or clear"),
     Action("everywhere.close", ("q",), "Close, or quit"),
     Action("everywhere.stop", ("ctrl+c",), "Cancel what is running"),
-    Action("everywhere.theme", (), "Switch between dark and light"),
+    Action("everywhere.theme", (), "Choose a theme"),
     Action("list.down", ("j", "down"), "Down"),
     Action("list.up", ("k", "up"), "Up"),
     Action("list.half_down", ("ctrl+d",), "Half a page down"),

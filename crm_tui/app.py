@@ -30,7 +30,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,7 +50,8 @@ from crm_tui.clock import utc_now
 from crm_tui.config import default_config_path
 from crm_tui.defects import report_defect
 from crm_tui.errors import Cancelled, UserError
-from crm_tui.keymap import Keymap
+from crm_tui.keymap import read_keymap
+from crm_tui.palettes import FOLDER, SHIPPED, read_own
 from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.screens.help import HelpScreen
@@ -60,9 +61,10 @@ from crm_tui.screens.site_work import SiteWork
 from crm_tui.screens.sites import SitesScreen
 from crm_tui.session import Draft, Session
 from crm_tui.text import visible
+from crm_tui.widgets.appearance import DressedApp
 from crm_tui.widgets.frame import ActionPressed, Footer
 from crm_tui.widgets.keys import KeyArea, Refused, at_hand
-from crm_tui.widgets.look import DARK, LIGHT, THEMES, Role
+from crm_tui.widgets.look import Role
 from crm_tui.widgets.terminal import LeanDriver
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ class RunningJob:
         return self.title
 
 
-class CrmApp(LastingApp, KeyArea, inherit_bindings=False):
+class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
     """The terminal program.
 
     Args:
@@ -113,6 +115,7 @@ class CrmApp(LastingApp, KeyArea, inherit_bindings=False):
         config: the configuration file, where one was named.
         now: the clock.
         throw_away: whether the store goes with the app, and needs no upkeep.
+        environ: the environment, which has a say in how it looks and where pages are opened.
     """
 
     TITLE = "crm-tui"
@@ -132,15 +135,15 @@ class CrmApp(LastingApp, KeyArea, inherit_bindings=False):
         config: Path | None = None,
         now: Callable[[], datetime] = utc_now,
         throw_away: bool = False,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         super().__init__(Session() if throw_away else Session.load(store_path))
         self._throw_away = throw_away
         self.store_path = store_path
         self.settings = settings
-        self.keymap = Keymap()
         self.config = config
         self.site_work = SiteWork(
-            self, themes=(config or default_config_path()).with_name("themes"), environ=os.environ
+            self, themes=(config or default_config_path()).with_name("themes"), environ=environ
         )
         self._clock = now
         self._rooms = AsyncExitStack()
@@ -149,9 +152,12 @@ class CrmApp(LastingApp, KeyArea, inherit_bindings=False):
         self._job: RunningJob | None = None
         self._db: Database | None = None
         self._opened = asyncio.Event()
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = DARK.name
+        self.keymap, key_warnings = read_keymap(settings.keys)
+        own, theme_warnings = read_own((config or default_config_path()).with_name(FOLDER))
+        wishes = self.dress(
+            (*SHIPPED, *own), settings.appearance, environ, theme=self.session.theme
+        )
+        self._warnings = [*key_warnings, *theme_warnings, *wishes]
 
     # Start and end
 
@@ -162,8 +168,16 @@ class CrmApp(LastingApp, KeyArea, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Open the store once the first frame is out."""
+        self.call_after_refresh(self._warn)
         self.call_after_refresh(self._open_store)
         self.set_interval(_WATCH_EVERY, self._watch)
+
+    def _warn(self) -> None:
+        """Say which of the operator's wishes could not be met, all else being as it is."""
+        if self._warnings:
+            first, *more = self._warnings
+            others = f" {len(more)} more: crm-tui config show lists them." if more else ""
+            self.say(first + others, Role.ATTENTION)
 
     @work(group="store", exit_on_error=False)
     async def _open_store(self) -> None:
@@ -382,8 +396,18 @@ class CrmApp(LastingApp, KeyArea, inherit_bindings=False):
             self.push_screen(Confirm("Quit crm-tui?", verb="Quit", leave="Stay"), self._quit_if)
 
     def action_theme(self) -> None:
-        """Switch between the dark and the light theme."""
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        """Choose a theme, each shown as one comes to it."""
+        before = self.theme
+
+        def choose(theme: str | None) -> None:
+            self.wear(theme or before)
+            if theme is not None:
+                asked = self.settings.appearance.theme
+                self.session.theme = "" if theme == asked else theme
+                self.save_session()
+
+        picks = [Pick(each.name, each.name, "") for each in self.palettes]
+        self.push_screen(Picker("Theme", picks, current=before, preview=self.wear), choose)
 
     @on(Refused)
     def _refused(self, message: Refused) -> None:

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -94,6 +95,17 @@ class ClipboardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """A program and its arguments that take the text on standard input; none asks the terminal."""
 
 
+class AppearanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[appearance]: how the app looks."""
+
+    theme: str = "dark"
+    """dark, light, high-contrast, terminal (its own 16 colours), or a file in ui-themes/."""
+    ascii: bool = False
+    """Whether shapes and borders are drawn with ASCII only."""
+    motion: bool = True
+    """Whether scrolling may glide; over SSH it never does."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the operator can set in config.toml."""
 
@@ -104,6 +116,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clipboard: ClipboardSettings = ClipboardSettings()
     operator: OperatorSettings = OperatorSettings()
     tasks: TaskSettings = TaskSettings()
+    appearance: AppearanceSettings = AppearanceSettings()
+    keys: dict[str, Any] = {}
+    """[keys]: a key or a list of keys by the id of an action; one that cannot be is a warning."""
 
 
 def default_config_path() -> Path:

@@ -49,12 +49,15 @@ def root(
     config_file: Annotated[
         Path | None, typer.Option("--config", help="The configuration file.")
     ] = None,
+    ascii_only: Annotated[
+        bool, typer.Option("--ascii", help="Draw shapes and borders with ASCII only.")
+    ] = False,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")
     ] = False,
 ) -> None:
     """Open the app when no command is given."""
-    context.obj = Invocation(db, config_file)
+    context.obj = Invocation(db, config_file, ascii_only=ascii_only)
     if context.invoked_subcommand is None:
         open_app(context)
 

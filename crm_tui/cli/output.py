@@ -42,9 +42,10 @@ class Invocation:
     Both are looked at only when a command needs them, so that --help never fails on them.
     """
 
-    def __init__(self, db: str | None, config: Path | None) -> None:
+    def __init__(self, db: str | None, config: Path | None, *, ascii_only: bool = False) -> None:
         self._db = db
         self.config = config
+        self._ascii_only = ascii_only
 
     @property
     def store(self) -> Path:
@@ -55,10 +56,15 @@ class Invocation:
 
     @property
     def settings(self) -> Settings:
-        """The settings, read from the configuration file."""
+        """The settings, read from the configuration file; --ascii has the last word on itself."""
+        from msgspec.structs import replace
+
         from crm_tui.config import load_settings
 
-        return load_settings(self.config)
+        settings = load_settings(self.config)
+        if not self._ascii_only:
+            return settings
+        return replace(settings, appearance=replace(settings.appearance, ascii=True))
 
 
 def invocation(context: typer.Context) -> Invocation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 from textual import on
@@ -102,6 +102,7 @@ class Picker(ModalScreen[str | None]):
         hint: What the empty line says.
         picks: What there is.
         current: The value the cursor starts on.
+        preview: Called with the value the cursor comes to.
     """
 
     DEFAULT_CSS = """
@@ -141,8 +142,16 @@ class Picker(ModalScreen[str | None]):
 
     AUTO_FOCUS = "Input"
 
-    def __init__(self, hint: str, picks: Sequence[Pick], *, current: str = "") -> None:
+    def __init__(
+        self,
+        hint: str,
+        picks: Sequence[Pick],
+        *,
+        current: str = "",
+        preview: Callable[[str], None] | None = None,
+    ) -> None:
         super().__init__()
+        self._preview = preview
         self._hint = hint
         self._picks = picks
         self._current = current
@@ -174,6 +183,11 @@ class Picker(ModalScreen[str | None]):
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)
+
+    @on(OptionList.OptionHighlighted)
+    def _came_to(self, event: OptionList.OptionHighlighted) -> None:
+        if self._preview is not None and event.option_id is not None:
+            self._preview(event.option_id)
 
     def action_step(self, way: str) -> None:
         """Move in the list while the cursor stays in the line."""

@@ -1,4 +1,4 @@
-"""The look: two themes of equal care, five meanings, and how each status word is shown.
+"""The look: the themes, the meanings text can have, and how each status word is shown.
 
 One background, one surface a shade apart, one panel for the line under the cursor, one accent for
 where the eye should be. Every text colour reaches WCAG AA on all three. The themes fill Textual's
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from textual.theme import Theme
 
+from crm_tui.palettes import SHIPPED, Palette
 from crm_tui.vocabulary import ContactState, ContactStatus, Outcome, SiteStatus, WebsiteStatus
 
 
@@ -84,104 +85,74 @@ def status_mark(word: str) -> Mark:
     return Mark(shape, word.replace("_", " "), role)
 
 
-def _theme(
-    name: str,
-    *,
-    dark: bool,
-    background: str,
-    surface: str,
-    panel: str,
-    line: str,
-    text: str,
-    quiet: str,
-    accent: str,
-    good: str,
-    attention: str,
-    bad: str,
-) -> Theme:
+def theme_of(palette: Palette) -> Theme:
+    """A palette as Textual's theme."""
     return Theme(
-        name=name,
-        dark=dark,
-        primary=accent,
-        secondary=quiet,
-        accent=accent,
-        foreground=text,
-        background=background,
-        surface=surface,
-        panel=panel,
-        success=good,
-        warning=attention,
-        error=bad,
+        name=palette.name,
+        dark=palette.dark,
+        ansi=palette.background.startswith("ansi_"),
+        primary=palette.accent,
+        secondary=palette.quiet,
+        accent=palette.accent,
+        foreground=palette.text,
+        background=palette.background,
+        surface=palette.surface,
+        panel=palette.panel,
+        success=palette.good,
+        warning=palette.attention,
+        error=palette.bad,
         variables={
-            "text": text,
-            "text-muted": quiet,
-            "text-disabled": quiet,
-            "foreground-muted": quiet,
-            "foreground-disabled": quiet,
-            "text-primary": accent,
-            "text-secondary": quiet,
-            "text-accent": accent,
-            "text-success": good,
-            "text-warning": attention,
-            "text-error": bad,
-            "border": line,
-            "border-blurred": line,
-            "block-cursor-foreground": text,
-            "block-cursor-background": panel,
+            "background": palette.background,
+            "foreground": palette.text,
+            "accent": palette.accent,
+            "success": palette.good,
+            "warning": palette.attention,
+            "error": palette.bad,
+            "ansi-background": palette.background,
+            "ansi-foreground": palette.text,
+            "surface": palette.surface,
+            "panel": palette.panel,
+            "text": palette.text,
+            "text-muted": palette.quiet,
+            "text-disabled": palette.quiet,
+            "foreground-muted": palette.quiet,
+            "foreground-disabled": palette.quiet,
+            "text-primary": palette.accent,
+            "text-secondary": palette.quiet,
+            "text-accent": palette.accent,
+            "text-success": palette.good,
+            "text-warning": palette.attention,
+            "text-error": palette.bad,
+            "border": palette.line,
+            "border-blurred": palette.line,
+            "block-cursor-foreground": palette.text,
+            "block-cursor-background": palette.panel,
             "block-cursor-text-style": "bold",
-            "block-cursor-blurred-foreground": text,
-            "block-cursor-blurred-background": surface,
-            "block-hover-background": surface,
-            "input-cursor-background": accent,
-            "input-cursor-foreground": background,
-            "input-selection-background": panel,
-            "input-selection-foreground": text,
-            "button-foreground": text,
-            "button-color-foreground": background,
+            "block-cursor-blurred-foreground": palette.text,
+            "block-cursor-blurred-background": palette.surface,
+            "block-hover-background": palette.surface,
+            "input-cursor-background": palette.accent,
+            "input-cursor-foreground": palette.background,
+            "input-selection-background": palette.panel,
+            "input-selection-foreground": palette.text,
+            "button-foreground": palette.text,
+            "button-color-foreground": palette.background,
             "button-focus-text-style": "bold",
-            "scrollbar": line,
-            "scrollbar-hover": quiet,
-            "scrollbar-active": quiet,
-            "scrollbar-background": background,
-            "scrollbar-background-hover": background,
-            "scrollbar-background-active": background,
-            "scrollbar-corner-color": background,
-            "link-color": accent,
-            "link-color-hover": accent,
-            "link-background-hover": panel,
+            "scrollbar": palette.line,
+            "scrollbar-hover": palette.quiet,
+            "scrollbar-active": palette.quiet,
+            "scrollbar-background": palette.background,
+            "scrollbar-background-hover": palette.background,
+            "scrollbar-background-active": palette.background,
+            "scrollbar-corner-color": palette.background,
+            "link-color": palette.accent,
+            "link-color-hover": palette.accent,
+            "link-background-hover": palette.panel,
         },
     )
 
 
-DARK = _theme(
-    "crm-dark",
-    dark=True,
-    background="#15181d",
-    surface="#1c2027",
-    panel="#262c36",
-    line="#3a4250",
-    text="#d3d8e0",
-    quiet="#8c95a3",
-    accent="#6fb3f2",
-    good="#7fc48f",
-    attention="#dfb45e",
-    bad="#ee8078",
-)
-"""The default."""
+THEMES = tuple(theme_of(palette) for palette in SHIPPED)
+"""The shipped ones."""
 
-LIGHT = _theme(
-    "crm-light",
-    dark=False,
-    background="#fbfaf8",
-    surface="#f2f0ec",
-    panel="#e4e8ee",
-    line="#c9cdd3",
-    text="#2a2f36",
-    quiet="#5c6470",
-    accent="#0b5cab",
-    good="#1d6f3c",
-    attention="#7f5000",
-    bad="#b02a22",
-)
-
-THEMES = (DARK, LIGHT)
+DARK, LIGHT, HIGH_CONTRAST, TERMINAL = THEMES

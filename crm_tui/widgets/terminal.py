@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import re
 import termios
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, NamedTuple, TextIO, cast
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+
+from crm_tui.widgets.shapes import wants_plain_shapes
 
 _OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29"}
 """The code that takes an attribute back."""
@@ -108,24 +110,12 @@ def _merge(style: _Sgr, change: re.Match[str]) -> _Sgr:
     )
 
 
-_PLAIN_SHAPES = str.maketrans("▸●○◐▲…▐▌█▔▁─│↓↑■", ">*o+!~|||-_-|v^#")
 _LINK = re.compile(r"\x1b\]8;[^\x07\x1b]*(?:\x07|\x1b\\)")
 _AS_IT_WAS = (
     b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?2048l\x1b[?7h\x1b[<u"
     b"\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[0m"
 )
 """No mouse, no pastes in brackets, lines that wrap, plain keys, the first screen, a cursor."""
-_PLAIN_TERMINALS = frozenset({"linux", "dumb", "vt100", "vt102", "vt220", "cons25"})
-
-
-def wants_plain_shapes(environ: Mapping[str, str]) -> bool:
-    """Whether the terminal's font has letters only: consoles, and old terminals' descendants."""
-    return environ.get("TERM", "") in _PLAIN_TERMINALS
-
-
-def plain_shapes(data: str) -> str:
-    """The same writing with our shapes, and the lines of borders, as ASCII."""
-    return data.translate(_PLAIN_SHAPES)
 
 
 def without_links(data: str) -> str:
@@ -168,7 +158,7 @@ class _Output:
 
 
 class LeanDriver(LinuxDriver):
-    """Textual's own driver, writing fewer bytes, and ASCII shapes where others cannot be shown.
+    """Textual's own driver, writing fewer bytes, and no links where they are shown as text.
 
     It outlives its terminal: what is written to one that hung up is dropped, and `gone` tells.
     """
@@ -189,7 +179,7 @@ class LeanDriver(LinuxDriver):
     def write(self, data: str) -> None:
         """Write to the terminal."""
         if wants_plain_shapes(os.environ):
-            data = without_links(plain_shapes(data))
+            data = without_links(data)
         super().write(lean(data))
 
     def start_application_mode(self) -> None:

@@ -154,7 +154,7 @@ class List:
         return 1, 3
 
 
-def opened(*keys: str, theme: str = "crm-dark") -> Callable[[Pilot[None]], object]:
+def opened(*keys: str, theme: str = "dark") -> Callable[[Pilot[None]], object]:
     """Open the lead, then press keys."""
 
     async def run(pilot: Pilot[None]) -> None:
@@ -192,5 +192,5 @@ def test_the_light_theme_looks_as_agreed(
     store: Path, settings: Settings, snap_compare: Callable[..., bool]
 ) -> None:
     app = CrmApp(store, settings, now=lambda: NOW)
-    run = opened("n", theme="crm-light")
+    run = opened("n", theme="light")
     assert snap_compare(app, terminal_size=(120, 40), run_before=run)

@@ -272,8 +272,8 @@ async def test_help_shows_every_key_and_closes(desk: Desk) -> None:
 async def test_the_palette_does_what_is_named(desk: Desk) -> None:
     await desk.press("colon", *"select all", "enter")
     assert desk.count() == "4 selected · 4 leads"
-    await desk.press("ctrl+p", *"light", "enter")
-    assert desk.app.theme == "crm-light"
+    await desk.press("ctrl+p", *"choose a theme", "enter", *"light", "enter")
+    assert desk.app.theme == "light"
     await desk.press("colon", *"no such thing", "enter", "escape")
     assert desk.leads.is_current
 

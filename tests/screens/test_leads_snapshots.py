@@ -81,7 +81,7 @@ def store(store_path: Path, settings: Settings) -> Path:
     return store_path
 
 
-def pressed(*keys: str, theme: str = "crm-dark") -> Callable[[Pilot[None]], object]:
+def pressed(*keys: str, theme: str = "dark") -> Callable[[Pilot[None]], object]:
     """Wait for the list, then press keys."""
 
     async def run(pilot: Pilot[None]) -> None:
@@ -128,7 +128,7 @@ def test_the_light_theme_looks_as_agreed(
     store: Path, settings: Settings, snap_compare: Callable[..., bool], size: tuple[int, int]
 ) -> None:
     app = CrmApp(store, settings, now=lambda: NOW)
-    run = pressed("space", "j", theme="crm-light")
+    run = pressed("space", "j", theme="light")
     assert snap_compare(app, terminal_size=size, run_before=run)
 
 

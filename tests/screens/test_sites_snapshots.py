@@ -71,7 +71,7 @@ def store(store_path: Path, settings: Settings) -> Path:
     return store_path
 
 
-def pressed(*keys: str, theme: str = "crm-dark") -> Callable[[Pilot[None]], object]:
+def pressed(*keys: str, theme: str = "dark") -> Callable[[Pilot[None]], object]:
     """Go to the sites, then press keys."""
 
     async def run(pilot: Pilot[None]) -> None:
@@ -104,7 +104,7 @@ def test_sites_in_the_light_theme_look_as_agreed(
     store: Path, settings: Settings, snap_compare: Callable[..., bool]
 ) -> None:
     app = CrmApp(store, settings, now=lambda: NOW)
-    run = pressed("j", theme="crm-light")
+    run = pressed("j", theme="light")
     assert snap_compare(app, terminal_size=(120, 40), run_before=run)
 
 

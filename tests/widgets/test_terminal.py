@@ -5,15 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_tui.widgets.look import BEGUN, NOTHING, REACHED, TROUBLE
-from crm_tui.widgets.row_paint import (
-    ASCENDING,
-    CURSOR_MARK,
-    DESCENDING,
-    NOT_LOADED,
-    THUMB,
-)
-from crm_tui.widgets.terminal import lean, plain_shapes, wants_plain_shapes
+from crm_tui.widgets.terminal import lean
 
 colours = st.sampled_from(["38;2;211;216;224", "38;2;127;196;143", "38;5;9", "31", "97", ""])
 grounds = st.sampled_from(["48;2;21;24;29", "48;2;38;44;54", "48;5;1", "44", "104", ""])
@@ -57,16 +49,3 @@ def test_a_lean_writing_shows_the_same_screen_in_no_more_bytes(written: list[str
 )
 def test_only_what_changes_is_written(data: str, fewer: str) -> None:
     assert lean(data) == fewer
-
-
-def test_a_console_gets_every_shape_as_a_letter_of_its_own() -> None:
-    marks = [BEGUN, NOTHING, REACHED, TROUBLE, ASCENDING, DESCENDING, CURSOR_MARK, THUMB]
-    plain = [plain_shapes(mark) for mark in (*marks, NOT_LOADED)]
-    assert all(mark.isascii() and len(mark) == 1 for mark in plain)
-    assert len(set(plain)) == len(plain)
-    assert plain_shapes("Café ▸") == "Café >"
-
-
-@pytest.mark.parametrize(("term", "plain"), [("linux", True), ("xterm-256color", False)])
-def test_only_consoles_get_plain_shapes(term: str, *, plain: bool) -> None:
-    assert wants_plain_shapes({"TERM": term}) is plain
