@@ -55,20 +55,28 @@ async def renew_after(
 
 async def rescore(
     session: WriteSession, business_ids: Sequence[int], *, score: ScoreSettings, now: datetime
-) -> int:
-    """Score businesses again; returns how many scores changed."""
+) -> list[int]:
+    """Score businesses again; returns those whose score changed."""
+    fresh = await outdated_scores(session, business_ids, score=score, now=now)
+    if fresh:
+        changes = [{"id": each, "qualification_score": points} for each, points in fresh.items()]
+        await session.execute(update(Business), changes)
+    return list(fresh)
+
+
+async def outdated_scores(
+    session: ReadSession, business_ids: Sequence[int], *, score: ScoreSettings, now: datetime
+) -> dict[int, int]:
+    """Those of the businesses whose stored score is not what it should be, with what it should."""
+    facts = await score_facts(session, business_ids)
     stored = await session.execute(
         select(Business.id, Business.qualification_score).where(Business.id.in_(business_ids))
     )
-    facts = await score_facts(session, business_ids)
-    changes = [
-        {"id": business_id, "qualification_score": fresh}
+    return {
+        business_id: fresh
         for business_id, old in stored
         if (fresh := scoring.points(facts[business_id], score, now=now)) != old
-    ]
-    if changes:
-        await session.execute(update(Business), changes)
-    return len(changes)
+    }
 
 
 async def score_facts(

@@ -20,11 +20,11 @@ from crm_tui.vocabulary import EventKind
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """A field and what it is to hold, as it was typed; empty text clears it.
+    """A field and what it is to hold; nothing clears it.
 
     Attributes:
         name: one of `typed.EDITABLE`.
-        text: the value as it was typed.
+        text: the value in a line: as it is kept, or as it was typed where a lead keeps none.
         values: the columns that hold it, and with what.
     """
 
@@ -39,7 +39,8 @@ class FieldChange:
         Raises:
             BadInput: there is no such field, or it cannot hold that.
         """
-        return cls(name, text, typed.read({name: text}, settings))
+        values = typed.read({name: text}, settings)
+        return cls(name, typed.own_column(values[name]) or " ".join(text.split()), values)
 
     @property
     def is_contact(self) -> bool:

@@ -33,13 +33,7 @@ async def would_change(db: Database, score: ScoreSettings, *, now: datetime) -> 
     changed = 0
     for ids in _chunks(await db.integers(select(Business.id))):
         async with db.read() as session:
-            facts = await derived.score_facts(session, ids)
-            stored = await session.execute(
-                select(Business.id, Business.qualification_score).where(Business.id.in_(ids))
-            )
-            changed += sum(
-                scoring.points(facts[lead], score, now=now) != old for lead, old in stored
-            )
+            changed += len(await derived.outdated_scores(session, ids, score=score, now=now))
     return changed
 
 
@@ -57,7 +51,7 @@ async def refresh(db: Database, score: ScoreSettings, *, now: datetime) -> int:
     changed = 0
     for ids in _chunks(await db.integers(statement)):
         async with db.write() as session:
-            changed += await derived.rescore(session, ids, score=score, now=now)
+            changed += len(await derived.rescore(session, ids, score=score, now=now))
     async with db.write() as session:
         await _remember(session, score, now)
     return changed

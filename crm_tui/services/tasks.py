@@ -75,7 +75,7 @@ async def add_many(
     zone: tzinfo | None = None,
 ) -> list[int]:
     """Note the same for many leads, at most 500 at once; otherwise as `add`."""
-    said = _line(what)
+    said = line(what)
     known = await session.scalars(
         select(Business.id).where(Business.id.in_(business_ids), Business.erased_at.is_(None))
     )
@@ -154,7 +154,7 @@ async def edit(
         NotFound: there is no such follow-up.
         BadInput: it is done already, or does not say what is to be done.
     """
-    said = _line(what)
+    said = line(what)
     (task,) = await _required(session, [task_id])
     if task.what != said:
         await session.execute(update(Task).where(Task.id == task_id).values(what=said))
@@ -219,7 +219,12 @@ def _follow_ups() -> Select[*tuple[Any, ...]]:
     ).join(Business, Business.id == Task.business_id)
 
 
-def _line(what: str) -> str:
+def line(what: str) -> str:
+    """What is to be done as it is kept: one line, not too long.
+
+    Raises:
+        BadInput: it does not say what is to be done, or says too much.
+    """
     said = " ".join(what.split())
     if not said:
         raise BadInput("Say what is to be done, such as: call back.")

@@ -60,7 +60,7 @@ async def test_nothing_derived_changes_when_it_is_computed_again(db: Database) -
         before = (await session.execute(select(*columns))).all()
     async with db.write() as session:
         ids = range(1, LEADS + 1)
-        assert await derived.rescore(session, ids, score=ScoreSettings(), now=invented.NOW) == 0
+        assert await derived.rescore(session, ids, score=ScoreSettings(), now=invented.NOW) == []
         await derived.renew(session, ids, score=ScoreSettings(), now=invented.NOW)
     async with db.read() as session:
         assert (await session.execute(select(*columns))).all() == before

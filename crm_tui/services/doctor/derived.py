@@ -177,8 +177,8 @@ async def repair_scores(patient: Patient) -> str:
     changed = 0
     for ids in _chunks(await patient.db.integers(select(Business.id))):
         async with patient.db.write() as session:
-            changed += await derived.rescore(
-                session, ids, score=patient.settings.score, now=patient.now
+            changed += len(
+                await derived.rescore(session, ids, score=patient.settings.score, now=patient.now)
             )
     return f"{plural(changed, 'lead')} scored again" if changed else ""
 

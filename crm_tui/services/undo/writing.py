@@ -18,10 +18,15 @@ from crm_tui.vocabulary import UndoState
 
 @dataclass(slots=True)
 class Entry:
-    """The entry of an action that works in several transactions; `id` is None until it wrote."""
+    """The entry of an action that works in several transactions; `id` is None until it wrote.
+
+    `words`, set within a block, are said instead of those the block was begun with: how much was
+    done is often known only then.
+    """
 
     id: int | None = None
     part: int = 0
+    words: str | None = None
 
 
 @asynccontextmanager
@@ -42,26 +47,58 @@ async def action(
         StoreError: the store cannot be written; nothing was changed.
     """
     own = entry or Entry()
-    async with db.write() as session:
-        entry_id = await _open(session, own, words, now=now)
-        await _record_into(session, entry_id, own.part)
+    async with db.write() as session, recording(session, words, now=now, entry=own) as made:
         yield session
-        await session.flush()
-        await session.execute(text("DELETE FROM undo_recording"))
-        wrote = await session.scalar(
-            select(UndoChange.id).where(UndoChange.entry_id == entry_id).limit(1)
+    if made.wrote:
+        own.id, own.part = made.id, own.part + 1
+
+
+@dataclass(slots=True)
+class Recording:
+    """What is being recorded: under which entry, and, at the end, whether anything was written."""
+
+    id: int
+    wrote: bool = False
+
+
+@asynccontextmanager
+async def recording(
+    session: WriteSession, words: str, *, now: datetime, entry: Entry | None = None
+) -> AsyncIterator[Recording]:
+    """Record what is written within the block, for a transaction of several actions.
+
+    Most have one, and use `action`. One recording ends before the next begins.
+
+    Raises:
+        BadInput: the action was undone while it was still going on.
+    """
+    own = entry or Entry()
+    made = Recording(await _open(session, own, words, now=now))
+    await _record_into(session, made.id, own.part)
+    yield made
+    await session.flush()
+    await session.execute(text("DELETE FROM undo_recording"))
+    wrote = await session.scalar(
+        select(UndoChange.id).where(UndoChange.entry_id == made.id).limit(1)
+    )
+    made.wrote = wrote is not None
+    if not made.wrote:
+        await session.execute(delete(UndoEntry).where(UndoEntry.id == made.id))
+        return
+    if own.words is not None:
+        await session.execute(
+            update(UndoEntry).where(UndoEntry.id == made.id).values(words=own.words)
         )
-        if wrote is None:
-            await session.execute(delete(UndoEntry).where(UndoEntry.id == entry_id))
-        else:
-            # What was undone before cannot be done again after something else was done.
-            await session.execute(
-                update(UndoEntry)
-                .where(UndoEntry.state == UndoState.UNDONE)
-                .values(state=UndoState.DROPPED)
-            )
-    if wrote is not None:
-        own.id, own.part = entry_id, own.part + 1
+    # What was undone before cannot be done again after something else was done.
+    await session.execute(
+        update(UndoEntry).where(UndoEntry.state == UndoState.UNDONE).values(state=UndoState.DROPPED)
+    )
+
+
+async def recorded_as(session: WriteSession) -> int:
+    """The number of the entry that is being recorded; there is one within an action only."""
+    entry = await session.scalar(text("SELECT entry FROM undo_recording"))
+    return int(entry)
 
 
 async def _open(session: WriteSession, entry: Entry, words: str, *, now: datetime) -> int:
