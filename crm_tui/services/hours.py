@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from crm_tui.text import fold
 
@@ -19,6 +20,8 @@ Hours = dict[str, list[list[str]]]
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WHOLE_DAY = ("00:00", "24:00")
+_DAY = 1440
+"""Minutes."""
 _MAX_TEXT = 2000
 _TITLES = dict(zip(DAYS, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
 # Folded day names by their first letters: English, German, Spanish, French, Italian, Dutch, Greek.
@@ -280,3 +283,59 @@ def _named(days: list[str]) -> str:
     if len(days) < 3:
         return ", ".join(_TITLES[day] for day in days)
     return f"{_TITLES[days[0]]}–{_TITLES[days[-1]]}"
+
+
+class Opening(NamedTuple):
+    """Whether a place is open at a time, and in words until when, or from when on."""
+
+    open: bool
+    words: str
+
+
+def opening(hours: Mapping[str, list[list[str]]] | None, local: datetime) -> Opening | None:
+    """Whether a place is open at a time of its own clock; None where its hours do not say.
+
+    In words: "open until 17:00", "open 24 hours", "closed, opens 08:00", "closed, opens Mon 08:00".
+    """
+    spans = _week(hours or {})
+    minute = local.weekday() * _DAY + local.hour * 60 + local.minute
+    until = next((end for start, end in spans if start <= minute < end), None)
+    if until is not None:
+        until = _end_of(until, spans)
+        if until - minute > _DAY:
+            return Opening(open=True, words="open 24 hours")
+        return Opening(open=True, words=f"open until {_clock(until % _DAY)}")
+    if DAYS[local.weekday()] not in (hours or {}):
+        return None
+    following = min((start for start, _ in spans if start > minute), default=None)
+    if following is None:
+        return Opening(open=False, words="closed")
+    day = "" if following // _DAY == local.weekday() else f"{_TITLES[DAYS[following // _DAY % 7]]} "
+    return Opening(open=False, words=f"closed, opens {day}{_clock(following % _DAY)}")
+
+
+def _week(hours: Mapping[str, list[list[str]]]) -> list[tuple[int, int]]:
+    """The spans in minutes from Monday 00:00, those of the week before and after included."""
+    spans = []
+    for number, day in enumerate(DAYS):
+        for opens, closes in hours.get(day, ()):
+            start, end = _minute(opens), _minute(closes)
+            length = end - start if end > start else end - start + _DAY
+            spans += [
+                (number * _DAY + start + week, number * _DAY + start + length + week)
+                for week in (-7 * _DAY, 0, 7 * _DAY)
+            ]
+    return sorted(spans)
+
+
+def _end_of(until: int, spans: Sequence[tuple[int, int]]) -> int:
+    """Until when it is open, where it closes at `until` or is open again by then."""
+    for start, end in spans:
+        if start <= until < end:
+            until = end
+    return until
+
+
+def _minute(clock: str) -> int:
+    hour, _, minute = clock.partition(":")
+    return int(hour) * 60 + int(minute)

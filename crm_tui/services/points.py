@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from crm_tui.db.engine import WriteSession
+from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint
 from crm_tui.vocabulary import ContactKind, ContactState
 
@@ -64,6 +64,20 @@ async def make_primary(
     await session.execute(
         update(ContactPoint).where(*of_kind, ContactPoint.value == value).values(is_primary=True)
     )
+
+
+async def usable_phones(session: ReadSession, business_id: int) -> list[str]:
+    """The numbers of a business (E.164) that are not known to be wrong, the one to call first."""
+    numbers = await session.scalars(
+        select(ContactPoint.value)
+        .where(
+            ContactPoint.business_id == business_id,
+            ContactPoint.kind == ContactKind.PHONE,
+            ContactPoint.state != ContactState.INVALID,
+        )
+        .order_by(ContactPoint.is_primary.desc(), ContactPoint.id)
+    )
+    return list(numbers)
 
 
 async def choose_primaries(session: WriteSession, business_ids: Sequence[int]) -> None:

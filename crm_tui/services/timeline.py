@@ -12,8 +12,9 @@ from sqlalchemy import func, select, update
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Event
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services import events, search, statuses
+from crm_tui.services import events, points, search, statuses
 from crm_tui.services.events import OPERATOR, NewEvent
+from crm_tui.services.sites.gather import mark_out_of_date
 from crm_tui.vocabulary import (
     CallOutcome,
     ContactKind,
@@ -104,44 +105,75 @@ async def log_call(
     outcome: CallOutcome,
     *,
     note: str = "",
+    phone: str | None = None,
     at: datetime | None = None,
     now: datetime,
 ) -> str:
     """Write how a call went and what follows from it; returns the event's key.
 
     Any call is *called*; one in which somebody answered is as good as a reply. "No" loses the
-    lead, "later" says so, a wrong number makes the phone called invalid.
+    lead, "later" says so, a wrong number makes the phone called invalid, and another phone of the
+    lead the primary one. What was bought stays won.
+
+    Args:
+        session: the transaction.
+        business_id: the lead.
+        outcome: how it went.
+        note: what was said.
+        phone: the number that was called (E.164); the one to call when None.
+        at: when, where not now.
+        now: the current time.
 
     Raises:
         BadInput: the call lies in the future.
     """
-    key = await _write(session, _call(business_id, outcome, note, _past(at, now)), now=now)
-    await _follow(session, business_id, outcome)
-    return key
-
-
-async def _follow(session: WriteSession, business_id: int, outcome: CallOutcome) -> None:
-    """Write what a call's outcome says about the lead and its phone."""
+    numbers = await points.usable_phones(session, business_id)
+    called = phone or next(iter(numbers), None)
+    event = _call(business_id, outcome, note, called, _past(at, now))
+    key = await _write(session, event, now=now)
     if outcome in _OUTCOME_OF_CALL:
         await session.execute(
             update(Business)
-            .where(Business.id == business_id)
+            .where(Business.id == business_id, Business.outcome != Outcome.WON)
             .values(outcome=_OUTCOME_OF_CALL[outcome], outcome_reason=CALL_WORDS[outcome])
         )
-    if outcome is CallOutcome.WRONG_NUMBER:
-        await session.execute(
-            update(ContactPoint)
-            .where(
-                ContactPoint.business_id == business_id,
-                ContactPoint.kind == ContactKind.PHONE,
-                ContactPoint.is_primary.is_(True),
-            )
-            .values(state=ContactState.INVALID, state_reason=_WRONG_NUMBER)
+    if outcome is CallOutcome.WRONG_NUMBER and called:
+        other = next((number for number in numbers if number != called), None)
+        await _mark_phone(session, business_id, called, ContactState.INVALID, _WRONG_NUMBER)
+        if other:
+            await _call_instead(session, business_id, other)
+    return key
+
+
+async def _mark_phone(
+    session: WriteSession,
+    business_id: int,
+    number: str,
+    state: ContactState,
+    reason: str | None,
+) -> None:
+    await session.execute(
+        update(ContactPoint)
+        .where(
+            ContactPoint.business_id == business_id,
+            ContactPoint.kind == ContactKind.PHONE,
+            ContactPoint.value == number,
         )
+        .values(state=state, state_reason=reason)
+    )
 
 
-async def _take_back(session: WriteSession, business_id: int, outcome: CallOutcome) -> None:
-    """Undo what `_follow` wrote, where it still stands."""
+async def _call_instead(session: WriteSession, business_id: int, number: str) -> None:
+    """Make a number the one to call."""
+    await points.make_primary(session, business_id, ContactKind.PHONE, number)
+    await points.repeat_primaries(session, [business_id])
+    await mark_out_of_date(session, [business_id])
+
+
+async def _take_back(
+    session: WriteSession, business_id: int, outcome: CallOutcome, phone: str | None
+) -> None:
+    """Undo what the outcome of a call said about the lead and its phone, where it still stands."""
     if outcome in _OUTCOME_OF_CALL:
         await session.execute(
             update(Business)
@@ -152,16 +184,17 @@ async def _take_back(session: WriteSession, business_id: int, outcome: CallOutco
             )
             .values(outcome=Outcome.OPEN, outcome_reason=None)
         )
-    if outcome is CallOutcome.WRONG_NUMBER:
-        await session.execute(
-            update(ContactPoint)
-            .where(
+    if outcome is CallOutcome.WRONG_NUMBER and phone:
+        state = await session.scalar(
+            select(ContactPoint.state_reason).where(
                 ContactPoint.business_id == business_id,
-                ContactPoint.state == ContactState.INVALID,
-                ContactPoint.state_reason == _WRONG_NUMBER,
+                ContactPoint.kind == ContactKind.PHONE,
+                ContactPoint.value == phone,
             )
-            .values(state=ContactState.UNKNOWN, state_reason=None)
         )
+        if state == _WRONG_NUMBER:
+            await _mark_phone(session, business_id, phone, ContactState.UNKNOWN, None)
+            await _call_instead(session, business_id, phone)
 
 
 async def correct(
@@ -193,9 +226,9 @@ async def correct(
     await events.void(session, lead, [old.key], why=f"corrected a {old.kind}", now=now)
     if old.kind is EventKind.NOTE:
         return await _write(session, _note(lead, text.strip(), when), now=now)
-    went = CallOutcome(old.data["outcome"])
-    await _take_back(session, lead, went)
-    return await log_call(session, lead, outcome or went, note=text, at=when, now=now)
+    went, phone = CallOutcome(old.data["outcome"]), old.data.get("phone")
+    await _take_back(session, lead, went, phone)
+    return await log_call(session, lead, outcome or went, note=text, phone=phone, at=when, now=now)
 
 
 async def set_status(
@@ -271,7 +304,9 @@ def _note(business_id: int, text: str, at: datetime) -> NewEvent:
     )
 
 
-def _call(business_id: int, outcome: CallOutcome, note: str, at: datetime) -> NewEvent:
+def _call(
+    business_id: int, outcome: CallOutcome, note: str, phone: str | None, at: datetime
+) -> NewEvent:
     return NewEvent(
         business_id=business_id,
         kind=EventKind.CALL,
@@ -280,7 +315,7 @@ def _call(business_id: int, outcome: CallOutcome, note: str, at: datetime) -> Ne
         source=OPERATOR,
         moves_to=ContactStatus.REPLIED if outcome in _ANSWERED else ContactStatus.CALLED,
         body=note.strip() or None,
-        data={"outcome": outcome},
+        data={"outcome": outcome, **({"phone": phone} if phone else {})},
     )
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time
 from typing import Any
 
 import pytest
@@ -98,3 +98,33 @@ def test_what_is_shown_reads_back_as_the_same_hours(days: dict[str, list[list[st
 @settings(deadline=None)
 def test_nothing_makes_it_raise(value: Any) -> None:
     hours.parse(value)
+
+
+# Open now
+
+WITH_A_BREAK = {day: [["08:00", "12:00"], ["13:00", "17:30"]] for day in hours.DAYS[:5]}
+
+
+@pytest.mark.parametrize(
+    ("times", "at", "said"),
+    [
+        (WITH_A_BREAK, "2026-11-23 08:00", "open until 12:00"),  # a Monday
+        (WITH_A_BREAK, "2026-11-23 12:00", "closed, opens 13:00"),
+        (WITH_A_BREAK, "2026-11-23 18:00", "closed, opens Tue 08:00"),
+        (WITH_A_BREAK, "2026-11-22 09:00", None),  # what is known of Sundays is nothing
+        (WITH_A_BREAK | {"sun": []}, "2026-11-22 09:00", "closed, opens Mon 08:00"),
+        ({"mon": []}, "2026-11-23 09:00", "closed"),
+        ({"sat": [["18:00", "02:00"]]}, "2026-11-22 01:59", "open until 02:00"),
+        ({"sun": [["18:00", "02:00"]], "mon": []}, "2026-11-23 01:00", "open until 02:00"),
+        ({day: [["00:00", "24:00"]] for day in hours.DAYS}, "2026-11-22 03:00", "open 24 hours"),
+        ({"mon": [["00:00", "24:00"]]}, "2026-11-23 03:00", "open until 00:00"),
+        (None, "2026-11-23 09:00", None),
+    ],
+)
+def test_whether_a_place_is_open_is_said_with_until_when(
+    times: hours.Hours | None, at: str, said: str | None
+) -> None:
+    opening = hours.opening(times, datetime.fromisoformat(at))
+    assert (opening.words if opening else None) == said
+    if opening is not None:
+        assert opening.open is opening.words.startswith("open")
