@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business, ContactPoint, Event, Task, Unmatched
@@ -43,6 +43,9 @@ class Kind(IntEnum):
 
 _KINDS = 8
 """What tells the kinds apart in the id of a line: record times this, plus the kind."""
+
+_IN_MIND = 500
+"""Answers that are put in order exactly; of more, those come first that something happened to."""
 
 _IN_HAND = (Outcome.OPEN, Outcome.INTERESTED, Outcome.LATER)
 _REACHED_BY = (ContactKind.EMAIL, ContactKind.PHONE)
@@ -95,7 +98,20 @@ async def order(db: Database, *, due_by: datetime) -> dict[Kind, array[int]]:
         db: the store.
         due_by: follow-ups due later than this are left out.
     """
-    return {kind: await db.integers(ids) for kind, ids in _orders(due_by).items()}
+    groups = {kind: await db.integers(ids) for kind, ids in _orders(due_by).items()}
+    if len(groups[Kind.ANSWER]) <= _IN_MIND:
+        groups[Kind.ANSWER] = await _newest_answer_first(db, groups[Kind.ANSWER])
+    return groups
+
+
+async def _newest_answer_first(db: Database, ids: array[int]) -> array[int]:
+    """In the order in which they answered, rather than in that of what happened to them since."""
+    leads = [line_id // _KINDS for line_id in ids]
+    async with db.read() as session:
+        said = await _latest(session, leads, *_ANSWERED)
+    newest = sorted(said, key=lambda lead: said[lead][0], reverse=True)
+    rest = (lead for lead in leads if lead not in said)
+    return array("q", (_line_id(Kind.ANSWER, lead) for lead in (*newest, *rest)))
 
 
 async def lines(session: ReadSession, ids: Sequence[int]) -> list[Line]:
@@ -139,7 +155,7 @@ def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
         .order_by(Task.due_at, Task.id),
         Kind.ANSWER: _ids(Business.id, Kind.ANSWER)
         .where(*_unsorted())
-        .order_by(_answered_at().desc(), Business.id),
+        .order_by(Business.last_activity_at.desc(), Business.id),
         Kind.BOUNCE: _ids(ContactPoint.id, Kind.BOUNCE)
         .join(Business, Business.id == ContactPoint.business_id)
         .where(*_bouncing())
@@ -160,16 +176,7 @@ def _unsorted() -> tuple[ColumnElement[bool], ...]:
         _is(Business.__table__.c.contact_status, ContactStatus.REPLIED),
         _is(Business.__table__.c.outcome, Outcome.OPEN),
         Business.archived_at.is_(None),
-        Business.do_not_contact.is_(False),
-    )
-
-
-def _answered_at() -> ScalarSelect[datetime]:
-    """When the last answer of a lead came."""
-    return (
-        select(func.max(Event.occurred_at))
-        .where(Event.business_id == Business.id, *_ANSWERED)
-        .scalar_subquery()
+        Business.do_not_contact == literal_column("0"),
     )
 
 

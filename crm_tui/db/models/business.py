@@ -64,7 +64,10 @@ class Business(Base):
             "ix_business_unsorted",
             "contact_status",
             "last_activity_at",
-            sqlite_where=text("contact_status = 'replied' AND outcome = 'open'"),
+            sqlite_where=text(
+                "contact_status = 'replied' AND outcome = 'open'"
+                " AND archived_at IS NULL AND do_not_contact = 0"
+            ),
         ),
         Index("ix_business_batch_id", "batch_id"),
         Index(

@@ -147,8 +147,11 @@ TABLES = (
 )
 
 INDEXES = (
-    "CREATE INDEX ix_business_unsorted ON business (contact_status, last_activity_at)"
-    " WHERE contact_status = 'replied' AND outcome = 'open'",
+    """
+    CREATE INDEX ix_business_unsorted ON business (contact_status, last_activity_at)
+    WHERE contact_status = 'replied' AND outcome = 'open'
+    AND archived_at IS NULL AND do_not_contact = 0
+    """,
     "CREATE INDEX ix_contact_point_state ON contact_point (state) WHERE state <> 'unknown'",
 )
 
