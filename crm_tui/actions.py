@@ -49,6 +49,8 @@ AREA_TITLES = {
     "business": "A business",
     "leads": "Leads",
     "lead": "Lead",
+    "today": "Today",
+    "answer": "An answer",
     "sites": "Sites",
     "import": "Importing a list",
     "columns": "Columns of a list",
@@ -59,6 +61,7 @@ AREA_TITLES = {
 SCREENS: dict[str, tuple[str, ...]] = {
     "leads": ("leads", "business", "list"),
     "lead": ("lead", "business", "list"),
+    "today": ("today", "answer", "business", "list"),
     "sites": ("sites", "list"),
     "import": ("import", "list"),
     "columns": ("columns", "list"),
@@ -68,6 +71,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
 
 ACTIONS: tuple[Action, ...] = (
     Action("everywhere.leads", ("1",), "Leads"),
+    Action("everywhere.today", ("2",), "Today"),
     Action("everywhere.sites", ("5",), "Sites"),
     Action("everywhere.palette", (":", "ctrl+p"), "Do something by name"),
     Action("everywhere.help", ("?",), "Keys"),
@@ -104,6 +108,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("lead.kinds", ("/",), "Filter the timeline"),
     Action("lead.facts", ("p",), "Facts"),
     Action("lead.leave", ("h",), "Back to the list"),
+    Action("today.done", ("x",), "Done with it"),
+    Action("today.snooze", ("z",), "Put off"),
+    Action("today.repair", ("r",), "Repair"),
+    Action("answer.interested", ("+",), "Interested"),
+    Action("answer.later", ("=",), "Later"),
+    Action("answer.no", ("-",), "No"),
+    Action("answer.wrong", ("w",), "Wrong person"),
     Action("sites.preview", ("o",), "Open preview"),
     Action("sites.build", ("b",), "Build again"),
     Action("sites.texts", ("e",), "Edit texts"),

@@ -59,6 +59,7 @@ from crm_tui.screens.lasting import LastingApp
 from crm_tui.screens.leads import LeadsScreen
 from crm_tui.screens.site_work import SiteWork
 from crm_tui.screens.sites import SitesScreen
+from crm_tui.screens.today import TodayScreen
 from crm_tui.session import Draft, Session
 from crm_tui.text import visible
 from crm_tui.widgets.appearance import DressedApp
@@ -123,6 +124,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
     AREA = "everywhere"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "leads": LeadsScreen,
+        "today": TodayScreen,
         "sites": SitesScreen,
     }
     DEFAULT_MODE = "leads"
@@ -354,6 +356,10 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
     def action_leads(self) -> None:
         """To the leads."""
         self._go_to("leads")
+
+    def action_today(self) -> None:
+        """To what there is to deal with today."""
+        self._go_to("today")
 
     def action_sites(self) -> None:
         """To the sites."""

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from crm_tui.errors import BadInput
 from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm
+from crm_tui.screens.repairing import propose
 from crm_tui.screens.site_columns import IMPORTED, SITE_COLUMNS
 from crm_tui.screens.site_work import build_words
 from crm_tui.text import plural
@@ -24,8 +25,8 @@ from crm_tui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
     from crm_tui.screens.site_columns import SiteRow
-    from crm_tui.services.sites.listing import OrphanLine, SiteLine
-    from crm_tui.services.sites.repair import Proposal, RepairReport
+    from crm_tui.services.sites.listing import SiteLine
+    from crm_tui.services.sites.repair import RepairReport
 
 _NOTHING_YET = "There are no sites yet. Go to the leads (1), choose some and build them with b."
 
@@ -228,36 +229,11 @@ class SitesScreen(AppScreen):
 
         row = self._table.cursor_row
         if isinstance(row, OrphanLine):
-            self.work(self._propose(row), group="repair")
+            self.work(propose(self, row.unmatched_id), group="repair")
         elif self._waiting:
             self.host.say("This site has its lead. The ones without are at the top.")
         else:
             self.host.say("Every site has its lead.")
-
-    async def _propose(self, row: OrphanLine) -> None:
-        db = await self.host.store()
-        from crm_tui.services.sites import repair
-
-        region = self.host.settings.imports.default_region
-        proposal = await repair.proposal(db, row.unmatched_id, region=region)
-
-        def accept(yes: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-            if yes:
-                self.work(self._accept(row.unmatched_id), group="repair")
-
-        verb = "Link it" if proposal.business_id else "Create the lead"
-        self.app.push_screen(Confirm(proposal_words(proposal), verb=verb), accept)
-
-    async def _accept(self, unmatched_id: int) -> None:
-        db = await self.host.store()
-        from crm_tui.services.sites import repair
-
-        repaired = await repair.accept(
-            db, unmatched_id, settings=self.host.settings, now=self.host.now()
-        )
-        await self._read_list("place")
-        how = "a new lead was created" if repaired.created else "it was linked"
-        self.host.say(f"{repaired.slug} has its lead: {how}.", Role.GOOD)
 
     def action_repair_all(self) -> None:
         """Propose leads for all sites without one."""
@@ -305,27 +281,6 @@ class SitesScreen(AppScreen):
         """Let go what was selected."""
         self._table.clear_selection()
         return True
-
-
-def proposal_words(proposal: Proposal) -> str:
-    """What would become of a site without a lead, in sentences."""
-    said = proposal.candidate.fields
-    place = " ".join(filter(None, (said["region"], said["postal_code"])))
-    facts = (said["phone"], said["email"], said["street"], said["city"], place)
-    told = ", ".join(filter(None, (said["name"], *facts)))
-    sentences = [
-        f"{proposal.slug} came without a lead: {proposal.reason}.",
-        f"Its page says: {told}.",
-    ]
-    if proposal.business_id:
-        sentences.append(
-            f"That is lead {proposal.business_id}, {proposal.business}: {proposal.why}."
-        )
-    elif proposal.why:
-        sentences.append(f"No lead is the same; it {proposal.why}.")
-    else:
-        sentences.append("No lead that is there has any of this.")
-    return " ".join(sentences)
 
 
 def _repaired_words(report: RepairReport) -> tuple[str, Role]:

@@ -1,0 +1,365 @@
+"""Today: what is due, what was answered, what went wrong; a line is gone when it is dealt with."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from textual import on
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from crm_tui.actions import key_words
+from crm_tui.screens.business_actions import BusinessScreen, Target
+from crm_tui.screens.follow_up import Ahead, follow_up_form
+from crm_tui.screens.repairing import propose
+from crm_tui.screens.today_columns import DEALT_WITH, TITLES, Heading, today_columns
+from crm_tui.screens.today_table import TodayTable
+from crm_tui.services.when import QUICK, end_of_day, say_date
+from crm_tui.session import Place
+from crm_tui.text import visible
+from crm_tui.vocabulary import Outcome
+from crm_tui.widgets.facts import styled
+from crm_tui.widgets.frame import Footer
+from crm_tui.widgets.keys import keymap_of
+from crm_tui.widgets.look import Role
+from crm_tui.widgets.row_messages import RowHighlighted, RowOpened, RowsWanted
+
+if TYPE_CHECKING:
+    from crm_tui.db.engine import WriteSession
+    from crm_tui.services.today import Kind, Line
+
+_NOTHING = "Nothing is waiting for you."
+_SETTING_ONE = ("everywhere.leads", "business.follow_up")
+
+
+class TodayScreen(BusinessScreen):
+    """What there is to deal with today, and the keys that do."""
+
+    AREA = "today"
+    OWNS = (AREA, "answer", "business")
+    FOOTER = ("list.open",)
+    TAB = "today"
+    AUTO_FOCUS = "#today"
+    DEFAULT_CSS = """
+    TodayScreen {
+        & #about { height: 1; padding: 0 1; }
+        & #date { width: 1fr; height: 1; }
+        & #count { width: auto; height: 1; }
+        & #empty { height: 1fr; padding: 1 2; display: none; }
+        &.-empty #empty { display: block; }
+        &.-empty #today { display: none; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: dict[Kind, int] = {}
+        self._keys: tuple[str, ...] = self.FOOTER
+        self._targets: dict[int, Target] = {}
+        self._begin_at: int | None = None
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The day and how much there is, above the list."""
+        with Horizontal(id="about"):
+            yield Static(id="date")
+            yield Static(id="count")
+        columns = today_columns(self.host.settings.operator.zone)
+        self._table = TodayTable(columns, now=self.host.now, id="today")
+        yield self._table
+        yield Static(id="empty")
+
+    def on_mount(self) -> None:
+        """Read the list as soon as the store is open."""
+        self._read("nothing")
+
+    @property
+    def _ahead(self) -> Ahead:
+        return Ahead.of(self.host)
+
+    # Reading
+
+    def _read(self, keep: Literal["place", "nothing"] = "place") -> None:
+        self.work(self._read_list(keep), group="list")
+
+    async def _read_list(self, keep: Literal["place", "nothing"]) -> None:
+        db = await self.host.store()
+        from crm_tui.services import today
+
+        now, zone = self.host.now(), self._ahead.zone
+        due_by = end_of_day(now, zone=zone)
+        groups = await today.order(db, due_by=due_by)
+        self._counts = {kind: len(ids) for kind, ids in groups.items()}
+        order = array("q")
+        for kind, ids in groups.items():
+            if ids:
+                order.append(Heading.id_of(kind))
+                order += ids
+        near = self._table.near_ids_in(order)
+        rows = await self._rows(near or list(order[:100]))
+        async with db.read() as session:
+            ahead = await today.next_due(session, after=due_by)
+        self.set_class(not order, "-empty")
+        self._table.show(order, rows, keep=keep)
+        if order and self.focused is None:
+            self.call_after_refresh(self._table.focus)  # it was hidden while it was empty
+        if self._begin_at is not None:
+            self._go_to(self._begin_at)
+            self._begin_at = None
+        self._show_about(now, ahead)
+
+    async def _rows(self, ids: list[int]) -> list[Line | Heading]:
+        db = await self.host.store()
+        from crm_tui.services import lead_rows, today
+
+        async with db.read() as session:
+            lines = await today.lines(session, [each for each in ids if each >= 0])
+            leads = {line.lead for line in lines if line.lead is not None}
+            rows = await lead_rows.rows_by_id(session, list(leads))
+        targets = {row.id: Target.of(row) for row in rows}
+        self._targets |= {line.id: targets[line.lead] for line in lines if line.lead in targets}
+        headings = [self._heading(kind) for kind in self._counts if Heading.id_of(kind) in ids]
+        return [*headings, *lines]
+
+    def _heading(self, kind: Kind) -> Heading:
+        return Heading(Heading.id_of(kind), TITLES[kind], self._counts[kind])
+
+    @on(RowsWanted)
+    def _fetch(self, message: RowsWanted) -> None:
+        self.work(self._fetch_rows(message.ids), group="rows")
+
+    async def _fetch_rows(self, ids: list[int]) -> None:
+        self._table.put_rows(await self._rows(ids))
+        self._show_keys()
+
+    def data_changed(self) -> None:
+        """Read the list again; the cursor stays, or comes to the line after one that is gone."""
+        self._read()
+
+    def _show_about(self, now: datetime, ahead: datetime | None) -> None:
+        zone = self._ahead.zone
+        day = now.astimezone(zone)
+        self.query_one("#date", Static).update(styled(f"{day:%A} {day.day} {day:%B}"))
+        count = sum(self._counts.values())
+        words = f"{count:,} to deal with" if count else ""
+        self.query_one("#count", Static).update(styled(words, Role.QUIET))
+        lines = [styled(_NOTHING)]
+        if ahead is not None:
+            due = say_date(ahead, now=now, zone=zone)
+            lines.append(styled(f"The next follow-up is due {due}.", Role.QUIET))
+        keys = [keymap_of(self).action(each).keys for each in _SETTING_ONE]
+        where, how = (f" ({key_words(each[0])})" if each else "" for each in keys)
+        words = f"Go to the leads{where}, and set the next one with “follow up”{how}."
+        lines.append(styled(words, Role.QUIET))
+        self.query_one("#empty", Static).update(Content("\n").join(lines))
+
+    # Where the cursor is
+
+    @property
+    def _line(self) -> Line | None:
+        row = self._table.cursor_row
+        return None if isinstance(row, Heading) else row
+
+    @property
+    def target(self) -> Target | None:
+        """The lead of the line."""
+        return self._targets.get(self._table.cursor_id or 0)
+
+    async def show_again(self, lead_ids: array[int], key: str | None = None) -> None:
+        """Read the list again."""
+        del lead_ids, key
+        await self._read_list("place")
+
+    @on(RowHighlighted)
+    def _show_keys(self) -> None:
+        """Show in the footer what deals with the line under the cursor."""
+        line = self._line
+        keys = self.FOOTER if line is None else (*DEALT_WITH[line.kind], *self.FOOTER)
+        if keys != self._keys:
+            self._keys = keys
+            self.query_one(Footer).show(keys)
+
+    def why_not(self, action_id: str) -> str | None:
+        """A line is dealt with by the keys of its kind."""
+        if action_id.partition(".")[0] not in {"today", "answer"}:
+            return super().why_not(action_id)
+        line = self._line
+        if line is None:
+            return "There is nothing here to deal with."
+        if action_id not in DEALT_WITH[line.kind]:
+            actions = [keymap_of(self).action(each) for each in DEALT_WITH[line.kind]]
+            keys = [f"{key_words(a.keys[0])} {a.title.lower()}" for a in actions if a.keys]
+            return f"This line is dealt with otherwise: {', '.join(keys)}."
+        return None
+
+    @on(RowOpened)
+    def _open(self) -> None:
+        line = self._line
+        if line is None:
+            return
+        if line.lead is None:
+            self.action_repair()
+            return
+        from crm_tui.screens.lead import LeadScreen
+
+        self.app.push_screen(LeadScreen(line.lead, neighbours=self))
+
+    # The lead screen's way through the list
+
+    def step(self, by: int) -> int | None:
+        """Move the cursor to the next line with a lead; that lead, None at the list's end."""
+        place = self._table.next_line(by)
+        lead = None if place is None else self._targets.get(self._table.order[place])
+        if place is None or lead is None:
+            return None
+        self._table.move_to(place)
+        return lead.id
+
+    def place(self) -> tuple[int, int]:
+        """Where the cursor stands, counted from 1, and how many lines there are."""
+        headings = sum(1 for each in self._table.order[: self._table.cursor] if each < 0)
+        return self._table.cursor + 1 - headings, sum(self._counts.values())
+
+    # Dealing with a line
+
+    def action_done(self) -> None:
+        """Be done with the line: the follow-up is done, or what went wrong needs nothing more."""
+        if line := self._line:
+            self.work(self._let_go(line), group="write", exclusive=False)
+
+    async def _let_go(self, line: Line) -> None:
+        from crm_tui.services import setting_aside, tasks
+        from crm_tui.services.today import Kind
+
+        now, name = self.host.now(), visible(line.name, 50)
+        score = self.host.settings.score
+        words, verb = {
+            Kind.FOLLOW_UP: (
+                f"did {visible(line.what, 50)}, {name}",
+                lambda session: tasks.done(session, [line.record], now=now),
+            ),
+            Kind.BOUNCE: (
+                f"set an address of {name} aside",
+                lambda session: setting_aside.address(session, line.record, score=score, now=now),
+            ),
+            Kind.FAILED: (
+                f"let the site of {name} be",
+                lambda session: setting_aside.failed_site(session, line.record, now=now),
+            ),
+            Kind.UNMATCHED: (
+                f"let {name} go, which has no lead",
+                lambda session: setting_aside.unmatched(session, line.record, now=now),
+            ),
+        }[line.kind]
+        await self._change_line(line, words, verb)
+
+    async def _change_line(
+        self, line: Line, words: str, verb: Callable[[WriteSession], Awaitable[object]]
+    ) -> None:
+        async def change(session: WriteSession) -> None:
+            await verb(session)
+
+        await self.change(line.lead or 0, words, change)
+
+    def action_snooze(self) -> None:
+        """Put a follow-up off, or say it in other words."""
+        if line := self._line:
+            self.with_form(self._snooze(line))
+
+    async def _snooze(self, line: Line) -> None:
+        db = await self.host.store()
+        from crm_tui.services import tasks
+
+        async with db.read() as session:
+            found = await tasks.named(session, [line.record])
+        if not found:
+            self.data_changed()
+            return
+        (task,), name, ahead = found, visible(line.name, 50), self._ahead
+
+        async def save(what: str, due: datetime) -> None:
+            words = f"put off {visible(what, 50)}, {name}, to {ahead.say(due)}"
+            await self._change_line(
+                line,
+                words,
+                lambda session: tasks.edit(
+                    session, task.id, what, due, now=self.host.now(), zone=ahead.zone
+                ),
+            )
+
+        form = follow_up_form(name, ahead, save, old=task, when=QUICK[0])
+        self.ask(form, action="today.snooze", lead=task.business_id)
+
+    def action_repair(self) -> None:
+        """Propose a lead for the site."""
+        if line := self._line:
+            self.work(propose(self, line.record), group="repair")
+
+    # Sorting an answer
+
+    def action_interested(self) -> None:
+        """The lead is interested."""
+        self._sort(Outcome.INTERESTED)
+
+    def action_no(self) -> None:
+        """The lead said no."""
+        self._sort(Outcome.LOST)
+
+    def action_wrong(self) -> None:
+        """Somebody else answered."""
+        self._sort(Outcome.WRONG_CONTACT)
+
+    def action_later(self) -> None:
+        """The lead asked for later: when?"""
+        if (line := self._line) and (lead := self.target):
+            self.with_form(self._sort_later(line, lead))
+
+    def _sort(self, outcome: Outcome) -> None:
+        if line := self._line:
+            self.work(self._sort_answer(line, outcome), group="write", exclusive=False)
+
+    async def _sort_answer(self, line: Line, outcome: Outcome) -> None:
+        from crm_tui.services.outcomes import ANSWERS, set_outcome
+
+        said, now = ANSWERS[outcome], self.host.now()
+        await self._change_line(
+            line,
+            f"sorted the answer of {visible(line.name, 50)}: {said}",
+            lambda session: set_outcome(session, [line.record], outcome, reason=said, now=now),
+        )
+
+    async def _sort_later(self, line: Line, lead: Target) -> None:
+        from crm_tui.services import tasks
+        from crm_tui.services.outcomes import ANSWERS, set_outcome
+
+        ahead, later = self._ahead, Outcome.LATER
+
+        async def save(what: str, due: datetime) -> None:
+            async def verb(session: WriteSession) -> None:
+                now = self.host.now()
+                await set_outcome(session, [lead.id], later, reason=ANSWERS[later], now=now)
+                await tasks.add(session, lead.id, what, due, now=now, zone=ahead.zone)
+
+            words = f"sorted the answer of {lead.called}: later, {ahead.say(due)}"
+            await self._change_line(line, words, verb)
+
+        form = follow_up_form(lead.called, ahead, save, when="in 2 weeks")
+        self.ask(form, action="answer.later", lead=lead.id)
+
+    # The next start
+
+    def keep(self) -> Place:
+        """The line under the cursor."""
+        return Place(cursor=self._table.cursor_id)
+
+    def restore(self, place: Place) -> None:
+        """Begin at the line one was at."""
+        self._begin_at = place.cursor
+
+    def _go_to(self, line_id: int) -> None:
+        if line_id in self._table.order:
+            self._table.move_to(self._table.order.index(line_id))
