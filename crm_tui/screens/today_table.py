@@ -6,25 +6,15 @@ from array import array
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-from crm_tui.widgets.row_table import RowTable
+from crm_tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
-    from crm_tui.actions import Action
     from crm_tui.screens.today_columns import TodayRow
     from crm_tui.widgets.row_paint import Sort
 
-_SELECTING = {"list.select", "list.range", "list.all", "list.invert"}
 
-
-class TodayTable(RowTable["TodayRow"]):
-    """A table whose rows with an id below zero are headings; each has a line below it.
-
-    A line is dealt with by itself: nothing can be selected.
-    """
-
-    def does(self, action: Action) -> bool:
-        """All a table does but selecting."""
-        return action.id not in _SELECTING and super().does(action)
+class TodayTable(RowList["TodayRow"]):
+    """A list whose rows with an id below zero are headings; each has a line below it."""
 
     def show(
         self,
