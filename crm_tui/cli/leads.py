@@ -22,7 +22,6 @@ from crm_tui.cli.query import Query, QueryCommand, lead_query
 from crm_tui.clock import local_stamp, utc_now
 from crm_tui.errors import BadInput
 from crm_tui.text import plural, visible, visible_lines
-from crm_tui.vocabulary import CallOutcome, ContactStatus
 
 if TYPE_CHECKING:
     from crm_tui.db.engine import Database
@@ -166,141 +165,6 @@ def show(context: typer.Context, lead: LeadId, *, json: Json = False) -> None:
 
 
 @app.command()
-def add(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The business's name.")],
-    category: Annotated[str, typer.Option()] = "",
-    street: Annotated[str, typer.Option()] = "",
-    city: Annotated[str, typer.Option()] = "",
-    region: Annotated[str, typer.Option()] = "",
-    postal_code: Annotated[str, typer.Option()] = "",
-    country: Annotated[str, typer.Option(help="Two letters, such as US.")] = "",
-    phone: Annotated[str, typer.Option()] = "",
-    email: Annotated[str, typer.Option()] = "",
-    website: Annotated[str, typer.Option()] = "",
-    *,
-    duplicate: Annotated[
-        bool, typer.Option("--duplicate", help="Add it although another lead has its phone.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Add a lead by hand."""
-    settings = invocation(context).settings
-    typed = {
-        "name": name,
-        "category": category,
-        "street": street,
-        "city": city,
-        "region": region,
-        "postal_code": postal_code,
-        "country": country,
-        "phone": phone,
-        "email": email,
-        "website": website,
-    }
-
-    async def work(db: Database) -> None:
-        from crm_tui.services import leads
-
-        async with db.write() as session:
-            lead = await leads.add(
-                session, typed, settings=settings, now=utc_now(), duplicate=duplicate
-            )
-        await _answer(context, db, lead, f"Added lead {lead}: {name}.", json=json)
-
-    with_store(context, work)
-
-
-@app.command()
-def edit(
-    context: typer.Context,
-    lead: LeadId,
-    assignments: Annotated[
-        list[str], typer.Argument(metavar="FIELD=VALUE…", help="An empty value clears the field.")
-    ],
-    *,
-    json: Json = False,
-) -> None:
-    """Change fields of a lead, such as: leads edit 12 city=Queens phone="718 555 0142"."""
-    settings = invocation(context).settings
-    changes = dict(_assignment(text) for text in assignments)
-
-    async def work(db: Database) -> None:
-        from crm_tui.services import leads
-
-        async with db.write() as session:
-            changed = await leads.edit(session, lead, changes, settings=settings, now=utc_now())
-        said = f"Changed {', '.join(changed)}." if changed else "Nothing was different."
-        await _answer(context, db, lead, said, json=json)
-
-    with_store(context, work)
-
-
-@app.command()
-def note(
-    context: typer.Context,
-    lead: LeadId,
-    text: Annotated[str, typer.Argument(help="The note.")],
-    *,
-    json: Json = False,
-) -> None:
-    """Write a note on a lead's timeline."""
-
-    async def work(db: Database) -> None:
-        from crm_tui.services import leads, timeline
-
-        async with db.write() as session:
-            await leads.require(session, lead)
-            await timeline.add_note(session, lead, text, now=utc_now())
-        await _answer(context, db, lead, f"The note is on the timeline of lead {lead}.", json=json)
-
-    with_store(context, work)
-
-
-@app.command()
-def call(
-    context: typer.Context,
-    lead: LeadId,
-    outcome: Annotated[CallOutcome, typer.Option(help="How it went.")],
-    note: Annotated[str, typer.Option(help="What was said.")] = "",
-    *,
-    json: Json = False,
-) -> None:
-    """Log a phone call with a lead."""
-
-    async def work(db: Database) -> None:
-        from crm_tui.services import leads, timeline
-
-        async with db.write() as session:
-            await leads.require(session, lead)
-            await timeline.log_call(session, lead, outcome, note=note, now=utc_now())
-        await _answer(context, db, lead, f"The call is on the timeline of lead {lead}.", json=json)
-
-    with_store(context, work)
-
-
-@app.command("set-status")
-def set_status(
-    context: typer.Context,
-    lead: LeadId,
-    status: Annotated[ContactStatus, typer.Argument(help="The contact status.")],
-    *,
-    json: Json = False,
-) -> None:
-    """Set the contact status by hand; what happens later still counts."""
-
-    async def work(db: Database) -> None:
-        from crm_tui.services import leads, timeline
-
-        async with db.write() as session:
-            await leads.require(session, lead)
-            await timeline.set_status(session, lead, status, now=utc_now())
-        await _answer(context, db, lead, f"Lead {lead} is now {status}.", json=json)
-
-    with_store(context, work)
-
-
-@app.command()
 def rescore(
     context: typer.Context,
     *,
@@ -325,23 +189,3 @@ def rescore(
             show_json({"changed": changed, "dry_run": dry_run})
 
     with_store(context, work)
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    field, equals, value = text.partition("=")
-    if not equals:
-        raise BadInput(f"{text!r} is no change; write FIELD=VALUE, such as city=Queens.")
-    return field.strip().replace("-", "_"), value
-
-
-async def _answer(
-    context: typer.Context, db: Database, lead: int, said: str, *, json: bool
-) -> None:
-    from crm_tui.services import documents
-
-    say(said)
-    if json:
-        threshold = invocation(context).settings.score.threshold
-        async with db.read() as session:
-            (document,) = await documents.documents_of(session, [lead], threshold=threshold)
-        show_json({"lead": document})

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from crm_tui import __version__
-from crm_tui.cli import care, config, imports, leads, sites, tasks, views
+from crm_tui.cli import bulk, care, config, imports, leads, one_lead, sites, tasks, undo, views
 from crm_tui.cli.output import Exit, Invocation, invocation, say
 from crm_tui.errors import UserError
 
@@ -24,11 +24,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+one_lead.register(leads.app)
+bulk.register(leads.app)
 app.add_typer(leads.app, name="leads")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(views.app, name="views")
 app.add_typer(sites.app, name="sites")
 imports.register(app)
+undo.register(app)
 app.add_typer(config.app, name="config")
 care.register(app)
 

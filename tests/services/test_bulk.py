@@ -181,7 +181,7 @@ async def test_a_contact_belongs_to_one_lead_only(
     with pytest.raises(BadInput, match="3 leads cannot share one phone"):
         await bulk.run(db, three, change, now=now)
     result = await bulk.run(db, three[:1], change, now=now)
-    assert result.words == "set the phone of 1 lead to +17185550142"
+    assert result.words == "set the phone of A to +17185550142"
     assert await column(db, "phone") == ["+17185550142", None, None]
 
 

@@ -8,7 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
+
 from crm_tui.db.engine import Database, WriteSession
+from crm_tui.db.models import Business
 from crm_tui.services import undo
 from crm_tui.services.bulk.changes import Change
 from crm_tui.text import plural
@@ -22,7 +25,7 @@ class BulkResult:
     """What became of a change to many leads.
 
     Attributes:
-        words: what was done, as undo says it: "tagged 148 leads vip".
+        words: what was done, as undo says it: "tagged 148 leads vip"; one lead by its name.
         matched: how many leads were meant.
         reached: how many of them it came to; fewer than were meant where it was cancelled.
         changed: to how many of those it made a difference.
@@ -74,6 +77,7 @@ async def run(
         StoreError: the store cannot be written; what was done until then stands.
     """
     change.admit(len(ids))
+    name = await _name_of_the_only(db, ids)
     entry = undo.Entry()
     reached = changed = 0
     stopped = False
@@ -83,11 +87,11 @@ async def run(
             break
         async with _transaction(db, change, entry, now) as session:
             changed += len(await change.apply(session, chunk, now=now))
-            entry.words = change.done(plural(changed, "lead"))
+            entry.words = change.done(name or plural(changed, "lead"))
         reached += len(chunk)
         progress(reached, len(ids))
     return BulkResult(
-        words=change.done(plural(changed, "lead")),
+        words=change.done(name or plural(changed, "lead")),
         matched=len(ids),
         reached=reached,
         changed=changed,
@@ -120,6 +124,14 @@ async def foresee(
         reached += len(chunk)
         progress(reached, len(ids))
     return found
+
+
+async def _name_of_the_only(db: Database, ids: Sequence[int]) -> str | None:
+    """The name of the lead, where there is one alone."""
+    if len(ids) != 1:
+        return None
+    async with db.read() as session:
+        return await session.scalar(select(Business.name).where(Business.id == ids[0]))
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -16,11 +16,12 @@ extends the same entry:
 See docs/decisions/0022 for why triggers do the recording.
 """
 
-from crm_tui.services.undo.history import EntryLine, entries, next_redo, next_undo, prune
+from crm_tui.services.undo.history import KEPT, EntryLine, entries, next_redo, next_undo, prune
 from crm_tui.services.undo.reversal import Left, Undone, redo, undo
 from crm_tui.services.undo.writing import Entry, action
 
 __all__ = [
+    "KEPT",
     "Entry",
     "EntryLine",
     "Left",
