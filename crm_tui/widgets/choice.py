@@ -47,6 +47,13 @@ class Choice(Widget, can_focus=True):
     class Entered(Message):
         """Enter was pressed: what is picked is meant."""
 
+    class Picked(Message):
+        """Another one is picked."""
+
+        def __init__(self, value: str) -> None:
+            super().__init__()
+            self.value = value
+
     def __init__(self, options: Sequence[Option], value: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
         self._options = options
@@ -57,6 +64,10 @@ class Choice(Widget, can_focus=True):
     def value(self) -> str:
         """The value that is picked."""
         return self._options[self.picked].value
+
+    def watch_picked(self) -> None:
+        """Say what is picked."""
+        self.post_message(self.Picked(self.value))
 
     def pick(self, value: str) -> None:
         """Pick by value; one that is no longer offered changes nothing."""

@@ -7,27 +7,26 @@ The caller hands over what saving means. While that fails for a reason the opera
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widget import Widget
 from textual.widgets import Button, Input, Static, TextArea
 
 from crm_tui.errors import UserError
 from crm_tui.session import Draft
-from crm_tui.widgets.choice import Choice, Option
+from crm_tui.widgets.choice import Choice
 from crm_tui.widgets.facts import styled
-from crm_tui.widgets.form_lines import Line, LineField, ReadLine, TextBox, TextField
+from crm_tui.widgets.form_fields import ChoiceField, Field, Fields
+from crm_tui.widgets.form_lines import Line, LineField, TextBox, TextField
 from crm_tui.widgets.look import Role
 
-__all__ = ["ChoiceField", "Field", "Form", "Line", "LineField", "TextBox", "TextField"]
+__all__ = ["ChoiceField", "Field", "Fields", "Form", "Line", "LineField", "TextBox", "TextField"]
 
 Save = Callable[[Mapping[str, str]], Awaitable[None]]
 """Stores the values of a form, by the names of its fields.
@@ -35,19 +34,6 @@ Save = Callable[[Mapping[str, str]], Awaitable[None]]
 Raises:
     UserError: The values cannot be stored; its sentence says what to change.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class ChoiceField:
-    """One of a few."""
-
-    name: str
-    label: str
-    options: Sequence[Option]
-    value: str = ""
-
-
-Field = LineField | TextField | ChoiceField
 
 
 class Form(ModalScreen[bool]):
@@ -73,18 +59,7 @@ class Form(ModalScreen[bool]):
         }
         & #form-title { text-style: bold; }
         & #form-about { margin-top: 1; }
-        & #form-fields {
-            height: auto;
-            margin-top: 1;
-            scrollbar-size-vertical: 1;
-        }
-        & .field { height: auto; }
-        & .field.-apart { margin-top: 1; }
-        & .label { width: 15; color: $text-muted; }
-        & Line, & TextBox, & Choice { width: 1fr; padding: 0 1; background: $background; }
-        & Line, & Line:focus { height: 1; border: none; }
-        & Line:focus, & TextBox:focus, & Choice:focus { background: $panel; background-tint: $panel 0%; }
-        & TextBox { height: 6; }
+        & Fields { margin-top: 1; }
         & #form-words { margin-top: 1; min-height: 1; height: auto; }
         & #form-keys { height: 1; offset-x: -1; }
         & #form-keys Button {
@@ -109,7 +84,7 @@ class Form(ModalScreen[bool]):
     def __init__(
         self,
         title: str,
-        fields: Sequence[Field],
+        fields: Sequence[Field] | Fields,
         *,
         save: Save,
         verb: str = "Save",
@@ -117,7 +92,7 @@ class Form(ModalScreen[bool]):
     ) -> None:
         super().__init__()
         self._title = title
-        self._fields = fields
+        self._fields = fields if isinstance(fields, Fields) else Fields(fields)
         self._save = save
         self._verb = verb
         self._about = about
@@ -136,7 +111,7 @@ class Form(ModalScreen[bool]):
 
     def draft(self, now: datetime) -> Draft | None:
         """What is typed and would be lost now; None where nothing is, or it is not to be kept."""
-        if self._purpose is None or not self._before or not self._would_lose_text():
+        if self._purpose is None or not self._before or not self._fields.typed(self._before):
             return None
         return Draft(*self._purpose, self._title, self.values(), now)
 
@@ -144,9 +119,7 @@ class Form(ModalScreen[bool]):
         """Remember what the fields say before anything is typed."""
         self._before = self.values()
         values, words = self._taken_up
-        for field in self._fields:
-            if field.name in values:
-                _set_value(self.query_one(f"#{field.name}"), values[field.name])
+        self._fields.fill(values)
         if words:
             self._say(words, Role.ATTENTION)
 
@@ -156,39 +129,22 @@ class Form(ModalScreen[bool]):
             yield Static(styled(self._title), id="form-title")
             if self._about is not None:
                 yield Static(self._about, id="form-about")
-            with VerticalScroll(id="form-fields", can_focus=False):
-                before: Field | None = None
-                for field in self._fields:
-                    apart = before is not None and not (
-                        isinstance(before, LineField) and isinstance(field, LineField)
-                    )
-                    with Horizontal(classes="field -apart" if apart else "field"):
-                        yield Static(styled(field.label, Role.QUIET), classes="label")
-                        yield _widget(field)
-                    before = field
+            yield self._fields
             yield Static(id="form-words")
             with Horizontal(id="form-keys"):
                 yield Button(_key(self._verb, "ctrl+s"), id="save", compact=True)
                 yield Button(_key("Leave", "esc"), id="leave", compact=True)
-                if any(isinstance(field, TextField) for field in self._fields):
+                if self._fields.has_text:
                     yield Static(_key("Write in $EDITOR", "ctrl+e"), id="form-editor")
 
     def on_resize(self) -> None:
         """Let the fields scroll where they do not fit, so that the words and keys stay in sight."""
         rest = 10 if self._about is not None else 8
-        self.query_one("#form-fields").styles.max_height = max(self.size.height - rest, 3)
+        self._fields.styles.max_height = max(self.size.height - rest, 3)
 
     def values(self) -> dict[str, str]:
         """What stands in the fields now, by name."""
-        return {field.name: _value(self.query_one(f"#{field.name}")) for field in self._fields}
-
-    def _would_lose_text(self) -> bool:
-        now = self.values()
-        return any(
-            now[field.name].strip() and now[field.name] != self._before[field.name]
-            for field in self._fields
-            if not isinstance(field, ChoiceField)
-        )
+        return self._fields.values()
 
     def _say(self, words: str, role: Role) -> None:
         self.query_one("#form-words", Static).update(styled(words, role))
@@ -208,7 +164,7 @@ class Form(ModalScreen[bool]):
     @on(Button.Pressed, "#leave")
     def action_leave(self) -> None:
         """Leave without saving, asking once when typed text would be lost."""
-        if self._would_lose_text() and not self._warned:
+        if self._fields.typed(self._before) and not self._warned:
             self._warned = True
             self._say(
                 "This is not saved. esc again leaves without it, ctrl+s saves it.",
@@ -228,31 +184,3 @@ class Form(ModalScreen[bool]):
 
 def _key(words: str, key: str) -> Content:
     return Content(words) + " " + styled(key, Role.QUIET)
-
-
-def _widget(field: Field) -> Widget:
-    if isinstance(field, LineField):
-        return ReadLine(field) if field.reading or field.picks else Line(field)
-    if isinstance(field, TextField):
-        return TextBox(field)
-    return Choice(field.options, field.value, id=field.name)
-
-
-def _value(widget: Widget) -> str:
-    if isinstance(widget, TextArea):
-        return widget.text
-    if isinstance(widget, (Input, Choice)):
-        return widget.value
-    raise TypeError(widget)
-
-
-def _set_value(widget: Widget, value: str) -> None:
-    if isinstance(widget, TextArea):
-        widget.text = value
-        widget.move_cursor(widget.document.end)
-    elif isinstance(widget, Input):
-        widget.value = value
-    elif isinstance(widget, Choice):
-        widget.pick(value)
-    else:
-        raise TypeError(widget)
