@@ -78,6 +78,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("everywhere.back", ("escape",), "One step back or clear"),
     Action("everywhere.close", ("q",), "Close, or quit"),
     Action("everywhere.stop", ("ctrl+c",), "Cancel what is running"),
+    Action("everywhere.undo", ("u",), "Undo"),
+    Action("everywhere.redo", ("ctrl+r",), "Redo"),
     Action("everywhere.theme", (), "Choose a theme"),
     Action("list.down", ("j", "down"), "Down"),
     Action("list.up", ("k", "up"), "Up"),
@@ -128,7 +130,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("columns.change", ("enter",), "Change what it means", instead_of="list.open"),
     Action("columns.leave", ("h",), "Back to the list"),
     Action("report.kinds", ("/",), "Show other rows"),
-    Action("report.undo", ("u",), "Take the import back"),
+    Action("report.undo", ("u",), "Take the import back", instead_of="everywhere.undo"),
 )
 
 

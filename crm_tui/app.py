@@ -45,7 +45,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.worker import WorkType
 
-from crm_tui.actions import Action, key_words
+from crm_tui.actions import Action
 from crm_tui.clock import utc_now
 from crm_tui.config import default_config_path
 from crm_tui.defects import report_defect
@@ -57,9 +57,11 @@ from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.screens.help import HelpScreen
 from crm_tui.screens.lasting import LastingApp
 from crm_tui.screens.leads import LeadsScreen
+from crm_tui.screens.palette import Palette
 from crm_tui.screens.site_work import SiteWork
 from crm_tui.screens.sites import SitesScreen
 from crm_tui.screens.today import TodayScreen
+from crm_tui.screens.undoing import turn_back
 from crm_tui.session import Draft, Session
 from crm_tui.text import visible
 from crm_tui.widgets.appearance import DressedApp
@@ -228,6 +230,9 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     @work(group="watch", exclusive=True, exit_on_error=False)
     async def _watch(self) -> None:
+        await self.look_for_changes()
+
+    async def look_for_changes(self) -> None:
         """See whether the store was changed, and tell the screen in front."""
         db = await self.store()
         version = await db.data_version()
@@ -366,23 +371,13 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         self._go_to("sites")
 
     def action_palette(self) -> None:
-        """Find an action by its name, and do it."""
-        there = {each.action.id: each for each in at_hand(self._front())}
-        picks = [
-            Pick(id_, each.action.title, "  ".join(map(key_words, each.action.keys)))
-            for id_, each in there.items()
-            if id_ != "everywhere.palette"
-        ]
-
-        async def do(action_id: str | None) -> None:
-            if action_id is not None:
-                await self.perform(there[action_id].action)
-
-        self.push_screen(Picker("What do you want to do?", picks), do)
+        """Find an action, a lead or something done by its name."""
+        palette = Palette(self._front())
+        self.push_screen(palette, palette.do)
 
     def action_help(self) -> None:
         """Show all keys."""
-        self.push_screen(HelpScreen([each.action for each in at_hand(self._front())]))
+        self.push_screen(HelpScreen(at_hand(self._front())))
 
     async def action_back(self) -> None:
         """One step back within the screen, or to the one before; on the first screen nothing."""
@@ -400,6 +395,20 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
             self._job.cancel()
         else:
             self.push_screen(Confirm("Quit crm-tui?", verb="Quit", leave="Stay"), self._quit_if)
+
+    def action_undo(self) -> None:
+        """Take the last action back."""
+        turn_back(self)
+
+    def action_redo(self) -> None:
+        """Do again what was taken back last."""
+        turn_back(self, again=True)
+
+    def why_not(self, action_id: str) -> str | None:
+        """Why something cannot be done anywhere just now."""
+        if action_id == "everywhere.theme" and self.no_color:
+            return "There is no colour here, because NO_COLOR is set."
+        return None
 
     def action_theme(self) -> None:
         """Choose a theme, each shown as one comes to it."""

@@ -122,6 +122,9 @@ class Host(Protocol):
     async def guarded(self, work: Awaitable[None]) -> None:
         """Await the work and show its error, if it has one."""
 
+    async def look_for_changes(self) -> None:
+        """See at once whether the store was changed, and have the screen in front show it."""
+
 
 class AppScreen(Screen[None], KeyArea):
     """A full screen. Subclasses set AREA and FOOTER, and OWNS where they own another area too."""
