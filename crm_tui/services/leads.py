@@ -16,6 +16,7 @@ from crm_tui.db.models import Business, BusinessTag, ContactPoint, Site, Tag, Ta
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import contacts, derived, events, points, scoring, typed
 from crm_tui.services.events import OPERATOR, NewEvent
+from crm_tui.services.merged import why_missing
 from crm_tui.services.sites.gather import mark_out_of_date
 from crm_tui.text import fold
 from crm_tui.vocabulary import ContactKind, ContactState, EventKind, SiteStatus, TaskState
@@ -83,13 +84,13 @@ async def page(
     columns = Business.__table__.columns
     row = (await session.execute(select(*columns).where(Business.id == lead_id))).mappings().first()
     if row is None:
-        raise NotFound(f"There is no lead {lead_id}.")
+        raise NotFound(await why_missing(session, lead_id))
     facts = await derived.score_facts(session, [lead_id])
     return LeadPage(
         business=dict(row),
         score=scoring.explain(facts[lead_id], settings.score, now=now),
         tags=(await tags_of(session, [lead_id])).get(lead_id, ()),
-        points=await _points(session, lead_id),
+        points=await points_of(session, lead_id),
         sites=await _sites(session, lead_id),
         tasks=await _tasks(session, lead_id),
     )
@@ -103,7 +104,7 @@ async def require(session: ReadSession, lead_id: int) -> str:
     """
     name = await session.scalar(select(Business.name).where(Business.id == lead_id))
     if name is None:
-        raise NotFound(f"There is no lead {lead_id}.")
+        raise NotFound(await why_missing(session, lead_id))
     return name
 
 
@@ -177,7 +178,7 @@ async def edit(
     columns = [getattr(Business, name) for name in EDITABLE]
     row = (await session.execute(select(*columns).where(Business.id == lead_id))).mappings().first()
     if row is None:
-        raise NotFound(f"There is no lead {lead_id}.")
+        raise NotFound(await why_missing(session, lead_id))
     country = changes.get("country", row["country"] or "")
     values = typed.read(changes, settings, country=country)
     before = {name: row[name] for name in values if name in EDITABLE}
@@ -225,6 +226,28 @@ async def tags_of(session: ReadSession, lead_ids: Sequence[int]) -> dict[int, tu
     for lead_id, name in rows:
         tags.setdefault(lead_id, []).append(name)
     return {lead_id: tuple(names) for lead_id, names in tags.items()}
+
+
+async def points_of(session: ReadSession, lead_id: int) -> tuple[PointRow, ...]:
+    """The contact points of a lead, the primary one of each kind first."""
+    rows = await session.execute(
+        select(
+            ContactPoint.id,
+            ContactPoint.kind,
+            ContactPoint.value,
+            ContactPoint.person,
+            ContactPoint.label,
+            ContactPoint.is_primary,
+            ContactPoint.state,
+            ContactPoint.state_reason,
+        )
+        .where(ContactPoint.business_id == lead_id)
+        .order_by(ContactPoint.kind, ContactPoint.is_primary.desc(), ContactPoint.id)
+    )
+    return tuple(
+        PointRow(id_, kind, value, person or "", label or "", primary, state, reason or "")
+        for id_, kind, value, person, label, primary, state, reason in rows
+    )
 
 
 async def _set_point(
@@ -277,27 +300,6 @@ async def _refuse_twin(session: ReadSession, values: Mapping[str, Any]) -> None:
                 f"{twin.name} (lead {twin.id}) has the same {name}. If this is another "
                 "business, add it with --duplicate."
             )
-
-
-async def _points(session: ReadSession, lead_id: int) -> tuple[PointRow, ...]:
-    rows = await session.execute(
-        select(
-            ContactPoint.id,
-            ContactPoint.kind,
-            ContactPoint.value,
-            ContactPoint.person,
-            ContactPoint.label,
-            ContactPoint.is_primary,
-            ContactPoint.state,
-            ContactPoint.state_reason,
-        )
-        .where(ContactPoint.business_id == lead_id)
-        .order_by(ContactPoint.kind, ContactPoint.is_primary.desc(), ContactPoint.id)
-    )
-    return tuple(
-        PointRow(id_, kind, value, person or "", label or "", primary, state, reason or "")
-        for id_, kind, value, person, label, primary, state, reason in rows
-    )
 
 
 async def _sites(session: ReadSession, lead_id: int) -> tuple[SiteRow, ...]:

@@ -17,8 +17,8 @@ See docs/decisions/0022 for why triggers do the recording.
 """
 
 from crm_tui.services.undo.history import KEPT, EntryLine, entries, next_redo, next_undo, prune
-from crm_tui.services.undo.reversal import Left, Undone, redo, undo
-from crm_tui.services.undo.writing import Entry, action
+from crm_tui.services.undo.reversal import Left, Undone, redo, reverse, undo
+from crm_tui.services.undo.writing import Entry, action, recorded_as, recording
 
 __all__ = [
     "KEPT",
@@ -31,6 +31,9 @@ __all__ = [
     "next_redo",
     "next_undo",
     "prune",
+    "recorded_as",
+    "recording",
     "redo",
+    "reverse",
     "undo",
 ]

@@ -21,6 +21,7 @@ from crm_tui.services.undo.recorded import RECORDED
 from crm_tui.vocabulary import ChangeState, EventKind
 
 _DEPENDED_ON = "something else depends on it by now"
+_MERGED_ON = "it has gone into another lead since; split that one first"
 _NOT_FACTS = frozenset(
     {"archived_at", "outcome", "outcome_reason", "do_not_contact", "do_not_contact_reason"}
 )
@@ -47,21 +48,29 @@ async def turn(
     undoing: bool,
     score: ScoreSettings,
     now: datetime,
+    in_book: bool = True,
 ) -> Turned:
-    """Turn the changes of a part, given in the order they are to be taken."""
+    """Turn the changes of a part, given in the order they are to be taken.
+
+    Without `in_book` the action stands as it did: another one takes it back, and is recorded.
+    """
     created = _comings_and_goings(changes)
     timeline = [c for c in changes if _is_happening(c) and c.business_id not in created]
     voided = {change.id for change in timeline}
     plain = [change for change in changes if change.id not in voided]
     left, settled = await disagreements(session, plain)
     turned = Turned(left=left, owners={c.record: c.business_id for c in changes})
+    if any(record.table == "merge" for record in left):
+        turned.left = {change.record: _MERGED_ON for change in plain}
+        return turned
     wanted = [c for c in plain if c.record not in left and c.record not in settled]
-    applied = await _apply(session, wanted, turned)
+    applied = await _Writing(session, _heirs(wanted)).apply(wanted, turned)
     await _follow(session, applied, score=score, now=now)
     keys = await _void(session, timeline, words=words, undoing=undoing, now=now)
     done = [c for c in plain if c.record in settled] + applied + timeline
     turned.done = {c.record if c.business_id is None else c.business_id for c in done}
-    await _mark(session, done, turned, keys, undoing=undoing)
+    if in_book:
+        await _mark(session, done, turned, keys, undoing=undoing)
     return turned
 
 
@@ -79,39 +88,81 @@ def _is_happening(change: Change) -> bool:
     return change.record.table == "event" and (change.adds or change.deletes)
 
 
+def _heirs(changes: Iterable[Change]) -> dict[int, int]:
+    """By the leads that are merged again, the leads they go into."""
+    merges = (c.then for c in changes if c.record.table == "merge" and c.adds and c.then)
+    return {values["merged_id"]: values["kept_id"] for values in merges}
+
+
 # Rows
 
 
-async def _apply(session: WriteSession, changes: Sequence[Change], turned: Turned) -> list[Change]:
-    """Write all changes; where the store refuses some, leave those of the same lead together."""
-    if await _write(session, changes):
-        return list(changes)
-    together = any(change.record.table == "merge" for change in changes)
-    units: dict[int | RecordId | None, list[Change]] = {}
-    for change in changes:
-        owner = None if together else change.business_id
-        unit = change.record if owner is None and not together else owner
-        units.setdefault(unit, []).append(change)
-    applied: list[Change] = []
-    for unit_changes in units.values():
-        if len(units) > 1 and await _write(session, unit_changes):
-            applied += unit_changes
-        else:
-            turned.left |= {change.record: _DEPENDED_ON for change in unit_changes}
-    return applied
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """Writes changes as far as the store takes them."""
 
+    session: WriteSession
+    heirs: dict[int, int]
 
-async def _write(session: WriteSession, changes: Sequence[Change]) -> bool:
-    gone = [c.business_id for c in changes if c.record.table == "business" and c.deletes]
-    try:
-        async with session.begin_nested():
-            await search.remove(session, [each for each in gone if each is not None])
-            for statement, group in groupby(changes, _statement):
-                connection = await session.connection()
-                await connection.execute(text(statement), [_parameters(c) for c in group])
-    except IntegrityError:
-        return False
-    return True
+    async def apply(self, changes: Sequence[Change], turned: Turned) -> list[Change]:
+        """Write all changes; where the store refuses some, leave those of the same lead together.
+
+        Returns those that were written.
+        """
+        if await self._write(changes):
+            return list(changes)
+        if any(change.record.table == "merge" for change in changes):
+            return await self._apply_merge(changes, turned)
+        units: dict[int | RecordId, list[Change]] = {}
+        for change in changes:
+            owner = change.business_id
+            units.setdefault(change.record if owner is None else owner, []).append(change)
+        applied: list[Change] = []
+        for unit_changes in units.values():
+            if len(units) > 1 and await self._write(unit_changes):
+                applied += unit_changes
+            else:
+                turned.left |= {change.record: _DEPENDED_ON for change in unit_changes}
+        return applied
+
+    async def _apply_merge(self, changes: Sequence[Change], turned: Turned) -> list[Change]:
+        """Write the changes of a merge one by one; without its leads, none of it can be turned."""
+        applied: list[Change] = []
+        async with self.session.begin_nested() as all_of_it:
+            for change in changes:
+                if await self._write([change]):
+                    applied.append(change)
+                    continue
+                turned.left[change.record] = _DEPENDED_ON
+                if change.record.table in {"business", "merge"}:
+                    await all_of_it.rollback()
+                    turned.left |= {each.record: _DEPENDED_ON for each in changes}
+                    return []
+        return applied
+
+    async def _write(self, changes: Sequence[Change]) -> bool:
+        gone = [c.business_id for c in changes if c.record.table == "business" and c.deletes]
+        try:
+            async with self.session.begin_nested():
+                await self._make_way([each for each in gone if each is not None])
+                for statement, group in groupby(changes, _statement):
+                    connection = await self.session.connection()
+                    await connection.execute(text(statement), [_parameters(c) for c in group])
+        except IntegrityError:
+            return False
+        return True
+
+    async def _make_way(self, gone: Sequence[int]) -> None:
+        """See that nothing we wrote ourselves in undoing holds leads that are to go."""
+        await search.remove(self.session, gone)
+        for lead in gone:
+            if lead in self.heirs:
+                await self.session.execute(
+                    update(Event)
+                    .where(Event.business_id == lead, Event.kind == EventKind.VOIDED)
+                    .values(business_id=self.heirs[lead])
+                    .execution_options(synchronize_session=None)
+                )
 
 
 def _statement(change: Change) -> str:
@@ -163,8 +214,8 @@ def _owners_by_kind(applied: Sequence[Change]) -> dict[str, set[int]]:
     """The leads concerned: any, those whose facts changed, those whose history did."""
     owners: dict[str, set[int]] = {"any": set(), "facts": set(), "history": set()}
     for change in applied:
-        new_owner = (change.then or {}).get("business_id")
-        leads = {each for each in (change.business_id, new_owner) if each is not None}
+        moved_between = [(each or {}).get("business_id") for each in (change.now, change.then)]
+        leads = {each for each in (change.business_id, *moved_between) if each is not None}
         owners["any"] |= leads
         table = change.record.table
         moved = change.adds or change.deletes

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, text
 
 from crm_tui.db.engine import ReadSession
-from crm_tui.services.undo.recorded import RECORDED
+from crm_tui.services.undo.recorded import MARKS, RECORDED
 
 Values = dict[str, Any]
 """Columns of a record as they are stored; floats as SQL literals."""
@@ -96,7 +96,7 @@ def _difference(there: Values | None, expected: Values | None) -> str | None:
         return None if there is None else "it came back since"
     if there is None:
         return "it is gone"
-    changed = [name for name, value in expected.items() if there[name] != value]
+    changed = [n for n, value in expected.items() if n not in MARKS and there[n] != value]
     if not changed:
         return None
     return f"{', '.join(name.replace('_', ' ') for name in changed)} changed since"

@@ -45,6 +45,9 @@ DERIVED = frozenset(
 )
 """Columns of a business that follow from other things."""
 
+MARKS = frozenset({"out_of_date"})
+"""Columns that are restored whatever they hold by now: what they say is looked at again after."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -115,7 +118,7 @@ RECORDED = {
         _recorded(Event, only=("business_id",)),
         _recorded(Distinct, lead="low_id"),
         _recorded(Merge, lead="kept_id"),
-        _recorded(Site, only=("business_id", "status"), comes_and_goes=False),
+        _recorded(Site, only=("business_id", "status", *MARKS), comes_and_goes=False),
         _recorded(Unmatched, only=("business_id", "state", "resolved_at"), comes_and_goes=False),
         _recorded(ImportRow, only=("business_id",), comes_and_goes=False),
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 
-from crm_tui.config import Settings
+from crm_tui.config import ScoreSettings, Settings
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Business, UndoChange, UndoEntry
 from crm_tui.errors import BadInput, NotFound
@@ -91,6 +91,32 @@ async def redo(
     return await _Reversal(db, settings, now, undoing=False).run(entry_id, progress, cancelled)
 
 
+async def reverse(
+    session: WriteSession, entry_id: int, words: str, *, score: ScoreSettings, now: datetime
+) -> list[Left]:
+    """Take an action back as a part of another one, which is being recorded.
+
+    The action taken back stands as done: undoing the one at hand brings it back.
+
+    Args:
+        session: the transaction of the action at hand.
+        entry_id: the action to take back.
+        words: what is being done, for the timelines its events disappear from.
+        score: for what is computed again.
+        now: aware UTC.
+
+    Returns what was left as it is, and why.
+    """
+    left: dict[RecordId, tuple[int | None, str]] = {}
+    for part in await _parts(session, entry_id, ChangeState.DONE, reverse=True):
+        changes = await _changes(session, entry_id, part, ChangeState.DONE, undoing=True)
+        turned = await turn(
+            session, changes, words=words, undoing=True, score=score, now=now, in_book=False
+        )
+        left |= {each: (turned.owners[each], why) for each, why in turned.left.items()}
+    return await _name(session, left)
+
+
 @dataclass(frozen=True, slots=True)
 class _Reversal:
     db: Database
@@ -110,7 +136,7 @@ class _Reversal:
             await self._set_state(session, entry.id, state)
         result = Undone(entry.words)
         async with self.db.read() as session:
-            parts = await self._parts(session, entry.id)
+            parts = await _parts(session, entry.id, self._from_state, reverse=self.undoing)
         done: set[int | RecordId] = set()
         left: dict[RecordId, tuple[int | None, str]] = {}
         for number, part in enumerate(parts, start=1):
@@ -156,40 +182,8 @@ class _Reversal:
     def _from_state(self) -> ChangeState:
         return ChangeState.DONE if self.undoing else ChangeState.UNDONE
 
-    async def _parts(self, session: ReadSession, entry_id: int) -> list[int]:
-        parts = await session.scalars(
-            select(UndoChange.part)
-            .where(UndoChange.entry_id == entry_id, UndoChange.state == self._from_state)
-            .distinct()
-            .order_by(UndoChange.part)
-        )
-        in_order = list(parts)
-        return in_order[::-1] if self.undoing else in_order
-
     async def _turn(self, session: WriteSession, entry: EntryLine, part: int) -> Turned:
-        order = UndoChange.id.desc() if self.undoing else UndoChange.id
-        rows = await session.execute(
-            select(
-                UndoChange.id,
-                UndoChange.table_name,
-                UndoChange.record,
-                UndoChange.business_id,
-                UndoChange.before,
-                UndoChange.after,
-                UndoChange.void_key,
-            )
-            .where(
-                UndoChange.entry_id == entry.id,
-                UndoChange.part == part,
-                UndoChange.state == self._from_state,
-            )
-            .order_by(order)
-        )
-        changes = []
-        for id_, table, key, business_id, before, after, void_key in rows:
-            now, then = (after, before) if self.undoing else (before, after)
-            record = RecordId(table, key)
-            changes.append(Change(id_, record, business_id, _read(now), _read(then), void_key))
+        changes = await _changes(session, entry.id, part, self._from_state, undoing=self.undoing)
         return await turn(
             session,
             changes,
@@ -203,6 +197,50 @@ class _Reversal:
         after = UndoState.UNDONE if self.undoing else UndoState.DONE
         async with self.db.write() as session:
             await self._set_state(session, entry_id, after if any_done else UndoState.DROPPED)
+
+
+async def _parts(
+    session: ReadSession, entry_id: int, state: ChangeState, *, reverse: bool
+) -> list[int]:
+    """The parts of an action that have changes in this state, in their order or the reverse."""
+    parts = await session.scalars(
+        select(UndoChange.part)
+        .where(UndoChange.entry_id == entry_id, UndoChange.state == state)
+        .distinct()
+        .order_by(UndoChange.part)
+    )
+    in_order = list(parts)
+    return in_order[::-1] if reverse else in_order
+
+
+async def _changes(
+    session: ReadSession, entry_id: int, part: int, state: ChangeState, *, undoing: bool
+) -> list[Change]:
+    """The changes of a part, as they are to be taken."""
+    order = UndoChange.id.desc() if undoing else UndoChange.id
+    rows = await session.execute(
+        select(
+            UndoChange.id,
+            UndoChange.table_name,
+            UndoChange.record,
+            UndoChange.business_id,
+            UndoChange.before,
+            UndoChange.after,
+            UndoChange.void_key,
+        )
+        .where(
+            UndoChange.entry_id == entry_id,
+            UndoChange.part == part,
+            UndoChange.state == state,
+        )
+        .order_by(order)
+    )
+    changes = []
+    for id_, table, key, business_id, before, after, void_key in rows:
+        now, then = (after, before) if undoing else (before, after)
+        record = RecordId(table, key)
+        changes.append(Change(id_, record, business_id, _read(now), _read(then), void_key))
+    return changes
 
 
 def _read(values: str | None) -> Values | None:

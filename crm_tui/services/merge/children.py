@@ -1,0 +1,107 @@
+"""What belongs to merged leads, besides contact points: all of it goes to the kept one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from crm_tui.db.engine import WriteSession
+from crm_tui.db.models import (
+    BusinessAlias,
+    BusinessTag,
+    ContactPoint,
+    Distinct,
+    Event,
+    ImportRow,
+    Merge,
+    Site,
+    Suppression,
+    Task,
+    Unmatched,
+)
+from crm_tui.vocabulary import AliasKind, ContactKind, ContactState, SuppressionKind
+
+_MOVED: tuple[Any, ...] = (BusinessAlias, Task, Site, Event, Unmatched, ImportRow)
+_SUPPRESSED = {
+    ContactKind.EMAIL: SuppressionKind.EMAIL,
+    ContactKind.PHONE: SuppressionKind.PHONE,
+}
+
+
+async def unite_children(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:
+    """Give the kept lead the others' aliases, follow-ups, sites, timeline, rows, tags and pairs.
+
+    Events keep their origin, which the status fold goes by.
+    """
+    for model in _MOVED:
+        await session.execute(
+            update(model)
+            .where(model.business_id.in_(other_ids))
+            .values(business_id=keep_id)
+            .execution_options(synchronize_session=None)
+        )
+    await session.execute(
+        update(Merge)
+        .where(Merge.kept_id.in_(other_ids))
+        .values(kept_id=keep_id)
+        .execution_options(synchronize_session=None)
+    )
+    await _unite_tags(session, keep_id, other_ids)
+    await _unite_pairs(session, keep_id, other_ids)
+
+
+async def _unite_tags(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:
+    columns = (BusinessTag.tag_id, BusinessTag.created_at, BusinessTag.batch_id)
+    found = await session.execute(
+        select(*columns)
+        .where(BusinessTag.business_id.in_(other_ids))
+        .order_by(BusinessTag.created_at, BusinessTag.business_id)
+    )
+    rows = [{**row, "business_id": keep_id} for row in found.mappings()]
+    await session.execute(delete(BusinessTag).where(BusinessTag.business_id.in_(other_ids)))
+    if rows:
+        await session.execute(insert(BusinessTag).on_conflict_do_nothing(), rows)
+
+
+async def _unite_pairs(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:
+    """What was said not to be one of the others is not the kept one either."""
+    of_others = Distinct.low_id.in_(other_ids) | Distinct.high_id.in_(other_ids)
+    found = await session.execute(
+        select(Distinct.low_id, Distinct.high_id, Distinct.said_at).where(of_others)
+    )
+    rows = []
+    for low_id, high_id, said_at in found:
+        low, high = sorted(keep_id if each in other_ids else each for each in (low_id, high_id))
+        if low != high:
+            rows.append({"low_id": low, "high_id": high, "said_at": said_at})
+    await session.execute(delete(Distinct).where(of_others))
+    if rows:
+        await session.execute(insert(Distinct).on_conflict_do_nothing(), rows)
+
+
+async def add_keys(
+    session: WriteSession, keep_id: int, keys: Sequence[tuple[AliasKind, str]]
+) -> None:
+    """Have keys of merged leads lead to the kept one; those that lead somewhere already do so."""
+    rows = [{"business_id": keep_id, "kind": kind, "value": value} for kind, value in keys]
+    if rows:
+        await session.execute(insert(BusinessAlias).on_conflict_do_nothing(), rows)
+
+
+async def bar(session: WriteSession, keep_id: int, key: str, reason: str, *, now: datetime) -> None:
+    """Suppress a lead that must not be contacted, with every address and number it has now."""
+    points = await session.execute(
+        select(ContactPoint.kind, ContactPoint.value).where(
+            ContactPoint.business_id == keep_id,
+            ContactPoint.kind.in_(_SUPPRESSED),
+            ContactPoint.state != ContactState.INVALID,
+        )
+    )
+    barred = [(SuppressionKind.BUSINESS, key)]
+    barred += [(_SUPPRESSED[kind], value) for kind, value in points]
+    rows = [{"kind": k, "value": v, "reason": reason, "created_at": now} for k, v in barred]
+    await session.execute(insert(Suppression).on_conflict_do_nothing(), rows)

@@ -1,0 +1,91 @@
+"""Leads side by side, before they are merged: what each says in every field that can be chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+
+from crm_tui.db.engine import ReadSession
+from crm_tui.db.models import Business, Event, Site, Task
+from crm_tui.errors import NotFound
+from crm_tui.services import leads
+from crm_tui.services.merged import why_missing
+from crm_tui.vocabulary import TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A lead as one of two, or more, that may be the same.
+
+    Attributes:
+        business: its columns by name.
+        tags: its tags, sorted.
+        points: its contact points.
+        entries: how many lines its timeline has.
+        tasks: how many open follow-ups.
+        sites: how many sites.
+    """
+
+    business: Mapping[str, Any]
+    tags: tuple[str, ...]
+    points: tuple[leads.PointRow, ...]
+    entries: int
+    tasks: int
+    sites: int
+
+
+async def lead_sides(session: ReadSession, lead_ids: Sequence[int]) -> list[Side]:
+    """These leads as they are compared, in the order named.
+
+    Raises:
+        NotFound: one of them is not there.
+    """
+    found = await session.execute(
+        select(*Business.__table__.columns).where(Business.id.in_(lead_ids))
+    )
+    rows = {row["id"]: dict(row) for row in found.mappings()}
+    for lead_id in lead_ids:
+        if lead_id not in rows:
+            raise NotFound(await why_missing(session, lead_id))
+    tags = await leads.tags_of(session, lead_ids)
+    entries = await _counted(session, Event, lead_ids, Event.is_voided.is_(False))
+    tasks = await _counted(session, Task, lead_ids, Task.state == TaskState.OPEN)
+    sites = await _counted(session, Site, lead_ids)
+    return [
+        Side(
+            business=rows[each],
+            tags=tags.get(each, ()),
+            points=await leads.points_of(session, each),
+            entries=entries.get(each, 0),
+            tasks=tasks.get(each, 0),
+            sites=sites.get(each, 0),
+        )
+        for each in lead_ids
+    ]
+
+
+async def _counted(
+    session: ReadSession, model: Any, lead_ids: Sequence[int], *where: ColumnElement[bool]
+) -> dict[int, int]:
+    rows = await session.execute(
+        select(model.business_id, func.count())
+        .where(model.business_id.in_(lead_ids), *where)
+        .group_by(model.business_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def words_of_merge(session: ReadSession, keep_id: int, other_ids: Sequence[int]) -> str:
+    """What merging these leads is called in the list of what can be undone."""
+    rows = await session.execute(
+        select(Business.id, Business.name).where(Business.id.in_((keep_id, *other_ids)))
+    )
+    names = {row.id: row.name for row in rows}
+    if len(other_ids) == 1:
+        other = names.get(other_ids[0], f"lead {other_ids[0]}")
+    else:
+        other = f"{len(other_ids)} leads"
+    return f"merged {other} into {names.get(keep_id, f'lead {keep_id}')}"
