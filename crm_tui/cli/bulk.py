@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crm_tui.cli.completions import tags
 from crm_tui.cli.long_work import progress_of, stop_on_interrupt
 from crm_tui.cli.one_lead import Json, assignment
 from crm_tui.cli.output import Exit, invocation, say, show_json, with_store
@@ -36,9 +37,13 @@ def change_many(
     outcome: Annotated[
         Outcome | None, typer.Option("--set-outcome", help="Say what came of them.")
     ] = None,
-    tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="Tag them.")] = None,
+    tag: Annotated[
+        str | None,
+        typer.Option("--tag", metavar="TAG", help="Tag them.", autocompletion=tags),
+    ] = None,
     untag: Annotated[
-        str | None, typer.Option("--untag", metavar="TAG", help="Take a tag off them.")
+        str | None,
+        typer.Option("--untag", metavar="TAG", help="Take a tag off them.", autocompletion=tags),
     ] = None,
     change: Annotated[
         str | None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from crm_tui.cli.completions import tags
 from crm_tui.cli.long_work import progress_of, status_line, stop_on_interrupt
 from crm_tui.cli.output import MOST_ID, Exit, invocation, say, show_json, show_table, with_store
 from crm_tui.clock import local_stamp, utc_now
@@ -59,7 +60,8 @@ def import_files(
         typer.Option("--map", metavar="COLUMN=FIELD", help="What a column of a CSV means."),
     ] = None,
     tags: Annotated[
-        list[str] | None, typer.Option("--tag", help="Tag every lead of the lists.")
+        list[str] | None,
+        typer.Option("--tag", help="Tag every lead of the lists.", autocompletion=tags),
     ] = None,
     region: Annotated[
         str | None,

@@ -12,7 +12,19 @@ from typing import Annotated
 import typer
 
 from crm_tui import __version__
-from crm_tui.cli import bulk, care, config, imports, leads, one_lead, sites, tasks, undo, views
+from crm_tui.cli import (
+    bulk,
+    care,
+    completions,
+    config,
+    imports,
+    leads,
+    one_lead,
+    sites,
+    tasks,
+    undo,
+    views,
+)
 from crm_tui.cli.output import Exit, Invocation, invocation, say
 from crm_tui.errors import UserError
 
@@ -22,6 +34,7 @@ app = typer.Typer(
     no_args_is_help=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 one_lead.register(leads.app)
@@ -34,6 +47,7 @@ imports.register(app)
 undo.register(app)
 app.add_typer(config.app, name="config")
 care.register(app)
+completions.register(app)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature for an eager option
@@ -93,6 +107,7 @@ def need_terminal() -> None:
 def run() -> None:
     """Run the command line. Whatever happens, the reader gets a sentence and an exit code."""
     _make_writable()
+    completions.answer_scripts()
     try:
         try:
             app()

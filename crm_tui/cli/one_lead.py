@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crm_tui.cli.completions import tags
 from crm_tui.cli.output import MOST_ID, invocation, say, show_json, with_store
 from crm_tui.cli.tasks import time_ahead
 from crm_tui.clock import utc_now
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 LeadId = Annotated[int, typer.Argument(metavar="ID", help="The lead's number.", min=1, max=MOST_ID)]
-Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag.")]
+Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag.", autocompletion=tags)]
 
 
 def register(leads: typer.Typer) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from crm_tui.cli.completions import query_words
 from crm_tui.cli.output import Exit, invocation, say
 from crm_tui.clock import utc_now
 
@@ -27,6 +28,7 @@ Query = Annotated[
         metavar="QUERY",
         help="""Which leads, such as 'city:Queens -has:website score>=70'; '' means all.""",
         show_default=False,
+        autocompletion=query_words,
     ),
 ]
 """The argument of a command that takes a query; several words are joined by spaces."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crm_tui.cli import site_words as words
+from crm_tui.cli.completions import slugs
 from crm_tui.cli.long_work import progress_of, stop_on_interrupt
 from crm_tui.cli.output import MOST_ID, Exit, invocation, say, show_json, show_table, with_store
 from crm_tui.clock import local_stamp, utc_now
@@ -29,7 +30,12 @@ app = typer.Typer(help="Build, list, open and repair preview sites.", no_args_is
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Named = Annotated[
-    str, typer.Argument(metavar="SLUG", help="The site's slug, or the number of its lead.")
+    str,
+    typer.Argument(
+        metavar="SLUG",
+        help="The site's slug, or the number of its lead.",
+        autocompletion=slugs,
+    ),
 ]
 
 

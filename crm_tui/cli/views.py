@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crm_tui.cli.completions import view_names
 from crm_tui.cli.output import invocation, say, show_json, show_table, with_store
 from crm_tui.cli.query import Query, QueryCommand, lead_query
 from crm_tui.clock import utc_now
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Saved views of the lead list: list, save, delete.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="What the view is called.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="What the view is called.", autocompletion=view_names),
+]
 
 
 @app.command("list")
