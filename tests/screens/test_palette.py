@@ -41,8 +41,8 @@ class Desk:
         await self.pilot.pause()
 
     @property
-    def front(self) -> type[object]:
-        return type(self.app.screen)
+    def front(self) -> str:
+        return type(self.app.screen).__name__
 
     @property
     def said(self) -> str:
@@ -79,7 +79,7 @@ async def note(db: Database, lead_id: int, words: str) -> None:
 
 async def test_the_palette_shows_what_can_be_done_here_with_its_keys(desk: Desk) -> None:
     await desk.press("colon")
-    assert desk.front is Palette
+    assert desk.front == Palette.__name__
     assert any(line.split() == ["Select", "space"] for line in desk.shown())
     assert not any(line.startswith("Do something by name") for line in desk.shown())
 
@@ -89,7 +89,7 @@ async def test_the_palette_finds_leads_by_any_words_of_their_names(desk: Desk) -
     assert desk.shown() == ["Leads", "Zoë Bakery" + desk.shown()[1][10:]]
     assert desk.shown()[1].endswith("Albany")
     await desk.press("enter")
-    assert desk.front is LeadScreen
+    assert desk.front == LeadScreen.__name__
 
 
 async def test_what_is_typed_into_the_palette_is_not_read_as_a_query(desk: Desk) -> None:
@@ -97,7 +97,7 @@ async def test_what_is_typed_into_the_palette_is_not_read_as_a_query(desk: Desk)
     for typed in ('"', "(", "-has:", "score>", "or", "ada or"):
         desk.app.screen.query_one(Input).value = typed
         await desk.settle()
-        assert desk.front is Palette
+        assert desk.front == Palette.__name__
         assert desk.said == ""
 
 
@@ -125,15 +125,15 @@ async def test_the_palette_says_what_cannot_be_done_and_why(desk: Desk) -> None:
     assert line.startswith("Open preview")
     assert "no site" in line
     await desk.press("enter")
-    assert desk.front is LeadsScreen
+    assert desk.front == LeadsScreen.__name__
     assert "no site" in desk.said
 
 
 async def test_the_palette_is_left_with_esc_and_with_nothing_found(desk: Desk) -> None:
     await desk.press("ctrl+p", *"no such thing at all", "enter")
-    assert desk.front is Palette
+    assert desk.front == Palette.__name__
     await desk.press("escape")
-    assert desk.front is LeadsScreen
+    assert desk.front == LeadsScreen.__name__
 
 
 # Undo and redo
@@ -176,7 +176,7 @@ async def test_what_was_changed_since_is_left_and_named(desk: Desk) -> None:
 
 async def test_help_shows_the_keys_of_what_is_at_hand_and_no_others(desk: Desk) -> None:
     await desk.press("j", "enter", "question_mark")
-    assert desk.front is HelpScreen
+    assert desk.front == HelpScreen.__name__
     text = str(desk.app.screen.query_one(Static).content)
     assert "Select all that match" not in text
     assert "Half a page down" in text
@@ -192,7 +192,7 @@ async def test_help_is_narrowed_by_typing_and_esc_widens_it_again(desk: Desk) ->
     await desk.press("slash", "~")
     assert str(text.content).endswith("Invert the selection")
     await desk.press("escape", "escape")
-    assert desk.front is LeadsScreen
+    assert desk.front == LeadsScreen.__name__
 
 
 # Keys of one's own
@@ -201,7 +201,7 @@ async def test_help_is_narrowed_by_typing_and_esc_widens_it_again(desk: Desk) ->
 async def test_a_key_of_ones_own_works_and_is_shown(store_path: Path, add_lead: AddLead) -> None:
     for number in range(9):
         await add_lead(f"Lead {number}")
-    keys = {"list.down": "n", "list.first": "z z", "business.note": "f2", "list.open": ["f3"]}
+    keys = {"list.down": "n", "list.first": "f4 f4", "business.note": "f2", "list.open": ["f3"]}
     app = CrmApp(store_path, Settings(keys=keys), now=lambda: NOW)
     async with app.run_test(size=(100, 30)) as pilot:
         desk = Desk(pilot, Database(store_path))
@@ -209,11 +209,11 @@ async def test_a_key_of_ones_own_works_and_is_shown(store_path: Path, add_lead: 
         table = app.screen.query_one("#leads")
         await desk.press("n", "n", "down", "j")
         assert table.cursor == 2  # type: ignore[attr-defined]
-        await desk.press("z", "z")
+        await desk.press("f4", "f4")
         assert table.cursor == 0  # type: ignore[attr-defined]
         assert app.screen.query_one(Footer).render().plain.startswith("f3 open")
         await desk.press("question_mark")
-        assert "z z  " in str(app.screen.query_one(Static).content)
+        assert "f4 f4  " in str(app.screen.query_one(Static).content)
 
 
 async def test_a_text_field_wins_over_every_key_of_ones_own(store_path: Path) -> None:
