@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run demo test check format bench bench-peers wheel screenshots clean
+.PHONY: setup run demo test check format docs bench bench-peers wheel screenshots clean
 
 setup: $(STAMP)
 
@@ -36,6 +36,9 @@ check: setup
 format: setup
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+docs: setup
+	$(BIN)/python docs/keys/make.py
 
 bench: setup
 	$(BIN)/python -m benchmarks

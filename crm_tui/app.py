@@ -51,7 +51,7 @@ from crm_tui.config import default_config_path
 from crm_tui.defects import report_defect
 from crm_tui.errors import Cancelled, UserError
 from crm_tui.keymap import read_keymap
-from crm_tui.palettes import FOLDER, SHIPPED, read_own
+from crm_tui.palettes import FOLDER, SHIPPED, hard_to_read, read_own
 from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.screens.help import HelpScreen
@@ -421,7 +421,10 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
                 self.session.theme = "" if theme == asked else theme
                 self.save_session()
 
-        picks = [Pick(each.name, each.name, "") for each in self.palettes]
+        picks = [
+            Pick(each.name, each.name, "hard to read" if hard_to_read([each]) else "")
+            for each in self.palettes
+        ]
         self.push_screen(Picker("Theme", picks, current=before, preview=self.wear), choose)
 
     @on(Refused)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -145,8 +145,34 @@ def read_own(folder: Path) -> tuple[list[Palette], list[str]]:
     return found, warnings
 
 
+def no_such(name: str, palettes: Sequence[Palette]) -> list[str]:
+    """A sentence where the theme of the settings is not among these."""
+    names = [palette.name for palette in palettes]
+    if name in names:
+        return []
+    return [f"There is no theme {visible(name, 40)!r}; there are {', '.join(names)}."]
+
+
+def hard_to_read(palettes: Iterable[Palette]) -> list[str]:
+    """A sentence for each palette some of whose text is too faint, with the worst of it."""
+    sentences = []
+    for palette in palettes:
+        if found := sorted(faint(palette), key=lambda each: each[2]):
+            ink, ground, ratio = found[0]
+            sentences.append(
+                f"The theme {palette.name} is hard to read: {ink} on {ground} has a contrast of "
+                f"{ratio:.1f}, and {READABLE} is needed."
+            )
+    return sentences
+
+
 def faint(palette: Palette) -> Iterator[tuple[str, str, float]]:
-    """The texts of a palette that are hard to read: ink, ground, and their contrast."""
+    """The texts of a palette that are hard to read: ink, ground, and their contrast.
+
+    What the colours of the terminal are is not known; none of them is called hard to read.
+    """
+    if palette is TERMINAL:
+        return
     for ink in INKS:
         for ground in GROUNDS:
             ratio = contrast(getattr(palette, ink), getattr(palette, ground))

@@ -13,7 +13,7 @@ from textual.color import Color
 from textual.filter import LineFilter, Monochrome
 
 from crm_tui.config import AppearanceSettings
-from crm_tui.palettes import DARK, TERMINAL, Palette
+from crm_tui.palettes import DARK, TERMINAL, Palette, no_such
 from crm_tui.widgets.look import theme_of
 from crm_tui.widgets.shapes import plain_shapes, wants_plain_shapes
 
@@ -50,7 +50,7 @@ class DressedApp(App[None], inherit_bindings=False):
             theme: The theme that was chosen since, before the one of the settings.
 
         Returns:
-            A sentence for each wish that could not be met.
+            A sentence where there is no such theme.
         """
         self.palettes = tuple(palettes)
         for palette in self.palettes:
@@ -65,9 +65,7 @@ class DressedApp(App[None], inherit_bindings=False):
             self.animation_level = "none"
         names = [palette.name for palette in self.palettes]
         self.wear(next((name for name in (theme, wanted.theme) if name in names), DARK.name))
-        if wanted.theme in names:
-            return []
-        return [f"There is no theme {wanted.theme!r}; there are {', '.join(names)}."]
+        return no_such(wanted.theme, self.palettes)
 
     def wear(self, theme: str) -> None:
         """Put on another theme; where there is to be no colour, it stays the terminal's own."""
