@@ -111,19 +111,29 @@ async def never(
         .values(do_not_contact=True, do_not_contact_reason=said)
         .execution_options(synchronize_session=None)
     )
-    for barred in (_keys(changed), *(_addresses(changed, kind) for kind in _BARRED)):
-        columns = barred.add_columns(literal(said), literal(now, Suppression.created_at.type))
+    await bar(session, changed, said, now=now)
+    summary = f"never contact again: {said}"
+    await events.tell(session, changed, EventKind.DO_NOT_CONTACT, summary, now=now)
+    return changed
+
+
+async def bar(
+    session: WriteSession, business_ids: Sequence[int], reason: str, *, now: datetime
+) -> None:
+    """Bar leads that must not be contacted with every address and number they have.
+
+    Their open follow-ups are closed.
+    """
+    for barred in (_keys(business_ids), *(_addresses(business_ids, kind) for kind in _BARRED)):
+        columns = barred.add_columns(literal(reason), literal(now, Suppression.created_at.type))
         rows = insert(Suppression).from_select(["kind", "value", "reason", "created_at"], columns)
         await session.execute(rows.on_conflict_do_nothing(index_elements=["kind", "value"]))
     await session.execute(
         update(Task)
-        .where(Task.business_id.in_(changed), tasks.OPEN)
+        .where(Task.business_id.in_(business_ids), tasks.OPEN)
         .values(state=TaskState.DONE, done_at=now)
         .execution_options(synchronize_session=None)
     )
-    summary = f"never contact again: {said}"
-    await events.tell(session, changed, EventKind.DO_NOT_CONTACT, summary, now=now)
-    return changed
 
 
 async def allow(session: WriteSession, business_ids: Sequence[int], *, now: datetime) -> Allowed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -13,23 +12,17 @@ from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import (
     BusinessAlias,
     BusinessTag,
-    ContactPoint,
     Distinct,
     Event,
     ImportRow,
     Merge,
     Site,
-    Suppression,
     Task,
     Unmatched,
 )
-from crm_tui.vocabulary import AliasKind, ContactKind, ContactState, SuppressionKind
+from crm_tui.vocabulary import AliasKind
 
 _MOVED: tuple[Any, ...] = (BusinessAlias, Task, Site, Event, Unmatched, ImportRow)
-_SUPPRESSED = {
-    ContactKind.EMAIL: SuppressionKind.EMAIL,
-    ContactKind.PHONE: SuppressionKind.PHONE,
-}
 
 
 async def unite_children(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:
@@ -90,18 +83,3 @@ async def add_keys(
     rows = [{"business_id": keep_id, "kind": kind, "value": value} for kind, value in keys]
     if rows:
         await session.execute(insert(BusinessAlias).on_conflict_do_nothing(), rows)
-
-
-async def bar(session: WriteSession, keep_id: int, key: str, reason: str, *, now: datetime) -> None:
-    """Suppress a lead that must not be contacted, with every address and number it has now."""
-    points = await session.execute(
-        select(ContactPoint.kind, ContactPoint.value).where(
-            ContactPoint.business_id == keep_id,
-            ContactPoint.kind.in_(_SUPPRESSED),
-            ContactPoint.state != ContactState.INVALID,
-        )
-    )
-    barred = [(SuppressionKind.BUSINESS, key)]
-    barred += [(_SUPPRESSED[kind], value) for kind, value in points]
-    rows = [{"kind": k, "value": v, "reason": reason, "created_at": now} for k, v in barred]
-    await session.execute(insert(Suppression).on_conflict_do_nothing(), rows)

@@ -12,9 +12,9 @@ from crm_tui.config import ScoreSettings
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Merge
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services import derived, events, search, statuses, undo
+from crm_tui.services import derived, events, never, search, statuses, undo
 from crm_tui.services.events import OPERATOR, NewEvent
-from crm_tui.services.merge.children import add_keys, bar, unite_children
+from crm_tui.services.merge.children import add_keys, unite_children
 from crm_tui.services.merge.contacts import unite_points
 from crm_tui.services.merge.fields import FIELDS, Choices, united
 from crm_tui.services.merged import why_missing
@@ -64,7 +64,7 @@ async def merge(
     entry_id = await undo.recorded_as(session)
     await _remember(session, keep_id, losers, entry_id, now=now)
     if reason := (kept | changes)["do_not_contact_reason"]:
-        await bar(session, keep_id, kept["key"], reason, now=now)
+        await never.bar(session, [keep_id], reason, now=now)
     await events.record(session, _merged(keep_id, losers, chosen, entry_id, now), now=now)
     await events.mark_voided(session, [keep_id])
     await statuses.refold(session, [keep_id])
