@@ -17,7 +17,14 @@ from crm_tui.actions import key_words
 from crm_tui.screens.business_actions import BusinessScreen, Target
 from crm_tui.screens.follow_up import Ahead, follow_up_form
 from crm_tui.screens.repairing import propose
-from crm_tui.screens.today_columns import DEALT_WITH, TITLES, Heading, today_columns
+from crm_tui.screens.today_columns import (
+    DEALT_WITH,
+    TITLES,
+    Heading,
+    heading_id,
+    space_id,
+    today_columns,
+)
 from crm_tui.screens.today_table import TodayTable
 from crm_tui.services.when import QUICK, end_of_day, say_date
 from crm_tui.session import Place
@@ -34,7 +41,8 @@ if TYPE_CHECKING:
     from crm_tui.services.today import Kind, Line
 
 _NOTHING = "Nothing is waiting for you."
-_SETTING_ONE = ("everywhere.leads", "business.follow_up")
+_SET_ONE = "business.follow_up"
+_ELSEWHERE = ("everywhere.leads",)
 
 
 class TodayScreen(BusinessScreen):
@@ -97,7 +105,8 @@ class TodayScreen(BusinessScreen):
         order = array("q")
         for kind, ids in groups.items():
             if ids:
-                order.append(Heading.id_of(kind))
+                order.extend([space_id(kind)] if order else [])
+                order.append(heading_id(kind))
                 order += ids
         near = self._table.near_ids_in(order)
         rows = await self._rows(near or list(order[:100]))
@@ -122,11 +131,12 @@ class TodayScreen(BusinessScreen):
             rows = await lead_rows.rows_by_id(session, list(leads))
         targets = {row.id: Target.of(row) for row in rows}
         self._targets |= {line.id: targets[line.lead] for line in lines if line.lead in targets}
-        headings = [self._heading(kind) for kind in self._counts if Heading.id_of(kind) in ids]
-        return [*headings, *lines]
+        return [*self._headings(), *lines]
 
-    def _heading(self, kind: Kind) -> Heading:
-        return Heading(Heading.id_of(kind), TITLES[kind], self._counts[kind])
+    def _headings(self) -> Iterable[Heading]:
+        for kind, count in self._counts.items():
+            yield Heading(heading_id(kind), TITLES[kind], f"{count:,}")
+            yield Heading(space_id(kind))
 
     @on(RowsWanted)
     def _fetch(self, message: RowsWanted) -> None:
@@ -151,9 +161,9 @@ class TodayScreen(BusinessScreen):
         if ahead is not None:
             due = say_date(ahead, now=now, zone=zone)
             lines.append(styled(f"The next follow-up is due {due}.", Role.QUIET))
-        keys = [keymap_of(self).action(each).keys for each in _SETTING_ONE]
+        keys = [keymap_of(self).action(each).keys for each in ("everywhere.leads", _SET_ONE)]
         where, how = (f" ({key_words(each[0])})" if each else "" for each in keys)
-        words = f"Go to the leads{where}, and set the next one with “follow up”{how}."
+        words = f"A follow-up is set{how} on a lead, or in the list of leads{where}."
         lines.append(styled(words, Role.QUIET))
         self.query_one("#empty", Static).update(Content("\n").join(lines))
 
@@ -178,7 +188,7 @@ class TodayScreen(BusinessScreen):
     def _show_keys(self) -> None:
         """Show in the footer what deals with the line under the cursor."""
         line = self._line
-        keys = self.FOOTER if line is None else (*DEALT_WITH[line.kind], *self.FOOTER)
+        keys = _ELSEWHERE if line is None else (*DEALT_WITH[line.kind], *self.FOOTER)
         if keys != self._keys:
             self._keys = keys
             self.query_one(Footer).show(keys)

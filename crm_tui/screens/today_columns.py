@@ -32,22 +32,27 @@ DEALT_WITH = (
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What stands above the lines of a kind.
+    """What stands above the lines of a kind, or nothing, for the space between two kinds.
 
     Attributes:
         id: Below zero; what tells it from lines and other headings.
         title: What the lines are.
-        count: How many they are.
+        count: How many they are, in words.
     """
 
     id: int
-    title: str
-    count: int
+    title: str = ""
+    count: str = ""
 
-    @classmethod
-    def id_of(cls, kind: int) -> int:
-        """The id of a kind's heading."""
-        return -1 - kind
+
+def heading_id(kind: int) -> int:
+    """The id of the heading of a kind."""
+    return -1 - kind
+
+
+def space_id(kind: int) -> int:
+    """The id of the space above the heading of a kind."""
+    return -1 - len(TITLES) - kind
 
 
 def today_columns(zone: tzinfo | None) -> Sequence[Column[TodayRow]]:
@@ -55,7 +60,7 @@ def today_columns(zone: tzinfo | None) -> Sequence[Column[TodayRow]]:
 
     def when(row: TodayRow, now: datetime) -> Cell:
         if isinstance(row, Heading):
-            return Cell(row.title, Role.ACCENT)
+            return Cell(row.title)
         if row.at is None:
             return Cell("")
         if row.is_due:
@@ -66,7 +71,7 @@ def today_columns(zone: tzinfo | None) -> Sequence[Column[TodayRow]]:
 
     def who(row: TodayRow, _now: datetime) -> Cell:
         if isinstance(row, Heading):
-            return Cell(f"{row.count:,}", Role.QUIET)
+            return Cell(row.count, Role.QUIET)
         return Cell(row.name, Role.STRONG)
 
     def what(row: TodayRow, _now: datetime) -> Cell:
@@ -74,6 +79,6 @@ def today_columns(zone: tzinfo | None) -> Sequence[Column[TodayRow]]:
 
     return (
         Column("when", "When", when, width=12, sortable=False),
-        Column("who", "Lead", who, width=24, widest=40, rank=2, sortable=False),
-        Column("what", "What", what, width=24, widest=90, rank=1, sortable=False),
+        Column("who", "Lead", who, width=24, widest=32, rank=1, sortable=False),
+        Column("what", "What", what, width=30, widest=120, rank=2, sortable=False),
     )

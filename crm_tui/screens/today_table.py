@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TodayTable(RowList["TodayRow"]):
-    """A list whose rows with an id below zero are headings; each has a line below it."""
+    """A list whose rows with an id below zero are headings and spaces, with lines below them."""
 
     def show(
         self,
@@ -30,20 +30,20 @@ class TodayTable(RowList["TodayRow"]):
         self.move_to(self.cursor)
 
     def move_to(self, index: int) -> None:
-        """Put the cursor on a line; where a heading stands, on the one beyond it."""
+        """Put the cursor on a line; where there is none, on the one beyond it."""
         index = max(min(index, self.total - 1), 0)
-        if self._is_heading(index):
-            index += -1 if 0 < index < self.cursor else 1
-        super().move_to(index)
-        if self.top == self.cursor and self._is_heading(self.cursor - 1):
-            self.scroll_to(y=self.top - 1, animate=False)
+        ways = (-1, 1) if index < self.cursor else (1, -1)
+        found = (self._line_from(index, way) for way in ways)
+        super().move_to(next((each for each in found if each is not None), 0))
+        if 0 < self.cursor == self.top and self.order[self.cursor - 1] < 0:
+            self.scroll_to(y=self.cursor - 1, animate=False)  # its heading belongs to it
 
     def next_line(self, by: int) -> int | None:
-        """The place of the line so many further; None beyond the ends."""
-        place = self.cursor + by
-        if self._is_heading(place):
-            place += 1 if by > 0 else -1
-        return place if 0 <= place < self.total else None
+        """The place of the next line that way; None beyond the ends."""
+        return self._line_from(self.cursor + by, by)
 
-    def _is_heading(self, index: int) -> bool:
-        return 0 <= index < len(self.order) and self.order[index] < 0
+    def _line_from(self, index: int, way: int) -> int | None:
+        """The place of the first line from a place on, that way."""
+        while 0 <= index < len(self.order) and self.order[index] < 0:
+            index += way
+        return index if 0 <= index < len(self.order) else None

@@ -67,7 +67,7 @@ class Desk:
     def lines(self) -> list[str]:
         table = self.today.query_one("#today")
         lines = (table.render_line(y).text for y in range(1, self.today._table.total + 1))
-        return [line[0] + " ".join(line[1:].split()) for line in lines]
+        return [line[0] + " ".join(line[1:].split()) for line in lines if line.strip()]
 
     def text(self, name: str) -> str:
         return str(self.today.query_one(f"#{name}", Static).content)
@@ -115,7 +115,7 @@ async def test_an_empty_day_says_what_to_do_next(desk: Desk) -> None:
     assert desk.text("count") == ""
     assert desk.text("empty") == (
         "Nothing is waiting for you.\n"
-        "Go to the leads (1), and set the next one with “follow up” (f)."
+        "A follow-up is set (f) on a lead, or in the list of leads (1)."
     )
 
 
@@ -328,4 +328,5 @@ async def test_the_next_start_begins_at_the_same_line(leads: list[int], desk: De
     again.restore(place)
     desk.app.push_screen(again)
     await desk.settle()
-    assert again._table.cursor == 4
+    assert again._table.cursor_id == place.cursor
+    assert again._table.cursor == 5
