@@ -26,6 +26,7 @@ from crm_tui.db.models import (
 )
 from crm_tui.services import lead_rows, search
 from crm_tui.services.filters import Standpoint, render
+from crm_tui.services.filters.fields import FIELDS, Field, Kind
 from crm_tui.services.filters.tree import Node
 from crm_tui.services.lead_rows import LeadQuery
 from crm_tui.text import fold
@@ -40,7 +41,7 @@ from crm_tui.vocabulary import (
     WebsiteStatus,
 )
 from tests.filters.oracle import Lead, finds
-from tests.filters.trees import queries
+from tests.filters.trees import leaves, queries
 
 NOW = datetime(2026, 3, 31, 15, 30, tzinfo=UTC)
 ZONE = timezone(timedelta(hours=-5))
@@ -122,16 +123,35 @@ leads = st.builds(
 )  # fmt: skip
 
 
+one_of_each_field = st.tuples(
+    *(leaves(field, value) for field in FIELDS.values()),
+    leaves(Field("custom.floors", Kind.OWN, ""), value),
+    leaves(Field("custom.our ID", Kind.OWN, ""), value),
+)
+
+
+@given(st.lists(leads, min_size=2, max_size=6), one_of_each_field)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+def test_each_field_finds_what_the_oracle_says(
+    empty_store: Path, known: list[Lead], asked: tuple[Node, ...]
+) -> None:
+    _compare(empty_store, known, asked)
+
+
 @given(
     st.lists(leads, min_size=1, max_size=6),
     st.lists(
         queries(value, st.sampled_from(SEARCHED), st.sampled_from(OWN)), min_size=4, max_size=12
     ),
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-def test_the_store_finds_what_the_oracle_says(
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+def test_whole_queries_find_what_the_oracle_says(
     empty_store: Path, known: list[Lead], asked: list[Node]
 ) -> None:
+    _compare(empty_store, known, asked)
+
+
+def _compare(empty_store: Path, known: Sequence[Lead], asked: Sequence[Node]) -> None:
     for number, lead in enumerate(known, start=1):
         lead.id = number
         lead.erased = lead.archived and number % 2 == 0
