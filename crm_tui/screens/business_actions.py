@@ -12,20 +12,24 @@ from abc import abstractmethod
 from array import array
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.screens.site_work import build_words
 from crm_tui.text import visible
-from crm_tui.vocabulary import CallOutcome, ContactStatus, WebsiteStatus
+from crm_tui.vocabulary import ContactStatus, WebsiteStatus
 from crm_tui.widgets.keys import keymap_of
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
     from crm_tui.db.engine import WriteSession
+    from crm_tui.screens.call_form import Said
+    from crm_tui.services.calling import Logged
     from crm_tui.services.lead_rows import LeadRow
     from crm_tui.services.leads import LeadPage
+
+T = TypeVar("T")
 
 _AREA = "business"
 _UNDO = "everywhere.undo"
@@ -71,6 +75,9 @@ class BusinessScreen(AppScreen):
             key: The key of the event it wrote on the timeline, if it wrote one.
         """
 
+    def go_on_from(self, lead_id: int) -> None:
+        """Go on to the next lead of the list, unless that was done; stay where there is none."""
+
     @property
     def selected_count(self) -> int:
         """How many leads are selected; 0 where there is no selection."""
@@ -108,21 +115,31 @@ class BusinessScreen(AppScreen):
     async def change(
         self, lead_id: int, words: str, change: Callable[[WriteSession], Awaitable[str | None]]
     ) -> None:
-        """Do one thing to one lead: one transaction, one undo entry; show it and say so.
+        """Do one thing to one lead, and show it.
 
         Args:
             lead_id: The lead.
             words: What is done, in the past tense: "tagged Woodhaven Plumbing vip".
             change: Does it; returns the key of the event it wrote, where that is to be shown.
         """
+        key = await self.write(words, change)
+        await self.show_again(array("q", (lead_id,)), key)
+
+    async def write(self, words: str, change: Callable[[WriteSession], Awaitable[T]]) -> T:
+        """Do one thing in one transaction, as one undo entry, and say so.
+
+        Args:
+            words: What is done, as in `change`.
+            change: Does it; what it returns is returned.
+        """
         db = await self.host.store()
         from crm_tui.services import undo
 
         entry = undo.Entry()
         async with undo.action(db, words, now=self.host.now(), entry=entry) as session:
-            key = await change(session)
+            done = await change(session)
         self.say_done(words if entry.id is not None else "")
-        await self.show_again(array("q", (lead_id,)), key)
+        return done
 
     def say_done(self, words: str) -> None:
         """Say what was done, and the key that takes it back."""
@@ -157,20 +174,51 @@ class BusinessScreen(AppScreen):
     async def _call(self, lead: Target) -> None:
         page = await self.page_of(lead.id)
         from crm_tui.screens import lead_facts
-        from crm_tui.screens.lead_forms import Here, call_form
-        from crm_tui.services import timeline
+        from crm_tui.screens.call_form import call_form
+        from crm_tui.screens.follow_up import Ahead
+        from crm_tui.screens.lead_forms import Here
 
-        async def save(outcome: CallOutcome, text: str, at: datetime | None) -> None:
-            async def call(session: WriteSession) -> None:
-                await timeline.log_call(
-                    session, lead.id, outcome, note=text, at=at, now=self.host.now()
-                )
+        ahead = Ahead.of(self.host)
+        point = lead_facts.phone_to_call(page)
 
-            await self.change(lead.id, f"call to {lead.called}", call)
+        async def save(said: Said) -> None:
+            await self.log_call(lead, said, point.value if point else None)
 
-        number = lead_facts.phone_line(page, now=self.host.now())
-        form = call_form(lead.called, Here.of(self.host), save, about=number)
+        form = call_form(
+            page,
+            ahead,
+            Here.of(self.host),
+            save,
+            region=self.host.settings.imports.default_region,
+        )
         self.ask(form, action="business.call", lead=lead.id)
+
+    async def log_call(self, lead: Target, said: Said, phone: str | None) -> None:
+        """Keep what is said of a call, and go on to the next lead, or to the lead's next number."""
+        from crm_tui.screens.follow_up import Ahead
+        from crm_tui.services import calling
+
+        ahead = Ahead.of(self.host)
+
+        async def log(session: WriteSession) -> Logged:
+            return await calling.log(
+                session,
+                lead.id,
+                said.outcome,
+                note=said.note,
+                follow_up_at=said.again_at,
+                phone=phone,
+                at=said.at,
+                now=ahead.now(),
+                zone=ahead.zone,
+            )
+
+        logged = await self.write(f"call to {lead.called}: {said.words(ahead)}", log)
+        if logged.next_phone is None:
+            self.go_on_from(lead.id)
+        else:
+            self.host.say(f"That number is marked as wrong. {lead.called} has another: a calls it.")
+        await self.show_again(array("q", (lead.id,)))
 
     def action_note(self) -> None:
         """Write a note."""

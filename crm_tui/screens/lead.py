@@ -23,7 +23,7 @@ from crm_tui.db.engine import WriteSession
 from crm_tui.screens import lead_facts
 from crm_tui.screens.business_actions import BusinessScreen, Target
 from crm_tui.screens.lead_entry import EntryReader
-from crm_tui.screens.lead_forms import Here, call_form, note_form
+from crm_tui.screens.lead_forms import Here, correct_call_form, note_form
 from crm_tui.services import leads, timeline
 from crm_tui.services.leads import LeadPage
 from crm_tui.services.timeline import CORRECTABLE, TimelineEntry
@@ -229,6 +229,11 @@ class LeadScreen(BusinessScreen):
         self._lead_id = lead_id
         self.work(self.reload(), group="lead")
 
+    def go_on_from(self, lead_id: int) -> None:
+        """To the next lead of the list, where there is one."""
+        if lead_id == self._lead_id and self._neighbours and (n := self._neighbours.step(1)):
+            self._lead_id = n
+
     def action_next(self) -> None:
         """To the next lead of the list."""
         self._go(1)
@@ -316,7 +321,7 @@ class LeadScreen(BusinessScreen):
 
         number = lead_facts.phone_line(self._page, now=self.host.now())
         here = Here.of(self.host)
-        self.app.push_screen(call_form(lead.called, here, save, about=number, old=old))
+        self.app.push_screen(correct_call_form(lead.called, here, save, about=number, old=old))
 
     async def _correct(
         self,

@@ -134,20 +134,43 @@ def address(business: Mapping[str, Any]) -> list[str]:
 
 
 def local_time(business: Mapping[str, Any], now: datetime) -> str:
-    """The time of day where the lead is, with the day where it is another one; "" if unknown."""
+    """The day and time of day where the lead is; "" if unknown."""
+    zone = _zone_of(business)
+    return f"{now.astimezone(zone):%a %H:%M}" if zone else ""
+
+
+def open_now(business: Mapping[str, Any], now: datetime) -> hours.Opening | None:
+    """Whether the lead is open now by its hours; None where that is not known."""
+    zone = _zone_of(business)
+    return hours.opening(business["hours"], now.astimezone(zone)) if zone else None
+
+
+def _zone_of(business: Mapping[str, Any]) -> ZoneInfo | None:
     try:
-        zone = ZoneInfo(business["timezone"] or "")
+        return ZoneInfo(business["timezone"] or "")
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ""
-    return f"{now.astimezone(zone):%a %H:%M}"
+        return None
 
 
-def phone_line(page: LeadPage, *, now: datetime) -> Content:
-    """The number to call, as a link a terminal can dial, and the time it is there."""
-    point = primary(page, ContactKind.PHONE)
+def phone_to_call(page: LeadPage) -> PointRow | None:
+    """The number to call: the primary one, unless it is known to be wrong and there is another."""
+    phones = [point for point in page.points if point.kind is ContactKind.PHONE]
+    return next((each for each in phones if each.state is not ContactState.INVALID), None)
+
+
+def phone_line(page: LeadPage, *, now: datetime, region: str = "") -> Content:
+    """The number to call, as a link a terminal can dial, the time there, and whether it is open.
+
+    Args:
+        page: The lead.
+        now: The current time.
+        region: Where numbers are shown without the code of the country (ISO 3166).
+    """
+    point = phone_to_call(page)
     if point is None:
-        return styled("No phone is known. Add one with e.", Role.ATTENTION)
-    parts = [styled(_value(point), Role.ACCENT, link=_link(point))]
+        return styled("No phone to call is known. Add one with e.", Role.ATTENTION)
+    number = styled(contacts.phone_words(point.value, region), Role.ACCENT, link=_link(point))
+    parts = [number.stylize("bold")]
     if point.person:
         parts.append(styled(point.person))
     if point.state not in {ContactState.UNKNOWN, ContactState.OK}:
@@ -155,6 +178,8 @@ def phone_line(page: LeadPage, *, now: datetime) -> Content:
         parts.append(styled(mark.label, mark.role))
     if there := local_time(page.business, now):
         parts.append(styled(f"{there} there", Role.QUIET))
+    if (opening := open_now(page.business, now)) is not None:
+        parts.append(styled(opening.words, Role.GOOD if opening.open else Role.ATTENTION))
     return _row(parts)
 
 

@@ -100,29 +100,27 @@ def note_form(
     )
 
 
-def call_form(
+def correct_call_form(
     name: str,
     here: Here,
     save: Callable[[CallOutcome, str, datetime | None], Awaitable[None]],
     *,
     about: Content,
-    old: TimelineEntry | None = None,
+    old: TimelineEntry,
 ) -> Form:
-    """A call to log, or an old one to correct."""
-    was = CallOutcome(old.data["outcome"]) if old else CallOutcome.NO_ANSWER
+    """An old call to correct."""
 
     async def store(values: Mapping[str, str]) -> None:
-        at = read_when(values["when"], here, was=old.at if old else None)
+        at = read_when(values["when"], here, was=old.at)
         await save(CallOutcome(values["outcome"]), values["text"], at)
 
-    text = old.body if old else ""
+    outcomes = [Option(outcome, words) for outcome, words in CALL_WORDS.items()]
+    note = TextField if "\n" in old.body else LineField
     return Form(
-        f"Correct a call to {name}" if old else f"Call {name}",
+        f"Correct a call to {name}",
         [
-            ChoiceField(
-                "outcome", "Outcome", [Option(o, words) for o, words in CALL_WORDS.items()], was
-            ),
-            TextField("text", "Note", text) if "\n" in text else LineField("text", "Note", text),
+            ChoiceField("outcome", "Outcome", outcomes, CallOutcome(old.data["outcome"])),
+            note("text", "Note", old.body),
             _when_field(here, old),
         ],
         save=store,

@@ -245,6 +245,11 @@ class LeadsScreen(BusinessScreen):
         """The selected leads, those included that the filter hides."""
         return self._table.selected_ids() if self.selected_count else array("q")
 
+    def go_on_from(self, lead_id: int) -> None:
+        """One row down, unless the cursor has left the lead already."""
+        if self._table.cursor_id == lead_id:
+            self.step(1)
+
     async def show_again(self, lead_ids: array[int], key: str | None = None) -> None:
         """Show the changed rows at once, and then the list as it is now."""
         del key

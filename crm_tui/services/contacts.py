@@ -156,13 +156,22 @@ def _split_phones(raw: str, region: str, level: int) -> list[Contact]:
     return [whole]
 
 
-def phone_words(e164: str) -> str:
-    """A number as it is read out: "+1 718-555-0142"; what is no number comes back as it is."""
+def phone_words(e164: str, home: str = "") -> str:
+    """A number as it is read out: "+1 718-555-0142"; what is no number comes back as it is.
+
+    Args:
+        e164: The number.
+        home: The region (ISO 3166) whose numbers are read out as they are dialled there:
+            "(718) 555-0142".
+    """
     try:
         number = phonenumbers.parse(e164)
     except phonenumbers.NumberParseException:
         return e164
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    form = phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    if home and number.country_code == phonenumbers.country_code_for_region(home):
+        form = phonenumbers.PhoneNumberFormat.NATIONAL
+    return phonenumbers.format_number(number, form)
 
 
 def _each_once(contacts: list[Contact]) -> list[Contact]:

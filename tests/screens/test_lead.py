@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
@@ -12,6 +13,7 @@ from textual.widgets import Static
 from crm_tui.app import CrmApp
 from crm_tui.config import OperatorSettings, Settings
 from crm_tui.db.engine import Database
+from crm_tui.db.models import Business
 from crm_tui.screens.lead import LeadScreen
 from crm_tui.screens.lead_forms import Here, read_when
 from crm_tui.screens.leads import LeadsScreen
@@ -160,7 +162,7 @@ async def test_a_call_is_logged_with_its_outcome(plumber: int, desk: Desk) -> No
     await desk.open(plumber)
     await desk.press("a")
     about = str(desk.screen.query_one("#form-about", Static).content)
-    assert "+1 718-555-0142" in about
+    assert "(718) 555-0142" in about
     assert "04:30 there" in about
     await desk.press("3", "tab", *"wants a price", "enter")
     call = (await desk.entries(plumber))[0]
@@ -356,8 +358,9 @@ async def test_outside_text_is_visible_text_everywhere_and_writes_no_control_byt
 ) -> None:
     long = HOSTILE + "x" * 10_000
     async with db.write() as session:
-        fields = {"name": long, "category": HOSTILE, "city": HOSTILE, "timezone": HOSTILE}
+        fields = {"name": long, "category": HOSTILE, "city": HOSTILE, "phone": "718 555 0142"}
         lead_id = await leads.add(session, fields, settings=settings, now=NOW, source=HOSTILE)
+        await session.execute(update(Business).values(timezone=HOSTILE))
         await timeline.add_note(session, lead_id, long + "\n" + HOSTILE, now=NOW)
     await desk.pilot.resize_terminal(140, 40)
     await desk.open(lead_id)
