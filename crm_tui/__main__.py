@@ -12,9 +12,12 @@ def main() -> None:
 
         sys.stdout.write(f"crm-tui {__version__}\n")
         return
-    from crm_tui.cli.main import run  # noqa: PLC0415 - typer is not needed for the version
+    try:
+        from crm_tui.cli.main import run  # noqa: PLC0415 - typer is not needed for the version
 
-    run()
+        run()
+    except KeyboardInterrupt:  # before there is anybody to see to it
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ class AppScreen(Screen[None], KeyArea):
         yield TopLine(tabs)
         yield from self.compose_body()
         yield Footer(self.FOOTER)
-        if (place := self.host.session.places.pop(self.AREA, None)) is not None:
+        if (place := self.host.session.places.get(self.AREA)) is not None:
             self.restore(place)
 
     @abstractmethod

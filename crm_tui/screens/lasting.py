@@ -72,6 +72,7 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
             self._current_mode = session.area
         self._offering = False
         self._ended_by = 0
+        self._can_leave = False
         self._let_go = ExitStack()
         self._unexpected_before = ""
 
@@ -122,6 +123,13 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
     def on_mount(self) -> None:
         """Keep an eye on the terminal."""
         self.set_interval(_LOOK_EVERY, self._see_terminal)
+        self.call_after_refresh(self._begun)
+
+    def _begun(self) -> None:
+        """The first screen stands; Textual cannot leave in an orderly way before."""
+        self._can_leave = True
+        if self._ended_by:
+            self._end_in_order()
 
     @on(events.Unmount)
     def _leave_all_as_it_was(self) -> None:
@@ -138,9 +146,10 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
         self.keep()
         give_back = self._driver.give_back if isinstance(self._driver, LeanDriver) else lambda: None
         end_within(_LONGEST_END, 128 + number, last=give_back)
-        self._loop.call_soon_threadsafe(self._end_in_order)
+        if self._can_leave:
+            self._loop.call_soon_threadsafe(self._end_in_order)
 
-    @work(group="end", exit_on_error=False)
+    @work(group="end", exclusive=True, exit_on_error=False)
     async def _end_in_order(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_WORK_MAY_TAKE):
@@ -207,8 +216,8 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
 
     def _keep_place(self, stack: Sequence[Screen[Any]]) -> None:
         """Where one is in an area: in its list, and on the page of which row above it."""
-        screens = [screen for screen in stack if isinstance(screen, AppScreen)]
-        place, *above = (screen.keep() for screen in screens)
+        screens = [each for each in stack if isinstance(each, AppScreen) and each.is_mounted]
+        place, *above = [screen.keep() for screen in screens] or [None]
         if place is not None:
             place.opened = next((page.cursor for page in above if page is not None), None)
             self.session.places[screens[0].AREA] = place
