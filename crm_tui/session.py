@@ -66,7 +66,9 @@ class Place(msgspec.Struct, omit_defaults=True):
         filter: The filter line as typed.
         sort: The column sorted by, as --sort takes it ("score", "-score"); "" for the usual order.
         columns: The chosen columns in their order, each with its width; 0 for its own width.
+        usual: The columns chosen for lists that are no view with columns of its own.
         cursor: The id under the cursor; on the page of one lead, that lead.
+        above: How many rows of the window stood above the cursor.
         selected: What was selected.
         opened: The row whose page was open above the list.
         pane: Whether the detail pane was shown.
@@ -76,7 +78,9 @@ class Place(msgspec.Struct, omit_defaults=True):
     filter: str = ""
     sort: str = ""
     columns: dict[str, int] = {}
+    usual: dict[str, int] = {}
     cursor: Id | None = None
+    above: int = 0
     selected: Selected = Selected()
     opened: Id | None = None
     pane: bool = False

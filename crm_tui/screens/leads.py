@@ -5,51 +5,63 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from textual import on
-from textual.timer import Timer
+from textual import events, on
+from textual.containers import Container
 from textual.widget import Widget
 
+from crm_tui.errors import UserError
 from crm_tui.screens.business_actions import BusinessScreen, Target
+from crm_tui.screens.columns_chooser import ColumnsChooser
 from crm_tui.screens.dialogs import Pick, Picker
-from crm_tui.screens.lead_columns import LEAD_COLUMNS
+from crm_tui.screens.lead_arrangement import Arrangement
+from crm_tui.screens.lead_columns import LEAD_COLUMNS, USUAL, arranged
+from crm_tui.screens.lead_completing import choose_facet
+from crm_tui.screens.lead_filter import LeadFilter
+from crm_tui.screens.lead_listing import Asked, LeadListing
+from crm_tui.screens.lead_pane import BELOW, BESIDE, LeadPane
+from crm_tui.screens.lead_place import place_of, take_up, take_up_rest
+from crm_tui.screens.lead_views import SHOW_ALL, choose_view
+from crm_tui.session import Place
 from crm_tui.text import plural
 from crm_tui.widgets.filter_line import FilterLine
 from crm_tui.widgets.frame import Footer
-from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import (
+    RowHighlighted,
     RowOpened,
     RowsWanted,
     SelectionChanged,
     SortRequested,
 )
-from crm_tui.widgets.row_paint import Sort
 from crm_tui.widgets.row_table import RowTable
 from crm_tui.widgets.welcome import Offer, Welcome
 
 if TYPE_CHECKING:
-    from crm_tui.services.lead_rows import LeadQuery, LeadRow
-
-_FIRST_ROWS = 100
-"""Rows read for the first paint of a list; more than any screen shows."""
-
-_TYPING_PAUSE = 0.04
-"""Seconds after a keystroke before the filter is applied."""
+    from crm_tui.services.lead_rows import LeadRow
+    from crm_tui.services.views import View
 
 _OFFERS = (
     Offer("leads.import", "A list of businesses as CSV or JSON, from a scraper or a spreadsheet."),
     Offer("leads.demo", "500 invented businesses in a store of its own; yours stays as it is."),
 )
 
-_BEST_FIRST = Sort("score", descending=True)
-
-_DESCENDING_FIRST = frozenset({"score", "rating", "reviews", "activity", "created"})
-"""Columns of which one wants the highest first."""
+_KEYS = [column.key for column in LEAD_COLUMNS]
+_TITLES = {column.key: column.title for column in LEAD_COLUMNS}
+_TO_SELECTED = ("business.status", "business.follow_up", "business.build")
 
 
 class LeadsScreen(BusinessScreen):
-    """The list of leads."""
+    """The list of leads.
+
+    Attributes:
+        asked: What the list shows.
+        table: Where it shows it.
+        listing: What reads it.
+        arrangement: Its columns, and the saved view it shows.
+    """
 
     AREA = "leads"
     OWNS = (AREA, "business")
@@ -62,207 +74,282 @@ class LeadsScreen(BusinessScreen):
         &.-tall FilterLine { margin: 1 0; }
         & Welcome { display: none; }
         &.-empty Welcome { display: block; }
-        &.-empty RowTable, &.-empty FilterLine { display: none; }
+        &.-empty #list, &.-empty RowTable, &.-empty FilterLine { display: none; }
+        & #list { height: 1fr; layout: horizontal; }
+        & #list.-stacked { layout: vertical; }
+        & RowTable { width: 3fr; }
+        & .-stacked RowTable { width: 100%; }
     }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._words = ""
-        self._sort = _BEST_FIRST
-        self._all: int | None = None
-        self._matching: int | None = None
-        self._pause: Timer | None = None
-        self._up_to_date = asyncio.Event()
+        self.asked = Asked()
+        self._place: Place | None = None
 
     def compose_body(self) -> Iterable[Widget]:
-        """The filter above the table."""
+        """The filter above the table, the lead under the cursor beside it."""
+        self.table: RowTable[LeadRow] = RowTable(arranged(USUAL), now=self._local_now, id="leads")
+        self.arrangement = Arrangement(self.table)
+        self.listing = LeadListing(self.host, self.table, self.show_counts)
         yield FilterLine()
-        self._table: RowTable[LeadRow] = RowTable(LEAD_COLUMNS, now=self.host.now, id="leads")
-        self._table.nothing = "No lead matches. esc shows all of them again."
-        yield self._table
+        with Container(id="list"):
+            yield self.table
+            yield LeadPane()
         yield Welcome("There are no leads yet.", _OFFERS)
 
     def on_mount(self) -> None:
         """Read the list as soon as the store is open."""
+        self.filter = LeadFilter(self, self._line, self.listing, self._show_filtered)
+        if self._place is not None:
+            take_up(self, self._place)
+            self.work(take_up_rest(self, self._place), group="restore")
         self._read("nothing")
+
+    @property
+    def _line(self) -> FilterLine:
+        return self.query_one(FilterLine)
+
+    @property
+    def pane(self) -> LeadPane:
+        """The lead under the cursor."""
+        return self.query_one(LeadPane)
+
+    def _local_now(self) -> datetime:
+        return self.host.now().astimezone(self.host.settings.operator.zone)
+
+    # Where the operator is
+
+    def keep(self) -> Place | None:
+        """Filter, order, columns, cursor, selection and pane."""
+        return place_of(self) if self.listing.shown.is_set() else self._place
+
+    def restore(self, place: Place) -> None:
+        """Begin with these."""
+        self._place = place
 
     # Reading
 
     def _read(self, keep: Literal["place", "selection", "nothing"]) -> None:
         """Read the list in the background; what was being read is stopped."""
-        work = self._read_again() if keep == "place" else self._read_anew(keep)
-        self.work(work, group="list")
-
-    async def _read_anew(self, keep: Literal["selection", "nothing"]) -> None:
-        """First what is seen first, then how many there are, then all ids."""
-        db = await self.host.store()
-        from crm_tui.services import lead_rows
-
-        query, sort = self._query(), self._sort
-        async with db.read() as session:
-            rows = await lead_rows.first_rows(session, query, limit=_FIRST_ROWS)
-            ids = array("q", (row.id for row in rows))
-            self._matching = len(rows) if len(rows) < _FIRST_ROWS else None
-            self._table.show(ids, rows, keep=keep, sort=sort)
-            self._up_to_date.set()
-            if not query.is_filtered:
-                self._all = self._matching = await lead_rows.count(session, query)
-                self._table.expect(self._all)
-            elif self._all is None:
-                self._all = await lead_rows.count(session, lead_rows.LeadQuery())
-        self._show_count()
-        self._welcome()
-        if len(rows) == _FIRST_ROWS:
-            self._table.complete(await lead_rows.order(db, query))
-            self._matching = self._table.total
-            self._show_count()
-
-    async def _read_again(self) -> None:
-        """The same list after a change: everything stays where it is."""
-        db = await self.host.store()
-        from crm_tui.services import lead_rows
-
-        query, sort = self._query(), self._sort
-        order = await lead_rows.order(db, query)
-        async with db.read() as session:
-            near = await lead_rows.rows_by_id(session, self._table.near_ids_in(order))
-            self._all = (
-                await lead_rows.count(session, lead_rows.LeadQuery())
-                if query.is_filtered
-                else len(order)
-            )
-        self._matching = len(order)
-        self._table.show(order, near, keep="place", sort=sort)
-        self._show_count()
-        self._welcome()
-
-    def _welcome(self) -> None:
-        """Without a single lead, say what can be done about it in place of the list."""
-        empty = self._all == 0
-        if empty != self.has_class("-empty"):
-            self.set_class(empty, "-empty")
-            self.query_one(Footer).show(() if empty else self.FOOTER)
-            self.set_focus(self.query_one(Welcome) if empty else self._table)
+        if keep == "place":
+            self.work(self.listing.read_again(self.asked), group="list")
+        else:
+            self.work(self.listing.read_anew(self.asked, keep), group="list")
 
     @on(RowsWanted)
     def _fetch(self, message: RowsWanted) -> None:
-        self.work(self._fetch_rows(message.ids), group="rows")
-
-    async def _fetch_rows(self, ids: list[int]) -> None:
-        db = await self.host.store()
-        from crm_tui.services import lead_rows
-
-        async with db.read() as session:
-            rows = await lead_rows.rows_by_id(session, ids)
-        self._table.put_rows(rows)
+        self.work(self.listing.fetch(message.ids), group="rows")
 
     def data_changed(self) -> None:
         """Read the list again; cursor, selection and scroll stay."""
         self._read("place")
+        self.pane.read_again()
 
-    def _query(self) -> LeadQuery:
-        from crm_tui.services import lead_rows
-        from crm_tui.services.filters import Standpoint
+    async def show_again(self, lead_ids: array[int], key: str | None = None) -> None:
+        """Show the changed rows at once, and then the list as it is now."""
+        del key
+        near = set(self.table.near_ids_in(self.table.order))
+        await self.listing.fetch([each for each in lead_ids if each in near])
+        self.data_changed()
 
-        sort = None
-        if self._sort != _BEST_FIRST:
-            sort = lead_rows.Sort(self._sort.key, descending=self._sort.descending)
-        standpoint = Standpoint.of(self.host.settings, self.host.now())
-        return lead_rows.LeadQuery(self._words, sort, standpoint)
-
-    # Filter, sort, open
+    # Filter and order
 
     def action_filter(self) -> None:
         """Type what the leads should match."""
-        self.query_one(FilterLine).edit()
+        self._line.edit()
 
     @on(FilterLine.Changed)
-    def _typed(self, message: FilterLine.Changed) -> None:
-        self._words = message.words
-        self._up_to_date.clear()
-        if self._pause is not None:
-            self._pause.stop()
-        self._pause = self.set_timer(_TYPING_PAUSE, lambda: self._read("nothing"))
+    def _typed(self) -> None:
+        self.filter.typed()
+
+    @on(FilterLine.CompletionWanted)
+    def _complete(self) -> None:
+        self.filter.complete()
+
+    def _show_filtered(self, text: str) -> None:
+        self.asked = replace(self.asked, text=text)
+        if not text and self.arrangement.view is not None and self.arrangement.view.query:
+            self._leave_view()
+        self._read("nothing")
+
+    @on(FilterLine.Entered)
+    def _entered(self) -> None:
+        if self.filter.entered():
+            self._to_table()
 
     @on(FilterLine.Left)
-    def _back_to_table(self) -> None:
+    def _left(self) -> None:
+        self.filter.left()
+        self._to_table()
+
+    def _to_table(self) -> None:
         """The keys that follow are for the list as it is filtered now."""
-        self.set_focus(self._table)
-        if not self._up_to_date.is_set():
-            self.host.keys_wait_for(self._up_to_date)
+        self.set_focus(self.table)
+        if not self.listing.shown.is_set():
+            self.host.keys_wait_for(self.listing.shown)
+
+    def action_facets(self) -> None:
+        """Count the list by a field, and narrow it down to one of the values."""
+        self.work(
+            choose_facet(self, self.listing.query(self.asked), self._line.put), group="facets"
+        )
 
     def action_sort(self) -> None:
         """Choose the column to sort by; the same one again turns the order round."""
+        sort = self.asked.sort
+        direction = "descending" if sort.descending else "ascending"
         picks = [
-            Pick(column.key, column.title, self._direction(column.key))
-            for column in LEAD_COLUMNS
-            if column.sortable
+            Pick(key, title, direction if key == sort.key else "") for key, title in _TITLES.items()
         ]
 
-        def sort(key: str | None) -> None:
+        def picked(key: str | None) -> None:
             if key is not None:
                 self._sort_by(key)
 
-        self.app.push_screen(Picker("Sort by", picks, current=self._sort.key), sort)
+        self.app.push_screen(Picker("Sort by", picks, current=sort.key), picked)
 
     @on(SortRequested)
     def _header_clicked(self, message: SortRequested) -> None:
         self._sort_by(message.key)
 
     def _sort_by(self, key: str) -> None:
-        turned = self._sort.key == key and not self._sort.descending
-        again = self._sort.key == key
-        descending = turned if again else key in _DESCENDING_FIRST
-        self._sort = Sort(key, descending=descending)
+        self.asked = replace(self.asked, sort=self.asked.sorted_by(key))
         self._read("selection")
 
-    def _direction(self, key: str) -> str:
-        if self._sort.key != key:
-            return ""
-        return "descending" if self._sort.descending else "ascending"
+    # Columns, views, pane
 
-    @on(RowOpened)
-    def _open(self, message: RowOpened) -> None:
-        from crm_tui.screens.lead import LeadScreen
+    def action_columns(self) -> None:
+        """Choose the columns, their order and their widths."""
 
-        self.app.push_screen(LeadScreen(message.row_id, neighbours=self))
+        def left(_kept: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+            self.arrangement.keep()
+            self.show_counts()
+
+        chooser = ColumnsChooser(self.arrangement.columns, self.arrangement.show)
+        self.app.push_screen(chooser, left)
+
+    def action_view(self, letter: str = SHOW_ALL) -> None:
+        """Show the saved view of a letter; `v v` shows all views."""
+        ready = asyncio.Event()
+
+        async def choose() -> None:
+            try:
+                await choose_view(self, letter)
+            finally:
+                ready.set()
+
+        self.host.keys_wait_for(ready)
+        self.work(choose(), group="view")
+
+    def show_view(self, view: View) -> None:
+        """Filter, order and columns as the view has them."""
+        text = self.filter.begin_with(view.query)
+        self.asked = Asked(text, Asked.sort_of(view.sort, _KEYS))
+        self.arrangement.enter(view)
+        self.listing.shown.clear()
+        self.host.keys_wait_for(self.listing.shown)
+        self._read("nothing")
+
+    def view_saved(self, view: View) -> None:
+        """The list as it is now is this view."""
+        self.arrangement.view = view
+        self.show_counts()
+
+    def view_gone(self, view: View) -> None:
+        """This view is not there any more; the list stays."""
+        if self.arrangement.view is not None and self.arrangement.view.id == view.id:
+            self.arrangement.view = None
+            self.show_counts()
+
+    def _leave_view(self) -> None:
+        view = self.arrangement.view
+        if view is not None and view.sort is not None:
+            self.asked = Asked(self.asked.text)
+        self.arrangement.leave()
+
+    def action_pane(self) -> None:
+        """Show the lead under the cursor beside the list, or no more."""
+        self.pane.wanted = not self.pane.wanted
+        if not self.pane.place(self.size) and self.pane.wanted:
+            self.pane.wanted = False
+            room = f"{BESIDE} columns, or {BELOW} lines"
+            self.host.say(f"There is no room for the lead beside the list: it takes {room}.")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The pane goes where there is room now."""
+        self.pane.place(event.size)
+
+    @on(RowHighlighted)
+    def _followed(self, message: RowHighlighted) -> None:
+        self.pane.follow(message.row_id)
 
     # What actions are done to
 
     @property
     def target(self) -> Target | None:
         """The lead under the cursor."""
-        row = self._table.cursor_row
+        row = self.table.cursor_row
         return None if row is None else Target.of(row)
 
     @property
     def selected_count(self) -> int:
         """How many leads are selected, a range being marked included."""
-        return self._table.selected_count + self._table.marking
+        return self.table.selected_count + self.table.marking
 
     def selected_ids(self) -> array[int]:
-        """The selected leads, those included that the filter hides."""
-        return self._table.selected_ids() if self.selected_count else array("q")
+        """The selected leads, those included that the filter hides.
+
+        Raises:
+            UserError: all are selected, and not all of them are known yet.
+        """
+        if not self.selected_count:
+            return array("q")
+        if self.table.selection.open_ended and not self.listing.whole.is_set():
+            raise UserError("The list is still being read. Try again in a moment.")
+        return self.table.selected_ids()
+
+    # Opening, and the lead screen's way through the list
+
+    @on(RowOpened)
+    def _open(self, message: RowOpened) -> None:
+        self.open_lead(message.row_id)
+
+    def open_lead(self, lead_id: int) -> None:
+        """Show a lead's page."""
+        from crm_tui.screens.lead import LeadScreen
+
+        self.app.push_screen(LeadScreen(lead_id, neighbours=self))
+
+    def step(self, by: int) -> int | None:
+        """Move the cursor by so many rows; the lead it came to, None at the list's end."""
+        place = self.table.cursor + by
+        if not 0 <= place < self.table.total:
+            return None
+        self.table.move_to(place)
+        return self.table.cursor_id
+
+    def place(self) -> tuple[int, int]:
+        """Where the cursor stands, counted from 1, and how long the list is."""
+        return self.table.cursor + 1, self.table.total
 
     def go_on_from(self, lead_id: int) -> None:
         """One row down, unless the cursor has left the lead already."""
-        if self._table.cursor_id == lead_id:
+        if self.table.cursor_id == lead_id:
             self.step(1)
 
-    async def show_again(self, lead_ids: array[int], key: str | None = None) -> None:
-        """Show the changed rows at once, and then the list as it is now."""
-        del key
-        db = await self.host.store()
-        from crm_tui.services import lead_rows
+    def back(self) -> bool:
+        """Let go what was selected, then the filter and the view."""
+        if self.table.clear_selection():
+            return True
+        if self.filter.text or self.arrangement.view is not None:
+            self._leave_view()
+            self.filter.begin_with("")
+            self.listing.shown.clear()
+            self._show_filtered("")
+        return True
 
-        near = set(self._table.near_ids_in(self._table.order))
-        async with db.read() as session:
-            changed = [each for each in lead_ids if each in near]
-            self._table.put_rows(await lead_rows.rows_by_id(session, changed))
-        self._read("place")
-
-    # Demo and import
+    # Without leads
 
     def action_demo(self) -> None:
         """Make a demo in a folder that goes with the app, and look at it instead."""
@@ -274,43 +361,43 @@ class LeadsScreen(BusinessScreen):
 
         self.work(choose_list(self), group="import")
 
-    # The lead screen's way through the list
+    # What is said about the list
 
-    def step(self, by: int) -> int | None:
-        """Move the cursor by so many rows; the lead it came to, None at the list's end."""
-        place = self._table.cursor + by
-        if not 0 <= place < self._table.total:
-            return None
-        self._table.move_to(place)
-        return self._table.cursor_id
-
-    def place(self) -> tuple[int, int]:
-        """Where the cursor stands, counted from 1, and how long the list is."""
-        return self._table.cursor + 1, self._table.total
-
-    def back(self) -> bool:
-        """Let go what was selected, then the filter."""
-        if self._table.clear_selection():
-            return True
-        if self._words:
-            self.query_one(FilterLine).clear()
-            return True
-        return True
-
-    # What the filter line says at the right
+    def show_counts(self) -> None:
+        """How many leads there are, in which view; without a single one, what to do about it."""
+        empty = self.listing.all == 0 and self.listing.matching == 0
+        if empty != self.has_class("-empty"):
+            self.set_class(empty, "-empty")
+            self.set_focus(self.query_one(Welcome) if empty else self.table)
+            self._show_keys()
+        parts = []
+        if self.listing.all is not None:
+            matching = "…" if self.listing.matching is None else f"{self.listing.matching:,}"
+            filtered = f"{matching} of {self.listing.all:,}"
+            parts.append(filtered if self.asked.text else plural(self.listing.all, "lead"))
+        sort = self.asked.sort
+        if sort.key not in self.table.fitting_keys:
+            parts.append(f"by {_TITLES[sort.key].lower()}")
+        parts.append(self.arrangement.words(self.asked))
+        self._line.show_count(" · ".join(filter(None, parts)))
 
     @on(SelectionChanged)
-    def _show_count(self, message: SelectionChanged | None = None) -> None:
-        count = self._table.selected_count
-        marking = message.marking if message is not None else 0
-        parts: list[str] = []
-        if marking:
-            parts.append(f"marking {marking:,}")
-        if count:
-            parts.append(f"{count:,} selected")
-        if self._all is not None:
-            matching = "…" if self._matching is None else f"{self._matching:,}"
-            filtered = f"{matching} of {self._all:,}"
-            parts.append(filtered if self._words else plural(self._all, "lead"))
-        role = Role.ACCENT if count or marking else Role.QUIET
-        self.query_one(FilterLine).show_count(" · ".join(parts), role)
+    def _selected(self) -> None:
+        """Actions that follow at once are for all that is selected."""
+        if self.table.selection.open_ended and not self.listing.whole.is_set():
+            self.host.keys_wait_for(self.listing.whole)
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """The keys that matter here; while something is selected, what can be done to it."""
+        selected, marking, hidden = (
+            self.table.selected_count,
+            self.table.marking,
+            self.table.hidden_count,
+        )
+        about = [f"marking {marking:,}"] if marking else []
+        if selected:
+            not_here = f", {hidden:,} of them not in this list" if hidden else ""
+            about.append(f"{selected:,} selected{not_here}")
+        keys = _TO_SELECTED if about else () if self.has_class("-empty") else self.FOOTER
+        self.query_one(Footer).show(keys, " · ".join(about))

@@ -11,17 +11,28 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from crm_tui.db.engine import Database, ReadSession
-from crm_tui.db.models import Business
+from crm_tui.db.models import Business, BusinessTag, ContactPoint, Event, Tag, Task
 from crm_tui.errors import BadInput
 from crm_tui.services.filters import Standpoint, parse
 from crm_tui.services.filters import compile as compile_
 from crm_tui.services.filters.columns import no_index
 from crm_tui.services.filters.tree import And, Node, asks_for
-from crm_tui.vocabulary import ContactStatus, Outcome, WebsiteStatus
+from crm_tui.vocabulary import (
+    ContactKind,
+    ContactState,
+    ContactStatus,
+    EventKind,
+    Outcome,
+    TaskState,
+    WebsiteStatus,
+)
 
 
 class LeadRow(NamedTuple):
-    """One line of the list. `score` is 0-100, times are aware UTC, phone is E.164."""
+    """One line of the list. `score` is 0-100, times are aware UTC, phone is E.164.
+
+    The last four are None unless lead_extras.py was asked for them.
+    """
 
     id: int
     name: str
@@ -41,6 +52,11 @@ class LeadRow(NamedTuple):
     last_activity_at: datetime | None
     last_activity: str | None
     created_at: datetime
+    source: str = ""
+    tags: str | None = None
+    follow_up: datetime | None = None
+    called: datetime | None = None
+    email_state: ContactState | None = None
 
 
 _FEW = 20_000
@@ -49,12 +65,19 @@ _FEW = 20_000
 _BEST = 5_000
 """So many of the best leads are looked at before all of them are."""
 
+
+def _of_lead(statement: Select[Any]) -> Any:
+    """A value that is looked up for each lead."""
+    return statement.correlate(Business).scalar_subquery()
+
+
 _COLUMNS: dict[str, Any] = {
     "score": Business.qualification_score,
     "name": Business.sort_name,
     "category": Business.category_folded,
     "city": Business.city_folded,
-    "region": Business.region,
+    "region": Business.region_folded,
+    "source": Business.source_folded,
     "phone": Business.phone,
     "email": Business.email,
     "website": Business.website,
@@ -66,6 +89,30 @@ _COLUMNS: dict[str, Any] = {
     "activity": Business.last_activity_at,
     "created": Business.created_at,
     "updated": Business.updated_at,
+    "tags": _of_lead(
+        select(func.min(Tag.folded))
+        .join(BusinessTag, BusinessTag.tag_id == Tag.id)
+        .where(BusinessTag.business_id == Business.id)
+    ),
+    "follow_up": _of_lead(
+        select(func.min(Task.due_at)).where(
+            Task.business_id == Business.id, Task.state == TaskState.OPEN
+        )
+    ),
+    "called": _of_lead(
+        select(func.max(Event.occurred_at)).where(
+            Event.business_id == Business.id,
+            Event.kind == EventKind.CALL,
+            Event.is_voided.is_(False),
+        )
+    ),
+    "email_state": _of_lead(
+        select(func.nullif(ContactPoint.state, ContactState.UNKNOWN)).where(
+            ContactPoint.business_id == Business.id,
+            ContactPoint.kind == ContactKind.EMAIL,
+            ContactPoint.is_primary.is_(True),
+        )
+    ),
     "id": Business.id,
 }
 
@@ -166,7 +213,8 @@ def _order(sort: Sort | None, columns: Mapping[str, Any]) -> tuple[ColumnElement
         return best_first
     column = columns[sort.column]
     key = column.desc() if sort.descending else column.asc()
-    return (key.nulls_last() if _COLUMNS[sort.column].nullable else key, *best_first)
+    may_lack = getattr(_COLUMNS[sort.column], "nullable", True)
+    return (key.nulls_last() if may_lack else key, *best_first)
 
 
 _UNINDEXED = {name: no_index(column) for name, column in _COLUMNS.items()}
@@ -288,4 +336,5 @@ def _rows() -> Select[*tuple[Any, ...]]:
         Business.last_activity_at,
         Business.last_activity,
         Business.created_at,
+        Business.source,
     )

@@ -58,8 +58,10 @@ class TimelineEntry:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-async def entries(session: ReadSession, business_id: int) -> list[TimelineEntry]:
-    """The timeline of a lead, newest first, without what was taken out."""
+async def entries(
+    session: ReadSession, business_id: int, *, limit: int | None = None
+) -> list[TimelineEntry]:
+    """The timeline of a lead, newest first, without what was taken out; at most `limit` of it."""
     rows = await session.execute(
         select(
             Event.id,
@@ -78,6 +80,7 @@ async def entries(session: ReadSession, business_id: int) -> list[TimelineEntry]
             Event.is_voided.is_(False),
         )
         .order_by(Event.occurred_at.desc(), Event.id.desc())
+        .limit(limit)
     )
     return [
         TimelineEntry(id_, key, at, kind, summary, body or "", source, machine, data)

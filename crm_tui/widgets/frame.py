@@ -91,11 +91,13 @@ class Footer(Widget):
         self._action_ids = action_ids
         self._not_now: frozenset[str] = frozenset()
         self._words: tuple[str, Role] | None = None
+        self._about = ""
 
-    def show(self, action_ids: Sequence[str]) -> None:
-        """Show other keys."""
-        self._action_ids = action_ids
-        self.refresh()
+    def show(self, action_ids: Sequence[str], about: str = "") -> None:
+        """Show other keys, after words about what they are for."""
+        if (action_ids, about) != (self._action_ids, self._about):
+            self._action_ids, self._about = action_ids, about
+            self.refresh()
 
     def mark(self, not_now: Collection[str]) -> None:
         """Show these actions as ones that cannot be done just now."""
@@ -129,10 +131,13 @@ class Footer(Widget):
         """The keys, the one for all keys at the right; or the sentence."""
         if self._words is not None:
             return self._sentence()
-        left = Content("")
-        for each in self._actions():
-            left += self._key(each) + Content(" " * _KEY_GAP)
         help_key = self._help_key()
+        left = self._lead_in()
+        for each in self._actions():
+            key = self._key(each) + Content(" " * _KEY_GAP)
+            if self._about and left.cell_length + key.cell_length > self.size.width:
+                break
+            left += key
         gap = self.size.width - left.cell_length - help_key.cell_length
         return left + Content(" " * gap) + help_key if gap >= 0 else left
 
@@ -142,6 +147,7 @@ class Footer(Widget):
         if self._words is not None:
             self.clear()
             return
+        x += self._lead_in().cell_length
         for each in self._actions():
             length = self._key(each).cell_length
             if x <= event.x < x + length:
@@ -150,6 +156,9 @@ class Footer(Widget):
             x += length + _KEY_GAP
         if event.x >= self.size.width - self._help_key().cell_length:
             self.post_message(ActionPressed(keymap_of(self).action(_HELP)))
+
+    def _lead_in(self) -> Content:
+        return styled(self._about + " " * _KEY_GAP, Role.ACCENT) if self._about else Content("")
 
     def _actions(self) -> Sequence[Action]:
         actions = [keymap_of(self).action(each) for each in self._action_ids]

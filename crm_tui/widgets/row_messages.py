@@ -57,7 +57,4 @@ class SortRequested(TableMessage):
 
 @dataclass
 class SelectionChanged(TableMessage):
-    """So many rows are selected, and a range of so many is being marked."""
-
-    count: int
-    marking: int
+    """Other rows are selected, or the range being marked is another."""

@@ -32,6 +32,7 @@ class RowTable(RowList[RowT]):
         super().__init__(columns, now=now, id=id)
         self._selection = Selection()
         self._marked_from: int | None = None
+        self._hidden: int | None = 0
 
     # What the owner does
 
@@ -49,7 +50,12 @@ class RowTable(RowList[RowT]):
         if keep == "nothing" and self._selection.open_ended:
             self._selection.clear()
         super().show(order, rows, total=total, keep=keep, sort=sort)
-        self._say_selection()
+        self._count_hidden()
+
+    def complete(self, order: array[int]) -> None:
+        """All ids of the list that is shown; nothing moves."""
+        super().complete(order)
+        self._count_hidden()
 
     def selected_ids(self) -> array[int]:
         """The selected rows; a range being marked counts."""
@@ -63,13 +69,15 @@ class RowTable(RowList[RowT]):
         self._selection.add(row_ids)
         if all_but:
             self._selection.invert()
-        self._selection_changed()
+        self._paint()
+        self._count_hidden()
 
     def clear_selection(self) -> bool:
         """Let the selection go; False when there was none."""
         had = self._marked_from is not None or self.selected_count > 0
         self._marked_from = None
         self._selection.clear()
+        self._hidden = 0
         if had:
             self._selection_changed()
         return had
@@ -82,7 +90,12 @@ class RowTable(RowList[RowT]):
     @property
     def selected_count(self) -> int:
         """How many rows are selected, without a range being marked."""
-        return self._selection.count(self.total)
+        return self._selection.count(self.total, self._hidden or 0)
+
+    @property
+    def hidden_count(self) -> int | None:
+        """How many of the selected rows are not in this list; None while that is not known."""
+        return 0 if self._selection.open_ended else self._hidden
 
     @property
     def marking(self) -> int:
@@ -125,6 +138,7 @@ class RowTable(RowList[RowT]):
         """Select all rows of the list."""
         self._marked_from = None
         self._selection.everything()
+        self._hidden = 0
         self._selection_changed()
 
     def action_invert(self) -> None:
@@ -146,9 +160,16 @@ class RowTable(RowList[RowT]):
         self._marked_from = None
         self._selection.add(self.order[marked.start : marked.stop])
 
+    def _count_hidden(self) -> None:
+        """What is picked here is in the list, so only another list changes this."""
+        self._hidden = None
+        if self.is_whole:
+            self._hidden = self._selection.missing_from(self.order)
+        self._say_selection()
+
     def _selection_changed(self) -> None:
         self._paint()
         self._say_selection()
 
     def _say_selection(self) -> None:
-        self.post_message(SelectionChanged(self, self.selected_count, self.marking))
+        self.post_message(SelectionChanged(self))

@@ -136,9 +136,21 @@ class RowView(ScrollView, Generic[RowT], inherit_bindings=False):
         self.refresh()
 
     @property
-    def shown_columns(self) -> list[str]:
+    def column_keys(self) -> list[str]:
+        """The keys of all columns, those that do not fit included."""
+        return [column.key for column in self._painter.columns]
+
+    @property
+    def fitting_keys(self) -> list[str]:
         """The keys of the columns that fit."""
+        self._painter.resize(self.size.width)
         return self._painter.shown
+
+    def read_rows_again(self) -> None:
+        """Ask for the rows near the eye again, and forget the others."""
+        near = self.near_ids_in(self.order)
+        self._window.keep_only(near)
+        self.post_message(RowsWanted(self, near))
 
     def expect(self, total: int) -> None:
         """The list that is shown is so long; its ids come later."""
@@ -151,6 +163,16 @@ class RowView(ScrollView, Generic[RowT], inherit_bindings=False):
         self.move_to(self.cursor)
         self._want_rows()
         self._paint_when_here()
+
+    def go_to(self, row_id: int, *, above: int = 0) -> bool:
+        """Put the cursor on a row, with so many rows above it; False if it is not in the list."""
+        try:
+            place = self.order.index(row_id)
+        except ValueError:
+            return False
+        self.scroll_to(y=place - above, animate=False)
+        self.move_to(place)
+        return True
 
     def put_rows(self, rows: Iterable[RowT]) -> None:
         """Hand over rows that were wanted, or that changed."""
@@ -167,6 +189,11 @@ class RowView(ScrollView, Generic[RowT], inherit_bindings=False):
     def total(self) -> int:
         """How many rows the list has."""
         return self._window.total
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all ids of the list are known."""
+        return len(self.order) == self.total
 
     @property
     def cursor_id(self) -> int | None:

@@ -55,6 +55,10 @@ class RowWindow(Generic[RowT]):
         while len(self._rows) > _HELD:
             del self._rows[next(iter(self._rows))]
 
+    def keep_only(self, row_ids: Iterable[int]) -> None:
+        """Forget all other rows."""
+        self._rows = {each: self._rows[each] for each in row_ids if each in self._rows}
+
     def id_at(self, index: int) -> int | None:
         """The id at a place in the list, None where it is not known (yet)."""
         return self.order[index] if 0 <= index < len(self.order) else None

@@ -40,15 +40,15 @@ class Selection:
         flagged = compress(range(len(self._flags)), self._flags)
         return array("q", chain(sorted(self._others), flagged) if self._others else flagged)
 
-    def count(self, total: int) -> int:
-        """How many are selected in a list of `total`."""
+    def count(self, total: int, missing: int = 0) -> int:
+        """How many are selected, in a list of `total` rows that has `missing` of the picked not."""
         picked = self._flags.count(1) + len(self._others)
-        return total - picked if self._all_but else picked
+        return total - (picked - missing) if self._all_but else picked
 
-    def count_in(self, order: array[int]) -> int:
-        """How many of the list's own rows are selected."""
-        picked = sum(self._picked_of(order))
-        return len(order) - picked if self._all_but else picked
+    def missing_from(self, order: array[int]) -> int:
+        """How many of the rows that were picked one by one are not in this list."""
+        picked = self._flags.count(1) + len(self._others)
+        return picked - sum(self._picked_of(order)) if picked else 0
 
     def toggle(self, row_id: int) -> None:
         """Select the row if it is not, and the other way round."""

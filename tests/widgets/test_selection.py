@@ -49,7 +49,7 @@ class SelectionAgreesWithASet(RuleBasedStateMachine):
     def same(self) -> None:
         assert set(self.selection.of(ORDER)) == self.model
         assert self.selection.count(len(ORDER)) == len(self.model)
-        assert self.selection.count_in(ORDER) == len(self.model)
+        assert self.selection.missing_from(ORDER) == 0
         assert {row_id for row_id in ORDER if row_id in self.selection} == self.model
 
 
@@ -72,6 +72,7 @@ def test_what_was_picked_stays_while_the_list_shows_something_else() -> None:
     selection.add([7, 2])
     assert list(selection.of(array("q", [2, 5]))) == [2, 7]
     assert selection.count(2) == 2
+    assert selection.missing_from(array("q", [2, 5])) == 1
 
 
 def test_a_long_list_is_counted_and_picked_from_as_a_short_one() -> None:
@@ -79,10 +80,13 @@ def test_a_long_list_is_counted_and_picked_from_as_a_short_one() -> None:
     selection = Selection()
     selection.add([7, 2, 40_000, -1])
     for others in ([-1], []):
-        assert selection.count_in(order) == 2
+        missing = selection.missing_from(order)
+        assert missing == 1 + len(others)
+        assert selection.count(30_000, missing) == 3 + len(others)
         assert list(selection.of(order)) == [*others, 2, 7, 40_000]
         selection.invert()
-        assert selection.count_in(order) == 29_998
+        assert selection.missing_from(order) == missing
+        assert selection.count(30_000, missing) == 29_998
         assert selection.of(order) == array("q", (each for each in order if each not in {2, 7}))
         selection.invert()
         if others:

@@ -1,0 +1,123 @@
+"""The filter line of the leads: what is typed there, when it is applied, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.timer import Timer
+
+from crm_tui.screens.lead_completing import Completer
+from crm_tui.widgets.filter_line import FilterLine
+
+if TYPE_CHECKING:
+    from crm_tui.screens.base import AppScreen
+    from crm_tui.screens.lead_listing import LeadListing
+    from crm_tui.services.filters import QueryError
+
+_TYPING_PAUSE = 0.04
+"""Seconds after a keystroke before the filter is applied."""
+
+_PROBLEM_PAUSE = 0.5
+"""Seconds without a keystroke before it is said what cannot be read: most of it is half typed."""
+
+
+class LeadFilter:
+    """Between the line and the list: a filter that cannot be read leaves the list as it is.
+
+    Args:
+        screen: Where both are.
+        line: What is typed into.
+        listing: What is filtered.
+        apply: Shows the list of a filter that can be read.
+    """
+
+    def __init__(
+        self,
+        screen: AppScreen,
+        line: FilterLine,
+        listing: LeadListing,
+        apply: Callable[[str], None],
+    ) -> None:
+        self._screen = screen
+        self._line = line
+        self._listing = listing
+        self._apply_text = apply
+        self._completer = Completer(screen, line, listing.shown)
+        self._pause: Timer | None = None
+        self._problem: QueryError | None = None
+
+    @property
+    def text(self) -> str:
+        """What stands in the line, whether it can be read or not."""
+        return self._line.value.rstrip()
+
+    def begin_with(self, text: str) -> str:
+        """Put a text into the line; returns it, or '' where it cannot be read."""
+        self._line.put(text, quietly=True)
+        self._line.clear_problem()
+        self._stop_pause()
+        if self._reads():
+            return self.text
+        self._show_problem()
+        return ""
+
+    def typed(self) -> None:
+        """Something was typed: the list follows after a moment, then what could be meant."""
+        self._listing.shown.clear()
+        self._line.clear_problem()
+        self._stop_pause()
+        self._pause = self._screen.set_timer(_TYPING_PAUSE, self._apply)
+        self._completer.typed()
+
+    def complete(self) -> None:
+        """Tab was pressed."""
+        self._completer.wanted()
+
+    def entered(self) -> bool:
+        """Enter was pressed: whether the list is of what was typed, or will be in a moment.
+
+        What cannot be read is put right first: the cursor goes there.
+        """
+        if self._stop_pause():
+            self._apply()
+        if self._problem is None:
+            return True
+        self._line.go_to(self._problem.column - 1)
+        self._show_problem()
+        return False
+
+    def left(self) -> None:
+        """The operator left the line, whatever stands in it."""
+        if self._problem is not None:
+            self._show_problem()
+
+    def _apply(self) -> None:
+        self._pause = None
+        if self._reads():
+            self._apply_text(self.text)
+        else:
+            self._listing.shown.set()
+            self._pause = self._screen.set_timer(_PROBLEM_PAUSE, self._show_problem)
+
+    def _reads(self) -> bool:
+        from crm_tui.services.filters import QueryError, parse
+
+        try:
+            parse(self.text)
+        except QueryError as error:
+            self._problem = error
+        else:
+            self._problem = None
+        return self._problem is None
+
+    def _show_problem(self) -> None:
+        if self._problem is not None and not self._line.is_offering:
+            self._line.show_problem(str(self._problem), self._problem.column)
+
+    def _stop_pause(self) -> bool:
+        """Wait no longer; False if nothing was waited for."""
+        waited, self._pause = self._pause, None
+        if waited is not None:
+            waited.stop()
+        return waited is not None
