@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -14,8 +14,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from crm_tui.actions import key_words
-from crm_tui.screens.business_actions import BusinessScreen, Target
-from crm_tui.screens.follow_up import Ahead, follow_up_form
+from crm_tui.screens.business_actions import Target
+from crm_tui.screens.dealing import DealingScreen
 from crm_tui.screens.repairing import propose
 from crm_tui.screens.today_columns import (
     DEALT_WITH,
@@ -26,10 +26,9 @@ from crm_tui.screens.today_columns import (
     today_columns,
 )
 from crm_tui.screens.today_table import TodayTable
-from crm_tui.services.when import QUICK, end_of_day, say_date
+from crm_tui.services.when import end_of_day, say_date
 from crm_tui.session import Place
 from crm_tui.text import visible
-from crm_tui.vocabulary import Outcome
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.keys import keymap_of
@@ -45,7 +44,7 @@ _SET_ONE = "business.follow_up"
 _ELSEWHERE = ("everywhere.leads",)
 
 
-class TodayScreen(BusinessScreen):
+class TodayScreen(DealingScreen):
     """What there is to deal with today, and the keys that do."""
 
     AREA = "today"
@@ -85,10 +84,6 @@ class TodayScreen(BusinessScreen):
         """Read the list as soon as the store is open."""
         self._read("nothing")
 
-    @property
-    def _ahead(self) -> Ahead:
-        return Ahead.of(self.host)
-
     # Reading
 
     def _read(self, keep: Literal["place", "nothing"] = "place") -> None:
@@ -98,7 +93,7 @@ class TodayScreen(BusinessScreen):
         db = await self.host.store()
         from crm_tui.services import today
 
-        now, zone = self.host.now(), self._ahead.zone
+        now, zone = self.host.now(), self.ahead.zone
         due_by = end_of_day(now, zone=zone)
         groups = await today.order(db, due_by=due_by)
         self._counts = {kind: len(ids) for kind, ids in groups.items()}
@@ -151,7 +146,7 @@ class TodayScreen(BusinessScreen):
         self._read()
 
     def _show_about(self, now: datetime, ahead: datetime | None) -> None:
-        zone = self._ahead.zone
+        zone = self.ahead.zone
         day = now.astimezone(zone)
         self.query_one("#date", Static).update(styled(f"{day:%A} {day.day} {day:%B}"))
         count = sum(self._counts.values())
@@ -236,129 +231,44 @@ class TodayScreen(BusinessScreen):
 
     # Dealing with a line
 
+    @property
+    def task_at_hand(self) -> int | None:
+        """The follow-up of the line."""
+        line = self._line
+        return line.record if line is not None and line.is_due else None
+
     def action_done(self) -> None:
         """Be done with the line: the follow-up is done, or what went wrong needs nothing more."""
-        if line := self._line:
+        if (line := self._line) and not line.is_due:
             self.work(self._let_go(line), group="write", exclusive=False)
+        else:
+            super().action_done()
 
     async def _let_go(self, line: Line) -> None:
-        from crm_tui.services import setting_aside, tasks
+        from crm_tui.services import setting_aside
         from crm_tui.services.today import Kind
 
-        now, name = self.host.now(), visible(line.name, 50)
-        score = self.host.settings.score
-        words, verb = {
-            Kind.FOLLOW_UP: (
-                f"did {visible(line.what, 50)}, {name}",
-                lambda session: tasks.done(session, [line.record], now=now),
-            ),
-            Kind.BOUNCE: (
-                f"set an address of {name} aside",
-                lambda session: setting_aside.address(session, line.record, score=score, now=now),
-            ),
-            Kind.FAILED: (
-                f"let the site of {name} be",
-                lambda session: setting_aside.failed_site(session, line.record, now=now),
-            ),
-            Kind.UNMATCHED: (
-                f"let {name} go, which has no lead",
-                lambda session: setting_aside.unmatched(session, line.record, now=now),
-            ),
+        name, now, score = visible(line.name, 50), self.host.now(), self.host.settings.score
+        words = {
+            Kind.BOUNCE: f"set an address of {name} aside",
+            Kind.FAILED: f"let the site of {name} be",
+            Kind.UNMATCHED: f"let {name} go, which has no lead",
         }[line.kind]
-        await self._change_line(line, words, verb)
 
-    async def _change_line(
-        self, line: Line, words: str, verb: Callable[[WriteSession], Awaitable[object]]
-    ) -> None:
-        async def change(session: WriteSession) -> None:
-            await verb(session)
+        async def let_go(session: WriteSession) -> None:
+            if line.kind is Kind.BOUNCE:
+                await setting_aside.address(session, line.record, score=score, now=now)
+            elif line.kind is Kind.FAILED:
+                await setting_aside.failed_site(session, line.record, now=now)
+            else:
+                await setting_aside.unmatched(session, line.record, now=now)
 
-        await self.change(line.lead or 0, words, change)
-
-    def action_snooze(self) -> None:
-        """Put a follow-up off, or say it in other words."""
-        if line := self._line:
-            self.with_form(self._snooze(line))
-
-    async def _snooze(self, line: Line) -> None:
-        db = await self.host.store()
-        from crm_tui.services import tasks
-
-        async with db.read() as session:
-            found = await tasks.named(session, [line.record])
-        if not found:
-            self.data_changed()
-            return
-        (task,), name, ahead = found, visible(line.name, 50), self._ahead
-
-        async def save(what: str, due: datetime) -> None:
-            words = f"put off {visible(what, 50)}, {name}, to {ahead.say(due)}"
-            await self._change_line(
-                line,
-                words,
-                lambda session: tasks.edit(
-                    session, task.id, what, due, now=self.host.now(), zone=ahead.zone
-                ),
-            )
-
-        form = follow_up_form(name, ahead, save, old=task, when=QUICK[0])
-        self.ask(form, action="today.snooze", lead=task.business_id)
+        await self.change(line.lead or 0, words, let_go)
 
     def action_repair(self) -> None:
         """Propose a lead for the site."""
         if line := self._line:
             self.work(propose(self, line.record), group="repair")
-
-    # Sorting an answer
-
-    def action_interested(self) -> None:
-        """The lead is interested."""
-        self._sort(Outcome.INTERESTED)
-
-    def action_no(self) -> None:
-        """The lead said no."""
-        self._sort(Outcome.LOST)
-
-    def action_wrong(self) -> None:
-        """Somebody else answered."""
-        self._sort(Outcome.WRONG_CONTACT)
-
-    def action_later(self) -> None:
-        """The lead asked for later: when?"""
-        if (line := self._line) and (lead := self.target):
-            self.with_form(self._sort_later(line, lead))
-
-    def _sort(self, outcome: Outcome) -> None:
-        if line := self._line:
-            self.work(self._sort_answer(line, outcome), group="write", exclusive=False)
-
-    async def _sort_answer(self, line: Line, outcome: Outcome) -> None:
-        from crm_tui.services.outcomes import ANSWERS, set_outcome
-
-        said, now = ANSWERS[outcome], self.host.now()
-        await self._change_line(
-            line,
-            f"sorted the answer of {visible(line.name, 50)}: {said}",
-            lambda session: set_outcome(session, [line.record], outcome, reason=said, now=now),
-        )
-
-    async def _sort_later(self, line: Line, lead: Target) -> None:
-        from crm_tui.services import tasks
-        from crm_tui.services.outcomes import ANSWERS, set_outcome
-
-        ahead, later = self._ahead, Outcome.LATER
-
-        async def save(what: str, due: datetime) -> None:
-            async def verb(session: WriteSession) -> None:
-                now = self.host.now()
-                await set_outcome(session, [lead.id], later, reason=ANSWERS[later], now=now)
-                await tasks.add(session, lead.id, what, due, now=now, zone=ahead.zone)
-
-            words = f"sorted the answer of {lead.called}: later, {ahead.say(due)}"
-            await self._change_line(line, words, verb)
-
-        form = follow_up_form(lead.called, ahead, save, when="in 2 weeks")
-        self.ask(form, action="answer.later", lead=lead.id)
 
     # The next start
 

@@ -200,6 +200,16 @@ async def named(session: ReadSession, task_ids: Collection[int]) -> list[FollowU
     return [FollowUp(*row) for row in rows]
 
 
+async def required(session: ReadSession, task_id: int) -> FollowUp:
+    """A follow-up by its id.
+
+    Raises:
+        NotFound: there is no such follow-up.
+    """
+    (task,) = await _required(session, [task_id])
+    return task
+
+
 async def count_due(session: ReadSession, *, due_by: datetime) -> int:
     """How many open follow-ups are due at this time or before."""
     counted = select(func.count()).select_from(Task).where(OPEN, Task.due_at <= due_by)
