@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import operator
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -125,7 +126,9 @@ def holds(node: Node, lead: Lead, at: Standpoint) -> bool:  # noqa: PLR0911 - on
 
 
 def _tokens(text: str) -> list[str]:
-    return re.findall(r"\w+", fold(text))
+    """Words as the search index cuts and folds them: to it, ß is not ss."""
+    decomposed = unicodedata.normalize("NFD", text.lower())
+    return re.findall(r"\w+", "".join(c for c in decomposed if not unicodedata.combining(c)))
 
 
 def _begins_a_token(wanted: str, lead: Lead) -> bool:
