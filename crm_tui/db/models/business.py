@@ -69,6 +69,11 @@ class Business(Base):
                 " AND archived_at IS NULL AND do_not_contact = 0"
             ),
         ),
+        Index(
+            "ix_business_archived_at",
+            "archived_at",
+            sqlite_where=text("archived_at IS NOT NULL"),
+        ),
         Index("ix_business_batch_id", "batch_id"),
         Index(
             "ix_business_building_by",
