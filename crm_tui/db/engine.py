@@ -226,6 +226,7 @@ def _engine(path: Path, pragmas: tuple[str, ...], *, begin: str, pool_size: int)
 
     @event.listens_for(engine.sync_engine, "invalidate")
     def stop_statement(connection: Any, _record: Any, _error: BaseException | None) -> None:
-        await_only(connection.driver_connection.interrupt())
+        with suppress(ValueError):  # the driver's word for a connection that is closed already
+            await_only(connection.driver_connection.interrupt())
 
     return engine

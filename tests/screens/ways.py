@@ -1,0 +1,67 @@
+"""The way to every screen: the keys that lead there from the start, in a folder with one list.
+
+Whoever adds a screen adds its way; the tests of keys, looks and sizes then take it along.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from textual.pilot import Pilot
+
+LIST = """\
+Firma;Ansprechpartner;Telefon;E-Mail;Ort;Bemerkung
+Tavella Plumbing;Marco Tavella;718 555 0142;marco@tavella.example;Queens;Called once
+Woodhaven Heating;;718 555 0143;office@woodhaven.example;Ozone Park;
+Best Roofing;Ann Bee;718 555 0144;;Jamaica;
+"""
+
+
+class Way(NamedTuple):
+    """How a screen is reached.
+
+    Attributes:
+        keys: Pressed one after the other.
+        is_there_without_leads: Whether it is there in an empty store, and says so.
+    """
+
+    keys: tuple[str, ...]
+    is_there_without_leads: bool = False
+
+
+_LIST = ("I", "down", "enter")
+
+WAYS: dict[str, Way] = {
+    "leads": Way((), is_there_without_leads=True),
+    "lead": Way(("enter",)),
+    "today": Way(("2",), is_there_without_leads=True),
+    "sites": Way(("5",), is_there_without_leads=True),
+    "import": Way(_LIST),
+    "columns": Way((*_LIST, "m")),
+    "report": Way((*_LIST, "i", "enter")),
+}
+"""The ways by the area of their screen (crm_tui.actions.SCREENS)."""
+
+
+def folder_with_list(parent: Path) -> Path:
+    """Make a folder with nothing but the list, to be the current one."""
+    folder = parent / "lists"
+    folder.mkdir()
+    (folder / "a-list.csv").write_text(LIST, encoding="utf-8")
+    return folder
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Wait until nothing is going on any more."""
+    for _ in range(2):
+        await pilot.pause(0.05)
+        await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+async def press(pilot: Pilot[None], keys: tuple[str, ...]) -> None:
+    """Press keys, waiting after each for what it began."""
+    for key in keys:
+        await pilot.press(key)
+        await settle(pilot)
