@@ -60,7 +60,7 @@ AREA_TITLES = {
 
 SCREENS: dict[str, tuple[str, ...]] = {
     "leads": ("leads", "business", "list"),
-    "lead": ("lead", "business", "list"),
+    "lead": ("lead", "answer", "business", "list"),
     "today": ("today", "answer", "business", "list"),
     "sites": ("sites", "list"),
     "import": ("import", "list"),
@@ -109,6 +109,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("leads.facets", ("F",), "Count by a field"),
     Action("leads.import", ("I",), "Import a list"),
     Action("leads.demo", (), "Look around in a demo"),
+    Action("lead.done", ("x",), "Follow-up done"),
+    Action("lead.snooze", ("z",), "Put off follow-up"),
     Action("lead.previous", ("[",), "Previous lead"),
     Action("lead.next", ("]",), "Next lead"),
     Action("lead.kinds", ("/",), "Filter the timeline"),

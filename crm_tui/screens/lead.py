@@ -21,7 +21,8 @@ from textual.widgets import Static
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.screens import lead_facts
-from crm_tui.screens.business_actions import BusinessScreen, Target
+from crm_tui.screens.business_actions import Target
+from crm_tui.screens.dealing import DealingScreen
 from crm_tui.screens.lead_entry import EntryReader
 from crm_tui.screens.lead_forms import Here, correct_call_form, note_form
 from crm_tui.services import leads, timeline
@@ -29,13 +30,15 @@ from crm_tui.services.leads import LeadPage
 from crm_tui.services.timeline import CORRECTABLE, TimelineEntry
 from crm_tui.session import Place
 from crm_tui.text import visible
-from crm_tui.vocabulary import CallOutcome, EventKind
+from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
 from crm_tui.widgets.facts import Facts, styled
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.timeline import EntryChosen, Timeline
 
 _AT_ONCE = {"lead.leave", "lead.next", "lead.previous"}
 """What can be done before the lead is read."""
+
+_ON_A_FOLLOW_UP = {"lead.done", "lead.snooze"}
 
 _GROUPS = 5
 _LABEL_WIDTH = 10
@@ -85,7 +88,7 @@ class FactsPane(VerticalScroll):
             yield Facts(label_width=_LABEL_WIDTH)
 
 
-class LeadScreen(BusinessScreen):
+class LeadScreen(DealingScreen):
     """Everything about one lead.
 
     Args:
@@ -98,7 +101,7 @@ class LeadScreen(BusinessScreen):
 
     CSS_PATH = "lead.tcss"
     AREA = "lead"
-    OWNS = (AREA, "business")
+    OWNS = (AREA, "answer", "business")
     FOOTER = (
         "business.call",
         "business.note",
@@ -287,7 +290,24 @@ class LeadScreen(BusinessScreen):
         """Nothing can be done to a lead before it is shown."""
         if self._page is None and action_id not in _AT_ONCE:
             return "The lead is not shown yet."
+        if action_id in _ON_A_FOLLOW_UP and self.task_at_hand is None:
+            return "No follow-up is open here."
+        if action_id.startswith("answer.") and not self._has_answered:
+            return "Nobody there has answered yet."
         return super().why_not(action_id)
+
+    @property
+    def task_at_hand(self) -> int | None:
+        """The follow-up that is due first."""
+        tasks = lead_facts.open_tasks(self._page) if self._page else []
+        return tasks[0].id if tasks else None
+
+    @property
+    def _has_answered(self) -> bool:
+        return (
+            self._page is not None
+            and self._page.business["contact_status"] is ContactStatus.REPLIED
+        )
 
     # Correcting
 
