@@ -112,10 +112,10 @@ def _merge(style: _Sgr, change: re.Match[str]) -> _Sgr:
 
 _LINK = re.compile(r"\x1b\]8;[^\x07\x1b]*(?:\x07|\x1b\\)")
 _AS_IT_WAS = (
-    b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?2048l\x1b[?7h\x1b[<u"
+    b"\x18\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?2048l\x1b[?7h\x1b[<u"
     b"\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[0m"
 )
-"""No mouse, no pastes in brackets, lines that wrap, plain keys, the first screen, a cursor."""
+"""No sequence half-written, no mouse, no pastes in brackets, plain keys, the first screen, a cursor."""
 
 
 def without_links(data: str) -> str:
@@ -136,11 +136,13 @@ class _Output:
 
     def write(self, text: str) -> None:
         with self._ending():
-            self._file.write(text)
+            if not self.gone:
+                self._file.write(text)
 
     def flush(self) -> None:
         with self._ending():
-            self._file.flush()
+            if not self.gone:
+                self._file.flush()
 
     def fileno(self) -> int:
         return self._file.fileno()
@@ -172,8 +174,8 @@ class LeanDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._output = _Output(self._file)
-        self._file = cast("TextIO", self._output)
+        self._output = _Output(cast("TextIO", self._file))
+        self._file = cast("Any", self._output)
         self._drawing = False
 
     def write(self, data: str) -> None:
@@ -185,7 +187,7 @@ class LeanDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Take the terminal over."""
         self._drawing = True
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call] # Textual's
 
     def stop_application_mode(self) -> None:
         """Give the terminal back."""
@@ -202,13 +204,17 @@ class LeanDriver(LinuxDriver):
         return self._output.gone
 
     def give_back(self) -> None:
-        """Give the terminal back from any thread, where the app is in no state to do it."""
-        if self._drawing:
-            with suppress(OSError):
-                os.write(self._output.fileno(), _AS_IT_WAS)
-            if self.attrs_before is not None:
-                with suppress(termios.error):
-                    termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+        """Give the terminal back from any thread, where the app is in no state to do it.
+
+        Writing waits where the terminal stands still.
+        """
+        if not self._drawing:
+            return
+        if self.attrs_before is not None:
+            with suppress(termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+        with suppress(OSError):
+            os.write(self._output.fileno(), _AS_IT_WAS)
 
     def _run_input_thread(self) -> None:
         """Read keys; a terminal that is gone ends that, anything else is a defect."""
