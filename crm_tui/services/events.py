@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, case, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    text,
+    true,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import aliased
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event
@@ -42,6 +58,15 @@ _BUILDS = frozenset(
         EventKind.SITE_LINKED,
     }
 )
+
+
+_RENEW_ACTIVITY = text(
+    "UPDATE business SET (last_activity_at, last_activity) = ("
+    " SELECT occurred_at, summary FROM event WHERE event.business_id = business.id"
+    " AND event.kind NOT IN :quiet AND event.by_machine = 0 AND event.is_voided = 0"
+    " ORDER BY event.occurred_at DESC, event.id DESC LIMIT 1)"
+    " WHERE id IN :ids"
+).bindparams(bindparam("quiet", sorted(QUIET), expanding=True), bindparam("ids", expanding=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +108,8 @@ async def record(session: WriteSession, *events: NewEvent, now: datetime) -> lis
         await mark_voided(session, {e.business_id for e in events if e.kind is EventKind.VOIDED})
         await note_activity(session, rows)
         moved = sorted({e.business_id for e in events if moves_status(e)})
-        await statuses.refold(session, moved)
+        sites = any(e.kind in _BUILDS or e.kind is EventKind.VOIDED for e in events)
+        await statuses.refold(session, moved, sites=sites)
     return [str(row["key"]) for row in rows]
 
 
@@ -135,13 +161,16 @@ async def tell(
         .execution_options(synchronize_session=None)
     )
     if moves_to is not None:
-        await statuses.refold(session, list(business_ids))
+        await statuses.refold(session, list(business_ids), sites=False)
 
 
 def _new_key(now: datetime) -> ColumnElement[str]:
     """An expression for a new key; those of one time stand together in the index."""
-    moment = f"{int(now.timestamp() * 1000):012x}"
-    return literal(moment) + func.lower(func.hex(func.randomblob(10)))
+    return literal(_moment(now)) + func.lower(func.hex(func.randomblob(10)))
+
+
+def _moment(now: datetime) -> str:
+    return f"{int(now.timestamp() * 1000):012x}"
 
 
 def moves_status(event: NewEvent) -> bool:
@@ -217,20 +246,67 @@ async def void_many(
     session: WriteSession, keys: Mapping[int, Sequence[str]], *, why: str, now: datetime
 ) -> list[str]:
     """Take events of businesses out, one voided event each; returns the keys of those."""
+    moment = _moment(now)
     voids = [
-        NewEvent(
-            business_id=business_id,
-            kind=EventKind.VOIDED,
-            occurred_at=now,
-            summary=why,
-            source=OPERATOR,
-            data={"voids": sorted(named)},
-        )
+        (business_id, moment + secrets.token_hex(10), sorted(named))
         for business_id, named in keys.items()
     ]
-    written = await record(session, *voids, now=now)
-    await renew_activity(session, list(keys))
-    return written
+    given = func.json_each(json.dumps(voids)).table_valued("value")
+    business_id = func.json_extract(given.c.value, "$[0]")
+    at = literal(now, Event.occurred_at.type)
+    values = {
+        Event.key: func.json_extract(given.c.value, "$[1]"),
+        Event.business_id: business_id,
+        Event.origin_id: business_id,
+        Event.occurred_at: at,
+        Event.recorded_at: at,
+        Event.kind: literal(EventKind.VOIDED, Event.kind.type),
+        Event.source: literal(OPERATOR),
+        Event.summary: literal(why),
+        Event.data: func.json_object("voids", func.json_extract(given.c.value, "$[2]")),
+    }
+    await session.execute(insert(Event).from_select(list(values), select(*values.values())))
+    await _take_out(session, [key for named in keys.values() for key in named])
+    return [key for _, key, _ in voids]
+
+
+async def _take_out(session: WriteSession, keys: Sequence[str]) -> None:
+    """Mark events that a new voided event names, and bring up to date what follows from them.
+
+    Where a voided event goes, what it named may come back, and so on: a void can only name what
+    was written before it, so this comes to an end.
+    """
+    out: ColumnElement[bool] = true()
+    named: Sequence[str] = keys
+    loud: set[int] = set()
+    moved: set[int] = set()
+    built: set[int] = set()
+    while named:
+        turned = await session.execute(
+            update(Event)
+            .where(
+                Event.key.in_(
+                    select(func.json_each(json.dumps(named)).table_valued("value").c.value)
+                ),
+                Event.is_voided.is_distinct_from(out),
+            )
+            .values(is_voided=out)
+            .returning(*_FOLLOWED)
+            .execution_options(synchronize_session=None)
+        )
+        named, out = [], _IS_NAMED
+        for business_id, is_loud, moves, builds, voids in turned:
+            if is_loud:
+                loud.add(business_id)
+            if moves is not None:
+                moved.add(business_id)
+            if builds:
+                built.add(business_id)
+            if voids is not None:
+                named += json.loads(voids)
+    await renew_activity(session, loud)
+    await statuses.refold(session, sorted(moved - built), sites=False)
+    await statuses.refold(session, sorted(built))
 
 
 async def mark_voided(session: WriteSession, business_ids: Collection[int]) -> None:
@@ -258,27 +334,35 @@ async def mark_voided(session: WriteSession, business_ids: Collection[int]) -> N
 async def renew_activity(session: WriteSession, business_ids: Collection[int]) -> None:
     """Compute the last activity of businesses again from the events that stand."""
     for ids in _chunks(business_ids):
-        latest: dict[int, tuple[datetime, str]] = {}
-        rows = await session.execute(
-            select(Event.business_id, Event.occurred_at, Event.summary)
-            .where(
-                Event.business_id.in_(ids),
-                Event.kind.not_in(QUIET),
-                Event.by_machine.is_(False),
-                Event.is_voided.is_(False),
-            )
-            .order_by(Event.business_id, Event.occurred_at, Event.id)
+        await session.execute(_RENEW_ACTIVITY, {"ids": ids})
+
+
+def _is_named() -> ColumnElement[bool]:
+    """Whether a voided event that stands names the event at hand."""
+    void = aliased(Event)
+    names = func.json_each(void.data, "$.voids").table_valued("value")
+    return (
+        select(literal(1))
+        .select_from(void)
+        .join(names, names.c.value == Event.key)
+        .where(
+            void.business_id == Event.business_id,
+            void.kind == EventKind.VOIDED,
+            void.is_voided.is_(False),
         )
-        for business_id, at, summary in rows:
-            latest[business_id] = (at, summary)
-        at_and_what = {i: latest.get(i, (None, None)) for i in ids}
-        connection = await session.connection()
-        await connection.execute(
-            update(Business)
-            .where(Business.id == bindparam("business"))
-            .values(last_activity_at=bindparam("at"), last_activity=bindparam("what")),
-            [{"business": i, "at": at, "what": what} for i, (at, what) in at_and_what.items()],
-        )
+        .correlate(Event)
+        .exists()
+    )
+
+
+_IS_NAMED = _is_named()
+_FOLLOWED = (
+    Event.business_id,
+    type_coerce(Event.kind.not_in(QUIET) & Event.by_machine.is_(False), Integer),
+    type_coerce(Event.moves_to, Text),  # SQLite 3.40 returns IS NOT NULL of it as always true
+    type_coerce(Event.kind.in_(_BUILDS), Integer),
+    case((Event.kind == EventKind.VOIDED, func.json_extract(Event.data, "$.voids"))),
+)
 
 
 def _chunks(business_ids: Collection[int]) -> Iterator[list[int]]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import literal_column, or_, select, update
+import msgspec
+from sqlalchemy import Integer, Text, case, func, literal_column, or_, select, type_coerce, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Event, Site
@@ -137,6 +139,10 @@ def fold_website_status(sites: Iterable[SiteStatus], builds: Iterable[BuildEvent
     return WebsiteStatus.ARCHIVED if states else WebsiteStatus.NONE
 
 
+_STATUS = {status.value: status for status in ContactStatus}
+_decode = msgspec.json.Decoder(list[str]).decode
+
+
 class Folded(NamedTuple):
     """What a business's events and sites add up to."""
 
@@ -146,36 +152,28 @@ class Folded(NamedTuple):
 
 async def fold(session: ReadSession, business_ids: Sequence[int]) -> dict[int, Folded]:
     """Fold the statuses of businesses from their events and sites, without writing anything."""
-    contact = await _contact_events(session, business_ids)
-    sites: dict[int, list[SiteStatus]] = {}
-    for business_id, status in await session.execute(
-        select(Site.business_id, Site.status).where(Site.business_id.in_(business_ids))
-    ):
-        sites.setdefault(business_id, []).append(status)
-    builds = await _build_events(session, [i for i in business_ids if not _stands(sites.get(i))])
-    return {
-        business_id: Folded(
-            fold_contact_status(contact.get(business_id, ())),
-            fold_website_status(sites.get(business_id, ()), builds.get(business_id, ())),
-        )
-        for business_id in business_ids
-    }
+    contact = await _fold_contact(session, business_ids)
+    website = await _fold_website(session, business_ids)
+    return {each: Folded(contact[each], website[each]) for each in business_ids}
 
 
-async def refold(session: WriteSession, business_ids: Sequence[int]) -> int:
-    """Write the folded statuses of businesses where they differ; returns how many did."""
-    changed = 0
+async def refold(session: WriteSession, business_ids: Sequence[int], *, sites: bool = True) -> int:
+    """Write the folded statuses of businesses where they differ; returns how many did.
+
+    Args:
+        session: the transaction.
+        business_ids: which businesses.
+        sites: whether their sites or builds have changed; otherwise the website status stands.
+    """
+    changed: set[int] = set()
     for start in range(0, len(business_ids), CHUNK):
         ids = business_ids[start : start + CHUNK]
-        folded = await fold(session, ids)
-        changes = await differing(session, folded)
-        if changes:
-            await session.execute(
-                update(Business),
-                [{"id": business_id, **f._asdict()} for business_id, f in changes.items()],
-            )
-        changed += len(changes)
-    return changed
+        contact = await _fold_contact(session, ids)
+        changed |= await _write(session, Business.contact_status, contact)
+        if sites:
+            website = await _fold_website(session, ids)
+            changed |= await _write(session, Business.website_status, website)
+    return len(changed)
 
 
 async def differing(session: ReadSession, folded: Mapping[int, Folded]) -> dict[int, Folded]:
@@ -192,40 +190,84 @@ async def differing(session: ReadSession, folded: Mapping[int, Folded]) -> dict[
     }
 
 
-def _stands(states: Iterable[SiteStatus] | None) -> bool:
-    return any(state is not SiteStatus.ARCHIVED for state in states or ())
+async def _write(
+    session: WriteSession,
+    column: InstrumentedAttribute[Any],
+    folded: Mapping[int, ContactStatus] | Mapping[int, WebsiteStatus],
+) -> set[int]:
+    """Write a status where it differs, a statement for each status; returns where that was."""
+    stored = await session.execute(
+        select(Business.id, type_coerce(column, Text)).where(Business.id.in_(folded))
+    )
+    by_status: dict[str, list[int]] = {}
+    for business_id, status in stored:
+        if status != folded[business_id]:
+            by_status.setdefault(folded[business_id], []).append(business_id)
+    for status, ids in by_status.items():
+        await session.execute(
+            update(Business)
+            .where(Business.id.in_(ids))
+            .values({column: status})
+            .execution_options(synchronize_session=None)
+        )
+    return {each for ids in by_status.values() for each in ids}
 
 
-async def _contact_events(
+async def _fold_contact(
     session: ReadSession, business_ids: Sequence[int]
-) -> dict[int, list[StatusEvent]]:
+) -> dict[int, ContactStatus]:
+    """The contact statuses from the events that stand, whichever void took the others out."""
+    by_hand = Event.kind == EventKind.STATUS_SET
     rows = await session.execute(
+        # As they are stored: many rows are read here, and little of each is looked at.
         select(
             Event.business_id,
             Event.key,
             Event.origin_id,
-            Event.occurred_at,
-            Event.kind,
-            Event.moves_to,
-            Event.by_machine,
-            Event.data,
-        ).where(Event.business_id.in_(business_ids), SPEAKS)
+            type_coerce(Event.occurred_at, Text),
+            type_coerce(Event.moves_to, Text),
+            type_coerce(by_hand, Integer),
+            type_coerce(Event.by_machine, Integer),
+            case((by_hand, func.json_extract(Event.data, "$.overrules"))),
+        ).where(
+            Event.business_id.in_(business_ids),
+            SPEAKS,
+            Event.moves_to.is_not(None),
+            Event.is_voided.is_(False),
+        )
     )
     events: dict[int, list[StatusEvent]] = {}
-    for business_id, key, origin, occurred_at, kind, moves_to, by_machine, data in rows:
-        events.setdefault(business_id, []).append(
-            StatusEvent(
-                key=key,
-                origin=origin,
-                occurred_at=occurred_at,
-                status=moves_to,
-                by_hand=kind is EventKind.STATUS_SET,
-                by_machine=by_machine,
-                overrules=frozenset(data.get("overrules", ())),
-                voids=frozenset(data.get("voids", ())),
-            )
+    for business_id, key, origin, at, moves_to, hand, machine, overrules in rows:
+        event = StatusEvent(
+            key=key,
+            origin=origin,
+            occurred_at=datetime.fromisoformat(at),
+            status=_STATUS[moves_to],
+            by_hand=bool(hand),
+            by_machine=bool(machine),
+            overrules=frozenset(_decode(overrules)) if overrules else frozenset(),
         )
-    return events
+        events.setdefault(business_id, []).append(event)
+    return {each: fold_contact_status(events.get(each, ())) for each in business_ids}
+
+
+async def _fold_website(
+    session: ReadSession, business_ids: Sequence[int]
+) -> dict[int, WebsiteStatus]:
+    sites: dict[int, list[SiteStatus]] = {}
+    for business_id, status in await session.execute(
+        select(Site.business_id, Site.status).where(Site.business_id.in_(business_ids))
+    ):
+        sites.setdefault(business_id, []).append(status)
+    builds = await _build_events(session, [i for i in business_ids if not _stands(sites.get(i))])
+    return {
+        each: fold_website_status(sites.get(each, ()), builds.get(each, ()))
+        for each in business_ids
+    }
+
+
+def _stands(states: Iterable[SiteStatus] | None) -> bool:
+    return any(state is not SiteStatus.ARCHIVED for state in states or ())
 
 
 async def _build_events(
