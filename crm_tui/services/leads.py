@@ -15,6 +15,7 @@ from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, BusinessTag, ContactPoint, Site, Tag, Task
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import contacts, derived, events, points, scoring, typed
+from crm_tui.services.erased import refuse_erased
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.merged import why_missing
 from crm_tui.services.sites.gather import mark_out_of_date
@@ -135,6 +136,7 @@ async def add(
     values = typed.read({"name": "", **fields}, settings)
     if not duplicate:
         await _refuse_twin(session, values)
+        await _refuse_erased(session, values)
     own = {name: value for name, value in values.items() if name not in typed.CONTACTS}
     business = Business(
         **own,
@@ -168,17 +170,22 @@ async def edit(
     *,
     settings: Settings,
     now: datetime,
+    duplicate: bool = False,
 ) -> tuple[str, ...]:
     """Change fields of a lead; empty text clears one. Returns the names that really changed.
+
+    With `duplicate`, a phone or e-mail is taken even though it is one of somebody erased.
 
     Raises:
         NotFound: there is no such lead.
         BadInput: a value cannot be used; nothing was changed.
     """
-    columns = [getattr(Business, name) for name in EDITABLE]
+    columns = [getattr(Business, name) for name in (*EDITABLE, "erased_at")]
     row = (await session.execute(select(*columns).where(Business.id == lead_id))).mappings().first()
     if row is None:
         raise NotFound(await why_missing(session, lead_id))
+    if row["erased_at"] is not None:
+        raise BadInput(f"Lead {lead_id} was erased; there is nothing of it to edit.")
     country = changes.get("country", row["country"] or "")
     values = typed.read(changes, settings, country=country)
     before = {name: row[name] for name in values if name in EDITABLE}
@@ -190,6 +197,8 @@ async def edit(
     )
     if not changed:
         return ()
+    if not duplicate:
+        await _refuse_erased(session, {name: values[name] for name in changed})
     own = {name: value for name, value in values.items() if name not in typed.CONTACTS}
     await session.execute(
         update(Business).where(Business.id == lead_id).values(**own, updated_at=now)
@@ -281,6 +290,12 @@ async def _set_point(
     )
     if contact.kind is kind:
         await points.make_primary(session, lead_id, kind, contact.value)
+
+
+async def _refuse_erased(session: ReadSession, values: Mapping[str, Any]) -> None:
+    for contact in values.values():
+        if isinstance(contact, contacts.Contact):
+            await refuse_erased(session, contact)
 
 
 async def _refuse_twin(session: ReadSession, values: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import duplicates, undo
 from crm_tui.services.duplicates import Suggestion, suggestions, suggestions_for
 from crm_tui.services.imports.run import import_file
+from crm_tui.services.imports.undo import undo as take_import_back
 from crm_tui.vocabulary import CallOutcome, ContactState
 
 if TYPE_CHECKING:
@@ -197,3 +198,33 @@ async def test_a_real_list_of_plumbers_suggests_nothing_as_google_knows_each_pla
     path = real_lists / "outscraper_plumbers_ny.csv"
     await import_file(db, path, settings=settings, now=work.now)
     assert await suggestions(db) == []
+
+
+async def test_an_import_is_taken_back_although_its_leads_were_said_to_be_distinct(
+    work: Work, db: Database, tmp_path: Path, settings: Settings
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("name,phone\nAda,718 555 0142\nBea,718 555 0143\n")
+    batch = (await import_file(db, path, settings=settings, now=work.now)).batch
+    assert batch is not None
+    async with db.write() as session:
+        await duplicates.say_distinct(session, 1, 2, now=work.now)
+    result = await take_import_back(db, batch, settings=settings, now=work.tick())
+    assert (result.deleted, result.left) == (2, [])
+
+
+async def test_an_import_finds_the_kept_lead_by_all_that_led_to_the_merged_one(
+    work: Work, db: Database, tmp_path: Path, settings: Settings
+) -> None:
+    path = tmp_path / "list.csv"
+    rows = ["Ada,718 555 0142,,place-1", "Bea,,bea@gmail.com,place-2", "Cy,718 555 0144,,place-3"]
+    path.write_text("\n".join(["name,phone,email,place_id", *rows]) + "\n")
+    places = {"place_id": "place_id"}
+    await import_file(db, path, settings=settings, now=work.now, mapping=places)
+    await work.merge(1, 2)
+    await work.merge(3, 1)
+    again = await import_file(db, path, settings=settings, now=work.tick(), mapping=places)
+    assert (again.created, again.merged, again.skipped) == (0, 0, 3)
+    await work.split(2)
+    again = await import_file(db, path, settings=settings, now=work.tick(), mapping=places)
+    assert (again.created, again.merged, again.skipped) == (0, 0, 3)

@@ -16,7 +16,7 @@ from crm_tui.db import migrate, snapshot
 from crm_tui.db.engine import Database
 from crm_tui.errors import StoreError
 from crm_tui.services import store
-from crm_tui.services.doctor import derived, schema, work
+from crm_tui.services.doctor import derived, schema, traces, work
 from crm_tui.services.doctor.findings import Check, Finding, Patient, Severity
 from crm_tui.text import visible
 
@@ -25,7 +25,12 @@ __all__ = ["CHECKS", "Finding", "Report", "Severity", "examine"]
 _DRIVER_ERRORS = (DatabaseError, sqlite3.DatabaseError)
 
 # The schema first: the other checks need it. Statuses before stuck sites: a fold may free them.
-CHECKS: tuple[Check, ...] = (*schema.CHECKS, *derived.CHECKS, *work.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *schema.CHECKS,
+    *derived.CHECKS,
+    *work.CHECKS,
+    *traces.CHECKS,
+)
 
 
 @dataclass(frozen=True, slots=True)

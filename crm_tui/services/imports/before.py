@@ -9,6 +9,7 @@ from sqlalchemy import func, select, text
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import RawRecord
+from crm_tui.services.erased import load_erased
 from crm_tui.services.imports.captured import CapturedSite
 from crm_tui.services.imports.known import candidates, load
 from crm_tui.services.imports.match import Identity, identity
@@ -52,6 +53,7 @@ async def load_before(session: ReadSession, records: Sequence[Record]) -> Before
         raw=await _known_raw(session, raw_ids(records)),
         last_business=last.get("business", 0),
         last_site=last.get("site", 0),
+        erased=await load_erased(session),
     )
 
 

@@ -189,21 +189,23 @@ def similar(one: str, other: str) -> bool:
 
 
 def _likeness_of_names(one: str, other: str) -> float:
-    return fuzz.token_set_ratio(_bare(one), _bare(other))
+    return fuzz.token_set_ratio(bare_name(one), bare_name(other))
 
 
 @lru_cache(maxsize=4096)
-def _bare(name: str) -> str:
+def bare_name(name: str) -> str:
+    """A name as names are compared: without case, accents, marks and legal forms."""
     words = _WORD.findall(fold(name[:_NAME_COMPARED]).replace("'", "").replace("\u2019", ""))
     return " ".join([word for word in words if word not in _LEGAL_FORMS] or words)
 
 
 def same_postal_code(one: str | None, other: str | None) -> bool:
     """Whether two postcodes are the same; of a US ZIP+4 the first five digits count."""
-    return bool(one and other) and _plain_code(one or "") == _plain_code(other or "")
+    return bool(one and other) and plain_code(one or "") == plain_code(other or "")
 
 
-def _plain_code(code: str) -> str:
+def plain_code(code: str) -> str:
+    """A postcode as postcodes are compared."""
     plain = "".join(filter(str.isalnum, code.upper()))
     return plain[:5] if plain.isdigit() and len(plain) == 9 else plain
 

@@ -14,8 +14,10 @@ from crm_tui.vocabulary import EventKind, UnmatchedKind
 
 
 def add_site(rows: Rows, before: Before, site: CapturedSite) -> None:
-    """Keep a site, unless an import has done so before."""
+    """Keep a site, unless an import has done so before, or its business was erased."""
     if site.raw.external_id in before.raw:
+        return
+    if site.owner and before.erased.has_legacy(site.owner):
         return
     before.raw.add(site.raw.external_id)
     rows.keep_raw(site.raw)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 
 from crm_tui.services import scoring, search
+from crm_tui.services.erased import REASON
 from crm_tui.services.imports import merge
 from crm_tui.services.imports.captured import (
     CapturedLead,
@@ -87,6 +89,10 @@ class _Planner:
     def _lead(self, prepared: Prepared) -> None:
         lead = prepared.lead
         found = self._before.index.find(prepared.identity)
+        if self._is_erased(prepared, found):
+            # Not even the name of who was erased is kept with the row.
+            self._report(replace(lead, name=""), RowAction.SKIPPED, REASON)
+            return
         if lead.raw is not None and lead.raw.external_id not in self._before.raw:
             self._before.raw.add(lead.raw.external_id)
             self._rows.keep_raw(lead.raw)
@@ -99,6 +105,10 @@ class _Planner:
             self._create(prepared, found)
         else:
             self._merge(prepared, self._before.known[found.same], found.why)
+
+    def _is_erased(self, prepared: Prepared, found: Found) -> bool:
+        erased, identity = self._before.erased, prepared.identity
+        return erased.is_known(identity) or (found.same is None and erased.may_be_known(identity))
 
     def _create(self, prepared: Prepared, found: Found) -> None:
         lead, before, values = prepared.lead, self._before, dict(prepared.values)

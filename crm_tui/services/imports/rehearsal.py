@@ -25,9 +25,11 @@ from crm_tui.db.models import (
     BusinessAlias,
     BusinessTag,
     ContactPoint,
+    ErasedKey,
     Event,
     ImportBatch,
     RawRecord,
+    Setting,
     Tag,
     Task,
 )
@@ -51,7 +53,7 @@ class Rehearsal:
     async def set_up(self) -> None:
         """Bring what is small, and have new rows numbered as the store would number them."""
         async with self._origin.read() as source, self.stage.write() as target:
-            for model in (ImportBatch, Tag):
+            for model in (ImportBatch, Tag, ErasedKey, Setting):
                 await _copy(source, target, model.__table__)
             numbers = (await source.execute(text("SELECT name, seq FROM sqlite_sequence"))).all()
             await target.execute(text("DELETE FROM sqlite_sequence"))

@@ -23,6 +23,7 @@ from crm_tui.db.models import (
     BusinessAlias,
     BusinessTag,
     ContactPoint,
+    Distinct,
     Event,
     RawRecord,
     Site,
@@ -92,6 +93,8 @@ async def remove(session: WriteSession, business_ids: Sequence[int]) -> list[str
     slugs = await session.scalars(select(Site.slug).where(Site.business_id.in_(business_ids)))
     gone = list(slugs)
     await search.remove(session, business_ids)
+    pairs = Distinct.low_id.in_(business_ids) | Distinct.high_id.in_(business_ids)
+    await session.execute(delete(Distinct).where(pairs))
     for model in (Event, Site, *_CHILDREN):
         await session.execute(delete(model).where(model.business_id.in_(business_ids)))
     await session.execute(delete(Business).where(Business.id.in_(business_ids)))

@@ -10,6 +10,7 @@ from typing import Any
 
 from crm_tui.config import ScoreSettings
 from crm_tui.services import events
+from crm_tui.services.erased import NOBODY, Erased
 from crm_tui.services.events import NewEvent
 from crm_tui.services.imports.captured import RawRow
 from crm_tui.services.imports.known import Known
@@ -49,6 +50,7 @@ class Before:
         raw: External ids of raw records that are there.
         last_business: The highest id a business ever had.
         last_site: The highest id a site ever had.
+        erased: Those who are not to come back.
     """
 
     known: dict[int, Known]
@@ -56,6 +58,7 @@ class Before:
     raw: set[str] = field(default_factory=set)
     last_business: int = 0
     last_site: int = 0
+    erased: Erased = NOBODY
 
 
 @dataclass(slots=True)
