@@ -119,6 +119,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("today.done", ("x",), "Done with it"),
     Action("today.snooze", ("z",), "Put off"),
     Action("today.repair", ("r",), "Repair"),
+    Action("today.pane", ("p",), "The lead beside the list"),
     Action("answer.interested", ("+",), "Interested"),
     Action("answer.later", ("=",), "Later"),
     Action("answer.no", ("-",), "No"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
-from textual import on
-from textual.containers import Horizontal
+from textual import events, on
+from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -16,6 +17,7 @@ from textual.widgets import Static
 from crm_tui.actions import key_words
 from crm_tui.screens.business_actions import Target
 from crm_tui.screens.dealing import DealingScreen
+from crm_tui.screens.lead_pane import BELOW, BESIDE, LeadPane
 from crm_tui.screens.repairing import propose
 from crm_tui.screens.today_columns import (
     DEALT_WITH,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from crm_tui.services.today import Kind, Line
 
 _NOTHING = "Nothing is waiting for you."
+_OF_A_KIND = frozenset(chain.from_iterable(DEALT_WITH))
 _SET_ONE = "business.follow_up"
 _ELSEWHERE = ("everywhere.leads",)
 
@@ -58,8 +61,12 @@ class TodayScreen(DealingScreen):
         & #date { width: 1fr; height: 1; }
         & #count { width: auto; height: 1; }
         & #empty { height: 1fr; padding: 1 2; display: none; }
+        & #list { height: 1fr; layout: horizontal; }
+        & #list.-stacked { layout: vertical; }
+        & #today { width: 3fr; }
+        & .-stacked #today { width: 100%; }
         &.-empty #empty { display: block; }
-        &.-empty #today { display: none; }
+        &.-empty #list { display: none; }
     }
     """
 
@@ -69,6 +76,7 @@ class TodayScreen(DealingScreen):
         self._keys: tuple[str, ...] = self.FOOTER
         self._targets: dict[int, Target] = {}
         self._begin_at: int | None = None
+        self._with_pane = False
 
     def compose_body(self) -> Iterable[Widget]:
         """The day and how much there is, above the list."""
@@ -77,11 +85,14 @@ class TodayScreen(DealingScreen):
             yield Static(id="count")
         columns = today_columns(self.host.settings.operator.zone)
         self._table = TodayTable(columns, now=self.host.now, id="today")
-        yield self._table
+        with Container(id="list"):
+            yield self._table
+            yield LeadPane()
         yield Static(id="empty")
 
     def on_mount(self) -> None:
         """Read the list as soon as the store is open."""
+        self._pane.wanted = self._with_pane
         self._read("nothing")
 
     # Reading
@@ -115,6 +126,7 @@ class TodayScreen(DealingScreen):
             self._go_to(self._begin_at)
             self._begin_at = None
         self._show_about(now, ahead)
+        self._pane.read_again()
 
     async def _rows(self, ids: list[int]) -> list[Line | Heading]:
         db = await self.host.store()
@@ -181,8 +193,9 @@ class TodayScreen(DealingScreen):
 
     @on(RowHighlighted)
     def _show_keys(self) -> None:
-        """Show in the footer what deals with the line under the cursor."""
+        """Show in the footer what deals with the line under the cursor, and its lead beside it."""
         line = self._line
+        self._pane.follow(line.lead if line is not None else None)
         keys = _ELSEWHERE if line is None else (*DEALT_WITH[line.kind], *self.FOOTER)
         if keys != self._keys:
             self._keys = keys
@@ -190,7 +203,7 @@ class TodayScreen(DealingScreen):
 
     def why_not(self, action_id: str) -> str | None:
         """A line is dealt with by the keys of its kind."""
-        if action_id.partition(".")[0] not in {"today", "answer"}:
+        if action_id not in _OF_A_KIND or action_id.startswith("business."):
             return super().why_not(action_id)
         line = self._line
         if line is None:
@@ -212,6 +225,24 @@ class TodayScreen(DealingScreen):
         from crm_tui.screens.lead import LeadScreen
 
         self.app.push_screen(LeadScreen(line.lead, neighbours=self))
+
+    # The lead beside the list
+
+    @property
+    def _pane(self) -> LeadPane:
+        return self.query_one(LeadPane)
+
+    def action_pane(self) -> None:
+        """Show the lead of the line beside the list, or no more."""
+        self._pane.wanted = not self._pane.wanted
+        if not self._pane.place(self.size) and self._pane.wanted:
+            self._pane.wanted = False
+            room = f"{BESIDE} columns or {BELOW} lines"
+            self.host.say(f"There is no room for the lead here: it takes {room}.")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The lead goes where there is room now."""
+        self._pane.place(event.size)
 
     # The lead screen's way through the list
 
@@ -273,12 +304,13 @@ class TodayScreen(DealingScreen):
     # The next start
 
     def keep(self) -> Place:
-        """The line under the cursor."""
-        return Place(cursor=self._table.cursor_id)
+        """The line under the cursor, and whether its lead stood beside it."""
+        return Place(cursor=self._table.cursor_id, pane=self._pane.wanted)
 
     def restore(self, place: Place) -> None:
         """Begin at the line one was at."""
         self._begin_at = place.cursor
+        self._with_pane = place.pane
 
     def _go_to(self, line_id: int) -> None:
         if line_id in self._table.order:

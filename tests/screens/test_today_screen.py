@@ -330,3 +330,17 @@ async def test_the_next_start_begins_at_the_same_line(leads: list[int], desk: De
     await desk.settle()
     assert again._table.cursor_id == place.cursor
     assert again._table.cursor == 5
+
+
+async def test_the_lead_of_the_line_stands_beside_it_where_there_is_room(
+    leads: list[int], desk: Desk
+) -> None:
+    await desk.press("p")
+    assert desk.footer.words.startswith("There is no room for the lead here")
+    await desk.pilot.resize_terminal(160, 50)
+    await desk.press("p", "j", "j")
+    await desk.pilot.pause(0.2)
+    await desk.settle()
+    name = desk.today.query_one("#pane-name", Static)
+    assert str(name.content) == "Birch Hair"
+    assert desk.today.keep().pane
