@@ -35,7 +35,7 @@ from textual.worker import Worker, WorkType
 
 from crm_tui.actions import actions_in
 from crm_tui.clock import since_words
-from crm_tui.session import Place, Session, draft_key
+from crm_tui.session import Draft, Place, Session, draft_key
 from crm_tui.widgets.frame import Footer, TopLine
 from crm_tui.widgets.keys import KeyArea, at_hand
 from crm_tui.widgets.look import Role
@@ -179,6 +179,14 @@ class AppScreen(Screen[None], KeyArea):
 
         Asked when the app ends, in whatever state the screen is then.
         """
+        return None
+
+    def draft(self, now: datetime) -> Draft | None:
+        """What is typed here, outside of forms, and would be lost now; None where nothing is.
+
+        Its action opens a form with fields of the same names.
+        """
+        del now
         return None
 
     def restore(self, place: Place) -> None:

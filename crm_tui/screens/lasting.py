@@ -208,9 +208,9 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
             self.session.save()
 
     def _keep_texts(self, stack: Sequence[Screen[Any]]) -> None:
-        """What is typed into forms and not saved."""
+        """What is typed and not saved."""
         for screen in stack:
-            draft = screen.draft(self.now()) if isinstance(screen, Form) else None
+            draft = screen.draft(self.now()) if isinstance(screen, Form | AppScreen) else None
             if draft is not None:
                 self.session.keep(draft)
 

@@ -329,7 +329,9 @@ class LeadScreen(DealingScreen):
         async def save(text: str, at: datetime | None) -> None:
             await self._correct(lead, old, text, None, at)
 
-        self.app.push_screen(note_form(lead.called, Here.of(self.host), save, old=old))
+        form = note_form(lead.called, Here.of(self.host), save, old=old)
+        form.keep_for("business.note", lead.id)
+        self.app.push_screen(form)
 
     def _correct_call(self, old: TimelineEntry) -> None:
         lead = self.target
