@@ -37,7 +37,13 @@ class Event(Base):
             sqlite_where=text("moves_to IS NOT NULL OR kind = 'voided'"),
         ),
         Index("ix_event_site_id", "site_id", sqlite_where=text("site_id IS NOT NULL")),
-        Index("ix_event_call", "occurred_at", "business_id", sqlite_where=text("kind = 'call'")),
+        Index(
+            "ix_event_call",
+            "occurred_at",
+            "business_id",
+            "is_voided",
+            sqlite_where=text("kind = 'call'"),
+        ),
         Index("ix_event_batch_id", "batch_id", sqlite_where=text("batch_id IS NOT NULL")),
         {"sqlite_strict": True, "sqlite_autoincrement": True},
     )

@@ -51,7 +51,7 @@ EVENT = (
 EVENT_INDEXES = (
     "CREATE INDEX ix_event_batch_id ON event (batch_id) WHERE batch_id IS NOT NULL",
     "CREATE INDEX ix_event_business_id_occurred_at ON event (business_id, occurred_at)",
-    "CREATE INDEX ix_event_call ON event (occurred_at, business_id) WHERE kind = 'call'",
+    "CREATE INDEX ix_event_call ON event (occurred_at, business_id, is_voided) WHERE kind = 'call'",
     "CREATE INDEX ix_event_fold ON event (business_id) WHERE moves_to IS NOT NULL OR kind = 'voided'",
     "CREATE INDEX ix_event_site_id ON event (site_id) WHERE site_id IS NOT NULL",
 )
