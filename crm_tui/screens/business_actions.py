@@ -1,224 +1,51 @@
 """What can be done to a business, in the lead list and on the lead's page alike.
 
-A `BusinessScreen` owns the area "business" of the registry and says what its actions are done to:
-`target` is the one lead under the cursor or on the page, `selected_ids` those of a selection. What
-is done to one lead is one transaction and one undo entry, whose words the footer repeats.
+A `BusinessScreen` owns the area "business" of the registry. Writing about a lead, calling it and
+looking at its site are done to the one at hand; everything else to the selection, if there is one.
 """
 
 from __future__ import annotations
 
-import asyncio
-from abc import abstractmethod
-from array import array
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from crm_tui.screens.base import AppScreen, Job
-from crm_tui.screens.dialogs import Confirm
-from crm_tui.screens.site_work import build_words
-from crm_tui.text import visible
-from crm_tui.vocabulary import ContactStatus, WebsiteStatus
-from crm_tui.widgets.keys import keymap_of
+from crm_tui.screens.base import Job
+from crm_tui.screens.business_contact import ContactActions
+from crm_tui.screens.business_screen import Subjects, Target
+from crm_tui.screens.business_sites import SiteActions
+from crm_tui.text import plural
+from crm_tui.vocabulary import ContactStatus, Outcome, WebsiteStatus
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
     from crm_tui.db.engine import WriteSession
-    from crm_tui.screens.call_form import Said
-    from crm_tui.services.calling import Logged
-    from crm_tui.services.lead_rows import LeadRow
-    from crm_tui.services.leads import LeadPage
+    from crm_tui.services.export import ExportFormat
 
-T = TypeVar("T")
+__all__ = ["BusinessScreen", "Target"]
 
 _AREA = "business"
-_UNDO = "everywhere.undo"
-_NAME = 50
-"""Characters of a name in a title or a sentence."""
 
 
-class Target(NamedTuple):
-    """One lead, as far as what can be done to it depends on it."""
-
-    id: int
-    name: str
-    phone: str | None
-    email: str | None
-    website_status: WebsiteStatus
-    do_not_contact: bool
-
-    @classmethod
-    def of(cls, row: LeadRow) -> Target:
-        """The lead of a row of the list."""
-        return cls(row.id, row.name, row.phone, row.email, row.website_status, row.do_not_contact)
-
-    @property
-    def called(self) -> str:
-        """Its name, safe to show and not too long."""
-        return visible(self.name, _NAME)
+_FOR_ONE = frozenset(
+    {"call", "note", "preview", "copy_phone", "copy_email", "copy_site", "copy_address"}
+)
+"""What is done to the lead at hand, whatever is selected."""
 
 
-class BusinessScreen(AppScreen):
-    """A screen whose rows or page are businesses."""
-
-    @property
-    @abstractmethod
-    def target(self) -> Target | None:
-        """The lead under the cursor or on the page; None while there is none to act on."""
-
-    @abstractmethod
-    async def show_again(self, lead_ids: array[int], key: str | None = None) -> None:
-        """Show what an action wrote.
-
-        Args:
-            lead_ids: The leads it wrote to.
-            key: The key of the event it wrote on the timeline, if it wrote one.
-        """
-
-    def go_on_from(self, lead_id: int) -> None:
-        """Go on to the next lead of the list, unless that was done; stay where there is none."""
-
-    @property
-    def selected_count(self) -> int:
-        """How many leads are selected; 0 where there is no selection."""
-        return 0
-
-    def selected_ids(self) -> array[int]:
-        """The selected leads."""
-        return array("q")
+class BusinessScreen(ContactActions, SiteActions):
+    """A screen whose rows or page are businesses, with all that can be done to them."""
 
     def why_not(self, action_id: str) -> str | None:
         """What a lead lacks for an action."""
         area, _, name = action_id.partition(".")
-        if area != _AREA:
+        if area != _AREA or (self.selected_count and name not in _FOR_ONE):
             return None
         lead = self.target
-        if lead is None:
-            return None if self.selected_count and name in _FOR_MANY else "There is no lead here."
-        return _lacking(lead, name)
+        return "There is no lead here." if lead is None else _lacking(lead, name)
 
-    # How things are done
-
-    def with_form(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do what ends in a form; keys typed ahead wait for it."""
-        ready = asyncio.Event()
-
-        async def open_form() -> None:
-            try:
-                await work
-            finally:
-                ready.set()
-
-        self.host.keys_wait_for(ready)
-        self.work(open_form(), group="form")
-
-    async def change(
-        self, lead_id: int, words: str, change: Callable[[WriteSession], Awaitable[str | None]]
-    ) -> None:
-        """Do one thing to one lead, and show it.
-
-        Args:
-            lead_id: The lead.
-            words: What is done, in the past tense: "tagged Woodhaven Plumbing vip".
-            change: Does it; returns the key of the event it wrote, where that is to be shown.
-        """
-        key = await self.write(words, change)
-        await self.show_again(array("q", (lead_id,)), key)
-
-    async def write(self, words: str, change: Callable[[WriteSession], Awaitable[T]]) -> T:
-        """Do one thing in one transaction, as one undo entry, and say so.
-
-        Args:
-            words: What is done, as in `change`.
-            change: Does it; what it returns is returned.
-        """
-        db = await self.host.store()
-        from crm_tui.services import undo
-
-        entry = undo.Entry()
-        async with undo.action(db, words, now=self.host.now(), entry=entry) as session:
-            done = await change(session)
-        self.say_done(words if entry.id is not None else "")
-        return done
-
-    def say_done(self, words: str) -> None:
-        """Say what was done, and the key that takes it back."""
-        if not words:
-            self.host.say("Nothing was different.")
-            return
-        keys = [each.keys for each in keymap_of(self).actions_in("everywhere") if each.id == _UNDO]
-        back = f" {keys[0][0]} takes it back." if keys and keys[0] else ""
-        self.host.say(f"{words[:1].upper()}{words[1:]}.{back}", Role.GOOD)
-
-    async def page_of(self, lead_id: int) -> LeadPage:
-        """Everything about a lead.
-
-        Raises:
-            NotFound: It is gone.
-        """
-        db = await self.host.store()
-        from crm_tui.services import leads
-
-        async with db.read() as session:
-            return await leads.page(
-                session, lead_id, settings=self.host.settings, now=self.host.now()
-            )
-
-    # Facts and history
-
-    def action_call(self) -> None:
-        """Log a call."""
-        if lead := self.target:
-            self.with_form(self._call(lead))
-
-    async def _call(self, lead: Target) -> None:
-        page = await self.page_of(lead.id)
-        from crm_tui.screens import lead_facts
-        from crm_tui.screens.call_form import call_form
-        from crm_tui.screens.follow_up import Ahead
-        from crm_tui.screens.lead_forms import Here
-
-        ahead = Ahead.of(self.host)
-        point = lead_facts.phone_to_call(page)
-
-        async def save(said: Said) -> None:
-            await self.log_call(lead, said, point.value if point else None)
-
-        form = call_form(
-            page,
-            ahead,
-            Here.of(self.host),
-            save,
-            region=self.host.settings.imports.default_region,
-        )
-        self.ask(form, action="business.call", lead=lead.id)
-
-    async def log_call(self, lead: Target, said: Said, phone: str | None) -> None:
-        """Keep what is said of a call, and go on to the next lead, or to the lead's next number."""
-        from crm_tui.screens.follow_up import Ahead
-        from crm_tui.services import calling
-
-        ahead = Ahead.of(self.host)
-
-        async def log(session: WriteSession) -> Logged:
-            return await calling.log(
-                session,
-                lead.id,
-                said.outcome,
-                note=said.note,
-                follow_up_at=said.again_at,
-                phone=phone,
-                at=said.at,
-                now=ahead.now(),
-                zone=ahead.zone,
-            )
-
-        logged = await self.write(f"call to {lead.called}: {said.words(ahead)}", log)
-        if logged.next_phone is None:
-            self.go_on_from(lead.id)
-        else:
-            self.host.say(f"That number is marked as wrong. {lead.called} has another: a calls it.")
-        await self.show_again(array("q", (lead.id,)))
+    # Facts and statuses
 
     def action_note(self) -> None:
         """Write a note."""
@@ -239,122 +66,204 @@ class BusinessScreen(AppScreen):
         self.ask(form, action="business.note", lead=lead.id)
 
     def action_edit(self) -> None:
-        """Edit the fields of a lead."""
-        if lead := self.target:
-            self.with_form(self._edit(lead))
+        """Edit the fields of a lead, or one field of the selected ones."""
+        self.with_form(self._edit())
 
-    async def _edit(self, lead: Target) -> None:
-        page = await self.page_of(lead.id)
-        from crm_tui.screens.lead_forms import field_words, fields_form
-        from crm_tui.services import leads
+    async def _edit(self) -> None:
+        subjects = await self.subjects()
+        from crm_tui.screens.lead_forms import field_form, field_words, fields_form
+        from crm_tui.services import bulk, leads
+
+        async def set_field(name: str, text: str) -> None:
+            await self.apply(subjects, bulk.set_field(name, text, self.host.settings))
+
+        lead = subjects.only
+        if lead is None:
+            await self.app.push_screen(field_form(subjects.whom, set_field))
+            return
 
         async def save(changes: Mapping[str, str]) -> None:
             async def edit(session: WriteSession) -> None:
                 await leads.edit(
-                    session,
-                    lead.id,
-                    changes,
-                    settings=self.host.settings,
-                    now=self.host.now(),
+                    session, lead, changes, settings=self.host.settings, now=self.host.now()
                 )
 
-            words = f"changed {field_words(changes)} of {lead.called}"
-            await self.change(lead.id, words, edit)
+            await self.change(lead, f"changed {field_words(changes)} of {subjects.whom}", edit)
 
-        self.ask(fields_form(page, save), action="business.edit", lead=lead.id)
+        form = fields_form(await self.page_of(lead), save)
+        self.ask(form, action="business.edit", lead=lead)
 
     def action_status(self) -> None:
         """Set the contact status by hand."""
-        if lead := self.target:
-            self.with_form(self._status(lead))
+        self.with_form(self._status())
 
-    async def _status(self, lead: Target) -> None:
-        page = await self.page_of(lead.id)
+    async def _status(self) -> None:
+        subjects = await self.subjects()
         from crm_tui.screens.lead_forms import status_form
-        from crm_tui.services import timeline
+        from crm_tui.services import bulk
 
         async def save(status: ContactStatus) -> None:
-            async def set_status(session: WriteSession) -> None:
-                await timeline.set_status(session, lead.id, status, now=self.host.now())
+            await self.apply(subjects, bulk.set_status(status))
 
-            await self.change(lead.id, f"set {lead.called} to {status}", set_status)
+        now = ContactStatus.PENDING
+        if subjects.only is not None:
+            now = (await self.page_of(subjects.only)).business["contact_status"]
+        await self.app.push_screen(status_form(subjects.whom, now, save))
 
-        form = status_form(lead.called, page.business["contact_status"], save)
-        await self.app.push_screen(form)
+    def action_outcome(self) -> None:
+        """Say what came of it."""
+        self.with_form(self._outcome())
+
+    async def _outcome(self) -> None:
+        subjects = await self.subjects()
+        from crm_tui.screens.lead_forms import outcome_form
+        from crm_tui.services import bulk
+
+        async def save(outcome: Outcome, reason: str) -> None:
+            await self.apply(subjects, bulk.set_outcome(outcome, reason))
+
+        now, why = Outcome.OPEN, ""
+        if subjects.only is not None:
+            known = (await self.page_of(subjects.only)).business
+            now, why = known["outcome"], known["outcome_reason"] or ""
+        await self.app.push_screen(outcome_form(subjects.whom, now, why, save))
 
     def action_follow_up(self) -> None:
         """Set a follow-up."""
-        if lead := self.target:
-            self.with_form(self._follow_up(lead))
+        self.with_form(self._follow_up())
 
-    async def _follow_up(self, lead: Target) -> None:
+    async def _follow_up(self) -> None:
+        subjects = await self.subjects()
         from crm_tui.screens.follow_up import Ahead, follow_up_form
-        from crm_tui.services import tasks
+        from crm_tui.services import bulk
 
         ahead = Ahead.of(self.host)
 
         async def save(what: str, due: datetime) -> None:
-            async def add(session: WriteSession) -> None:
-                await tasks.add(session, lead.id, what, due, now=self.host.now(), zone=ahead.zone)
+            now = self.host.now()
+            await self.apply(subjects, bulk.add_follow_up(what, due, zone=ahead.zone, now=now))
 
-            words = f"follow-up with {lead.called} {ahead.say(due)}"
-            await self.change(lead.id, words, add)
-
-        form = follow_up_form(lead.called, ahead, save)
-        self.ask(form, action="business.follow_up", lead=lead.id)
-
-    # Sites
-
-    def action_build(self) -> None:
-        """Build the sites of the selected leads, or of the one at hand."""
-        ids = self.selected_ids()
-        if len(ids) > 1:
-            verb = f"Build {len(ids):,} sites"
-            question = f"{verb}? Those that are up to date are left as they are."
-
-            def build(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-                if wanted:
-                    self._build(ids)
-
-            self.app.push_screen(Confirm(question, verb=verb), build)
-        elif lead := self.target:
-            self._build(ids or array("q", (lead.id,)))
-
-    def _build(self, ids: array[int]) -> None:
-        async def body(job: Job) -> None:
-            report = await self.host.site_work.build(ids, job)
-            self.host.say(*build_words(report, len(ids)))
-            await self.show_again(ids)
-
-        self.host.start_job("Building sites" if len(ids) > 1 else "Building the site", body)
-
-    def action_preview(self) -> None:
-        """Look at the lead's site in the browser."""
-        if lead := self.target:
-            self.work(self._preview(lead), group="preview")
-
-    async def _preview(self, lead: Target) -> None:
-        shown = await self.host.site_work.show(lead.id)
-        from crm_tui.screens.address import AddressScreen
-        from crm_tui.services.sites.browser import Shown
-
-        await self.show_again(array("q", (lead.id,)))
-        if isinstance(shown, Shown):
-            await self.app.push_screen(AddressScreen(shown))
+        form = follow_up_form(subjects.whom, ahead, save)
+        if subjects.only is None:
+            await self.app.push_screen(form)
         else:
-            self.host.say(f"{shown.words}.")
+            self.ask(form, action="business.follow_up", lead=subjects.only)
 
+    # Sorting
 
-_FOR_MANY = frozenset({"edit", "status", "follow_up", "tag", "untag", "build"})
-"""What can be done to a selection, whatever the cursor is on."""
+    def action_tag(self) -> None:
+        """Tag leads, with a tag that is there or a new one."""
+        self.with_form(self._tag())
+
+    async def _tag(self) -> None:
+        subjects = await self.subjects()
+        db = await self.host.store()
+        from crm_tui.screens.tagging import tag_picker
+        from crm_tui.services import bulk, tags
+
+        async with db.read() as session:
+            there = await tags.in_use(session)
+            worn = await tags.worn(session, subjects.ids) if subjects.only is not None else []
+
+        def tag(name: str | None) -> None:
+            if name is not None:
+                self.work(self.apply(subjects, bulk.add_tag(name)), group="write")
+
+        names = {each.name for each in worn}
+        offered = [each for each in there if each.name not in names]
+        await self.app.push_screen(tag_picker(f"Tag {subjects.whom}", offered, new=True), tag)
+
+    def action_untag(self) -> None:
+        """Take a tag off leads."""
+        self.with_form(self._untag())
+
+    async def _untag(self) -> None:
+        subjects = await self.subjects()
+        db = await self.host.store()
+        from crm_tui.screens.tagging import tag_picker
+        from crm_tui.services import bulk, tags
+
+        async with db.read() as session:
+            worn = await tags.worn(session, subjects.ids)
+        if not worn:
+            self.host.say(f"There is no tag on {subjects.whom}.")
+            return
+
+        def untag(name: str | None) -> None:
+            if name is not None:
+                self.work(self.apply(subjects, bulk.remove_tag(name)), group="write")
+
+        await self.app.push_screen(tag_picker(f"Take a tag off {subjects.whom}", worn), untag)
+
+    def action_archive(self) -> None:
+        """Put leads away; those that are away come back."""
+        self.work(self._archive(), group="write")
+
+    async def _archive(self) -> None:
+        subjects = await self.subjects()
+        db = await self.host.store()
+        from crm_tui.services import bulk, shelving
+
+        async with db.read() as session:
+            all_away = await shelving.all_archived(session, subjects.ids)
+        await self.apply(subjects, bulk.unarchive() if all_away else bulk.archive())
+
+    def action_rescore(self) -> None:
+        """Score leads again."""
+        self.work(self._rescore(), group="write")
+
+    async def _rescore(self) -> None:
+        subjects = await self.subjects()
+        from crm_tui.services import bulk
+
+        await self.apply(subjects, bulk.rescore(self.host.settings.score))
+
+    def action_export(self) -> None:
+        """Write leads to a file."""
+        self.with_form(self._export())
+
+    async def _export(self) -> None:
+        subjects = await self.subjects()
+        from crm_tui.screens.lead_forms import export_form
+
+        async def save(path: Path, form: ExportFormat, *, lossless: bool) -> None:
+            self._write_file(subjects, path, form, lossless=lossless)
+
+        day = self.host.now().astimezone(self.host.settings.operator.zone).date()
+        await self.app.push_screen(export_form(subjects.whom, f"leads-{day}", save))
+
+    def _write_file(
+        self, subjects: Subjects, path: Path, form: ExportFormat, *, lossless: bool
+    ) -> None:
+        async def body(job: Job) -> None:
+            db = await self.host.store()
+            from crm_tui.services import export
+
+            done = await export.export_leads(
+                db,
+                subjects.ids,
+                form=form,
+                target=path,
+                lossless=lossless,
+                now=self.host.now(),
+                progress=job.progress,
+                cancelled=lambda: job.cancelled,
+            )
+            self.host.say(f"Exported {plural(done.written, 'lead')} to {done.path}.", Role.GOOD)
+
+        self.host.start_job("Exporting", body)
 
 
 def _lacking(lead: Target, name: str) -> str | None:
     """What this lead lacks for an action, as a sentence."""
     if name in {"call", "copy_phone"} and not lead.phone:
         return f"{lead.called} has no phone; e adds one."
+    if name == "call" and lead.do_not_contact:
+        return f"{lead.called} must not be contacted; D says why."
     if name == "copy_email" and not lead.email:
         return f"{lead.called} has no e-mail address; e adds one."
     if name in {"preview", "copy_site"} and lead.website_status is WebsiteStatus.NONE:
         return f"{lead.called} has no site yet; b builds one."
+    if name == "allow" and not lead.do_not_contact:
+        return f"{lead.called} may be contacted already."
     return None

@@ -103,6 +103,7 @@ class Picker(ModalScreen[str | None]):
         picks: What there is.
         current: The value the cursor starts on.
         preview: Called with the value the cursor comes to.
+        new: The remark beside what is typed and is not there, where that can be picked too.
     """
 
     DEFAULT_CSS = """
@@ -149,8 +150,10 @@ class Picker(ModalScreen[str | None]):
         *,
         current: str = "",
         preview: Callable[[str], None] | None = None,
+        new: str = "",
     ) -> None:
         super().__init__()
+        self._new = new
         self._preview = preview
         self._hint = hint
         self._picks = picks
@@ -201,6 +204,11 @@ class Picker(ModalScreen[str | None]):
     def _list(self, typed: str) -> None:
         words = fold(typed).split()
         matching = [pick for pick in self._picks if all(w in fold(pick.name) for w in words)]
+        if self._new and words and fold(typed) not in {fold(pick.value) for pick in self._picks}:
+            # What goes on from what is typed was more likely meant than something new.
+            matching.sort(key=lambda pick: not fold(pick.name).startswith(fold(typed)))
+            begun = sum(fold(pick.name).startswith(fold(typed)) for pick in matching)
+            matching.insert(begun, Pick(typed, visible(typed), self._new))
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options([Option(_line(pick), id=pick.value) for pick in matching])

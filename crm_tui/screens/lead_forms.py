@@ -9,17 +9,20 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from textual.content import Content
 
 from crm_tui import clock
 from crm_tui.errors import BadInput
+from crm_tui.services import never
 from crm_tui.services.contacts import phone_words
+from crm_tui.services.export import ExportFormat
 from crm_tui.services.leads import EDITABLE, LeadPage
 from crm_tui.services.timeline import CALL_WORDS, TimelineEntry
 from crm_tui.text import visible
-from crm_tui.vocabulary import CallOutcome, ContactStatus
+from crm_tui.vocabulary import CallOutcome, ContactStatus, Outcome
 from crm_tui.widgets.choice import Option
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import ChoiceField, Form, LineField, TextField
@@ -37,6 +40,19 @@ _HINTS = {
     "timezone": "such as America/New_York",
     "website": "an address of its own",
 }
+
+
+_SHARED = ("category", "city", "region", "postal_code", "country", "timezone")
+"""The fields that many leads can have in common."""
+
+_LOSSLESS = "lossless"
+
+
+class SaveFile(Protocol):
+    """Writes leads to a file."""
+
+    async def __call__(self, path: Path, form: ExportFormat, *, lossless: bool) -> None:
+        """Write them; `lossless` leaves cells that look like formulas as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +168,113 @@ def status_form(
         verb="Set status",
         about=styled("Overrules what is known now. What happens later still counts.", Role.QUIET),
     )
+
+
+def outcome_form(
+    whom: str, current: Outcome, why: str, save: Callable[[Outcome, str], Awaitable[None]]
+) -> Form:
+    """What came of leads, and why."""
+    marks = [(outcome, status_mark(outcome)) for outcome in Outcome]
+
+    async def store(values: Mapping[str, str]) -> None:
+        await save(Outcome(values["outcome"]), values["reason"])
+
+    return Form(
+        f"Outcome of {whom}",
+        [
+            ChoiceField(
+                "outcome",
+                "Outcome",
+                [Option(outcome, mark.word, mark.role) for outcome, mark in marks],
+                current,
+            ),
+            LineField("reason", "Why", visible(why), "has a nephew who does it"),
+        ],
+        save=store,
+        verb="Set outcome",
+    )
+
+
+def never_form(whom: str, save: Callable[[str], Awaitable[None]]) -> Form:
+    """Never to contact leads again, with the reason in a key."""
+    other = "other"
+
+    async def store(values: Mapping[str, str]) -> None:
+        picked, said = values["reason"], values["words"]
+        await save(said if picked == other or said.strip() else picked)
+
+    return Form(
+        f"Never contact {whom} again",
+        [
+            ChoiceField(
+                "reason",
+                "Reason",
+                [Option(each, each) for each in (*never.REASONS, other)],
+                never.REASONS[0],
+            ),
+            LineField("words", "Other words"),
+        ],
+        save=store,
+        verb=f"Never contact {whom} again",
+        about=styled(
+            "No call, mail or text from here on, to none of their addresses. Open follow-ups are closed.",
+            Role.QUIET,
+        ),
+    )
+
+
+def field_form(whom: str, save: Callable[[str, str], Awaitable[None]]) -> Form:
+    """One field of many leads, to be set to one value."""
+
+    async def store(values: Mapping[str, str]) -> None:
+        await save(values["field"], values["value"])
+
+    return Form(
+        f"Set a field of {whom}",
+        [
+            ChoiceField(
+                "field",
+                "Field",
+                [Option(name, field_words([name])) for name in _SHARED],
+                _SHARED[0],
+            ),
+            LineField("value", "Value", hint="empty clears it"),
+        ],
+        save=store,
+        verb="Set field",
+    )
+
+
+def export_form(whom: str, stem: str, save: SaveFile) -> Form:
+    """Leads to be written to a file, whose ending follows the format unless another was typed."""
+
+    async def store(values: Mapping[str, str]) -> None:
+        form: ExportFormat = "json" if values["format"] == "json" else "csv"
+        path = _file(values["path"], f"{stem}.{form}")
+        await save(path, form, lossless=values["format"] == _LOSSLESS)
+
+    return Form(
+        f"Export {whom}",
+        [
+            ChoiceField(
+                "format",
+                "Format",
+                [
+                    Option("csv", "CSV, safe to open in a spreadsheet"),
+                    Option(_LOSSLESS, "CSV, cells exactly as they are"),
+                    Option("json", "JSON"),
+                ],
+            ),
+            LineField("path", "File", hint=f"{stem}, in the folder crm-tui was started in"),
+        ],
+        save=store,
+        verb="Export",
+    )
+
+
+def _file(typed: str, usual: str) -> Path:
+    """The file that was typed, in the folder the app was started in."""
+    return Path(typed.strip() or usual).expanduser().absolute()
 
 
 def fields_form(page: LeadPage, save: Callable[[Mapping[str, str]], Awaitable[None]]) -> Form:

@@ -80,16 +80,33 @@ class SiteWork:
         """
         from crm_tui.services.sites.browser import show_page
         from crm_tui.services.sites.listing import prepare_preview
-        from crm_tui.services.sites.preview import Preview
 
         db, settings = await self._host.store(), self._host.settings.preview
         await prepare_preview(db, site, now=self._host.now())
+        return await asyncio.to_thread(
+            show_page, await self._served(site), self.environ, no_browser=not settings.browser
+        )
+
+    async def address(self, lead_id: int) -> str:
+        """Where a lead's newest site can be looked at while the app runs.
+
+        Raises:
+            UserError: The lead has no site, or the preview cannot be served.
+        """
+        from crm_tui.services.sites.listing import newest_of
+
+        db = await self._host.store()
+        async with db.read() as session:
+            site = await newest_of(session, lead_id)
+        return await self._served(site)
+
+    async def _served(self, site: SiteLine) -> str:
+        from crm_tui.services.sites.preview import Preview
+
+        db, settings = await self._host.store(), self._host.settings.preview
         if self._preview is None:
             self._preview = Preview(db.path, db.site_folder, port=settings.port)
-        url = await asyncio.to_thread(self._preview.address, site.slug)
-        return await asyncio.to_thread(
-            show_page, url, self.environ, no_browser=not settings.browser
-        )
+        return await asyncio.to_thread(self._preview.address, site.slug)
 
     async def read_texts(self, site_id: int) -> str:
         """The texts of a site as the file the operator edits.

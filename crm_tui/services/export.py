@@ -19,7 +19,7 @@ import re
 import secrets
 from array import array
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ from sqlalchemy import func, select
 
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business, BusinessAlias, ContactPoint, Event, Task
-from crm_tui.errors import BadInput
+from crm_tui.errors import BadInput, Cancelled
 from crm_tui.services import lead_rows, leads
 from crm_tui.services.imports.readers.own import COLUMNS
 from crm_tui.services.lead_rows import LeadQuery
@@ -65,27 +65,36 @@ class ExportResult:
     path: Path
 
 
+def _nobody(_done: int, _total: int) -> None:
+    """Report to nobody."""
+
+
 async def export_leads(
     db: Database,
-    query: LeadQuery,
+    wanted: LeadQuery | array[int],
     *,
     form: ExportFormat,
     target: Path,
     lossless: bool = False,
     now: datetime,
+    progress: Callable[[int, int], None] = _nobody,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> ExportResult:
-    """Write the leads of a query, in its order, to a file; one that is there is replaced.
+    """Write leads to a file; one that is there is replaced.
 
     Args:
         db: The store.
-        query: Which leads; the same as the list shows.
+        wanted: Which leads, in this order: those of a query, or these.
         form: "csv" or "json".
         target: The file.
         lossless: Whether to leave formulas in a table as they are, for programs instead of people.
         now: Noted in the file.
+        progress: Called with how many leads were written, of how many.
+        cancelled: Asked again and again whether to stop.
 
     Raises:
         BadInput: The file cannot be written; what was there before stands.
+        Cancelled: It was stopped; what was there before stands.
     """
     if await asyncio.to_thread(target.is_dir):
         raise BadInput(
@@ -94,7 +103,16 @@ async def export_leads(
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("x", encoding="utf-8", newline="") as file:
-            written = await write_leads(db, query, file, form=form, lossless=lossless, now=now)
+            written = await write_leads(
+                db,
+                wanted,
+                file,
+                form=form,
+                lossless=lossless,
+                now=now,
+                progress=progress,
+                cancelled=cancelled,
+            )
             await asyncio.to_thread(_sync, file)
         temporary.replace(target)
     except OSError as error:
@@ -115,31 +133,37 @@ def _sync(file: TextIO) -> None:
 
 async def write_leads(
     db: Database,
-    query: LeadQuery,
+    wanted: LeadQuery | array[int],
     out: TextIO,
     *,
     form: ExportFormat,
     lossless: bool = False,
     now: datetime,
+    progress: Callable[[int, int], None] = _nobody,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Write the leads of a query to an open stream, a few hundred at a time; returns how many.
+    """Write leads to an open stream, a few hundred at a time; returns how many.
 
     Raises:
         OSError: The stream cannot be written.
+        Cancelled: It was stopped.
     """
-    ids = await lead_rows.order(db, query)
+    ids = await lead_rows.order(db, wanted) if isinstance(wanted, LeadQuery) else wanted
     written = 0
     if form == "csv":
         out.write(_table([dict(zip(COLUMNS, COLUMNS, strict=True))], lossless=True))
     else:
         out.write(f'{{"crm-tui": {json.dumps({"exported_at": now.isoformat()})}, "leads": [')
     async for documents in _documents(db, ids):
+        if cancelled():
+            raise Cancelled("The export was stopped; no file was written.")
         if form == "csv":
             text = await asyncio.to_thread(_table, documents, lossless=lossless)
         else:
             text = await asyncio.to_thread(_json_items, documents, first=written == 0)
         await asyncio.to_thread(out.write, text)
         written += len(documents)
+        progress(written, len(ids))
     if form == "json":
         out.write("\n]}\n")
     return written

@@ -91,6 +91,13 @@ async def contacted(
     return list(found)
 
 
+async def allowable(session: ReadSession, business_ids: Collection[int]) -> list[int]:
+    """Those of the leads that must not be contacted, and did not say so themselves."""
+    kept = {each.id for each in await _opted_out(session, business_ids)}
+    barred = await contacted(session, business_ids, never=True)
+    return [each for each in barred if each not in kept]
+
+
 async def never(
     session: WriteSession, business_ids: Sequence[int], reason: str, *, now: datetime
 ) -> list[int]:
@@ -143,9 +150,7 @@ async def allow(session: WriteSession, business_ids: Sequence[int], *, now: date
     it, or it was barred for another reason.
     """
     kept = await _opted_out(session, business_ids)
-    stay = {each.id for each in kept}
-    barred = await contacted(session, business_ids, never=True)
-    changed = [each for each in barred if each not in stay]
+    changed = await allowable(session, business_ids)
     if changed:
         await session.execute(delete(Suppression).where(_barred_by(changed)))
         await session.execute(

@@ -22,14 +22,23 @@ ANSWERS = {
 
 
 async def other_than(
-    session: ReadSession, business_ids: Collection[int], outcome: Outcome
+    session: ReadSession,
+    business_ids: Collection[int],
+    outcome: Outcome,
+    reason: str | None = None,
 ) -> list[int]:
-    """Those of the leads of which something else came; leads that are gone are left out."""
+    """Those of the leads of which something else came, or for another reason than the one given.
+
+    Leads that are gone are left out.
+    """
+    differs = Business.outcome != outcome
+    if reason:
+        differs |= Business.outcome_reason.is_distinct_from(reason)
     found = await session.scalars(
         select(Business.id).where(
             Business.id.in_(business_ids),
             Business.erased_at.is_(None),
-            Business.outcome != outcome,
+            differs,
         )
     )
     return list(found)
@@ -44,10 +53,11 @@ async def set_outcome(
     now: datetime,
 ) -> list[int]:
     """Say what came of leads, at most 500 at once; returns those of which it was not said."""
-    changed = await other_than(session, business_ids, outcome)
+    changed = await other_than(session, business_ids, outcome, reason)
     if changed:
         said = func.json_object("outcome", outcome.value, "before", Business.outcome)
-        summary = f"outcome set to {outcome.replace('_', ' ')}"
+        why = f": {reason}" if reason else ""
+        summary = f"outcome set to {outcome.replace('_', ' ')}{why}"
         await events.tell(session, changed, EventKind.OUTCOME_SET, summary, now=now, data=said)
         await session.execute(
             update(Business)

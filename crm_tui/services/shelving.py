@@ -12,6 +12,8 @@ from crm_tui.db.models import Business
 from crm_tui.services import events
 from crm_tui.vocabulary import EventKind
 
+_CHUNK = 500
+
 
 async def standing(
     session: ReadSession, business_ids: Collection[int], *, archived: bool
@@ -26,6 +28,15 @@ async def standing(
         )
     )
     return list(found)
+
+
+async def all_archived(session: ReadSession, business_ids: Sequence[int]) -> bool:
+    """Whether all of the leads are archived."""
+    chunks = (business_ids[at : at + _CHUNK] for at in range(0, len(business_ids), _CHUNK))
+    for ids in chunks:
+        if await standing(session, ids, archived=False):
+            return False
+    return True
 
 
 async def archive(

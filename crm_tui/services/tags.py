@@ -6,6 +6,7 @@ shown nowhere.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from crm_tui.errors import BadInput
 from crm_tui.services import events
 from crm_tui.text import fold
 from crm_tui.vocabulary import EventKind
+
+_CHUNK = 500
 
 LONGEST = 60
 """Characters of a tag."""
@@ -54,6 +57,20 @@ async def in_use(session: ReadSession) -> list[TagCount]:
         .order_by(Tag.folded)
     )
     return [TagCount(name, leads) for name, leads in rows]
+
+
+async def worn(session: ReadSession, business_ids: Sequence[int]) -> list[TagCount]:
+    """The tags that these leads carry, in their order, each with how many of them do."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for start in range(0, len(business_ids), _CHUNK):
+        rows = await session.execute(
+            select(Tag.folded, Tag.name, func.count())
+            .join(BusinessTag, BusinessTag.tag_id == Tag.id)
+            .where(BusinessTag.business_id.in_(business_ids[start : start + _CHUNK]))
+            .group_by(Tag.id)
+        )
+        counts.update({(folded, name): leads for folded, name, leads in rows})
+    return [TagCount(name, counts[folded, name]) for folded, name in sorted(counts)]
 
 
 async def without(session: ReadSession, business_ids: Collection[int], name: str) -> list[int]:

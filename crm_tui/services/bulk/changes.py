@@ -13,7 +13,8 @@ from sqlalchemy import select
 from crm_tui.config import ScoreSettings, Settings
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business
-from crm_tui.services import derived, fields, outcomes, shelving, tags, tasks, timeline
+from crm_tui.errors import BadInput
+from crm_tui.services import derived, fields, never, outcomes, shelving, tags, tasks, timeline
 from crm_tui.services.fields import FieldChange
 from crm_tui.services.when import say_date
 from crm_tui.text import visible
@@ -110,14 +111,48 @@ def set_status(status: ContactStatus) -> Change:
     )
 
 
-def set_outcome(outcome: Outcome) -> Change:
-    """Say what came of leads."""
-    words = outcome.replace("_", " ")
+def set_outcome(outcome: Outcome, reason: str = "") -> Change:
+    """Say what came of leads, and why."""
+    words, why = outcome.replace("_", " "), " ".join(reason.split()) or None
     return Change(
         done=lambda whom: f"set the outcome of {whom} to {words}",
         asks=lambda whom: f"set the outcome of {whom} to {words}",
-        pending=_timeless(partial(outcomes.other_than, outcome=outcome)),
-        apply=partial(outcomes.set_outcome, outcome=outcome),
+        pending=_timeless(partial(outcomes.other_than, outcome=outcome, reason=why)),
+        apply=partial(outcomes.set_outcome, outcome=outcome, reason=why),
+    )
+
+
+def never_contact(reason: str) -> Change:
+    """Never contact leads again.
+
+    Raises:
+        BadInput: that is no reason.
+    """
+    why = never.reason_words(reason)
+    return Change(
+        done=lambda whom: f"never contact {whom} again: {why}",
+        asks=lambda whom: f"never contact {whom} again",
+        pending=_timeless(never.contacted),
+        apply=partial(never.never, reason=why),
+    )
+
+
+def allow_contact() -> Change:
+    """Allow contact with leads again; not with those who said themselves that they want none."""
+
+    async def allow(
+        session: WriteSession, ids: Sequence[int], /, *, now: datetime
+    ) -> Collection[int]:
+        allowed = await never.allow(session, ids, now=now)
+        if len(ids) == 1 and allowed.kept:
+            raise BadInput(str(allowed.kept[0]))
+        return allowed.changed
+
+    return Change(
+        done=lambda whom: f"allowed contact with {whom} again",
+        asks=lambda whom: f"allow contact with {whom} again",
+        pending=_timeless(never.allowable),
+        apply=allow,
     )
 
 
