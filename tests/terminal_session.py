@@ -86,9 +86,13 @@ class Terminal:
             output += data
         return output
 
+    def send(self, keys: str) -> None:
+        """Send keys, and go on at once."""
+        os.write(self._fd, keys.encode())
+
     def press(self, keys: str) -> bytes:
         """Send keys and return what the program writes because of them."""
-        os.write(self._fd, keys.encode())
+        self.send(keys)
         return self.settle()
 
     def until(self, shown: Callable[[str], object], *, timeout: float = 20) -> str:

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, NamedTuple
 from textual import events, on
 from textual.binding import Binding, BindingsMap
 from textual.dom import DOMNode
-from textual.keys import key_to_character
 from textual.message import Message
 from textual.screen import Screen
 
@@ -92,7 +91,7 @@ class KeyArea(DOMNode):
         """Do the action of two keys in a row, or remember the first of them."""
         if self._is_awaited_further_out():
             return
-        pressed = key_to_character(event.key) or event.key
+        pressed = key_as_written(event)
         before, self.first_key = self.first_key, ""
         for action in self.actions():
             for keys in action.keys:
@@ -109,6 +108,14 @@ class KeyArea(DOMNode):
     def _is_awaited_further_out(self) -> bool:
         """Whether the key at hand is the second one of somebody around this."""
         return any(isinstance(node, KeyArea) and node.first_key for node in self.ancestors)
+
+
+def key_as_written(event: events.Key) -> str:
+    """A key that was pressed, as the registry writes it."""
+    with_modifier = "+" in event.key
+    if event.character is None or not event.is_printable or with_modifier or event.key == "space":
+        return event.key
+    return event.character
 
 
 def _is(pressed: str, second: str) -> bool:
