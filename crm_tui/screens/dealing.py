@@ -68,7 +68,8 @@ class DealingScreen(BusinessScreen):
 
         whom = visible(task.business, _WHAT)
         form = follow_up_form(whom, ahead, save, old=task, when=QUICK[0])
-        self.ask(form, action=f"{self.AREA}.snooze", lead=task.business_id)
+        # Text that was not saved is offered again on the lead's page, wherever it was typed.
+        self.ask(form, action="lead.snooze", lead=task.business_id)
 
     async def _task_named(self, task_id: int) -> FollowUp:
         db = await self.host.store()
