@@ -68,7 +68,7 @@ class DealingScreen(BusinessScreen):
 
         whom = visible(task.business, _WHAT)
         form = follow_up_form(whom, ahead, save, old=task, when=QUICK[0])
-        # Text that was not saved is offered again on the lead's page, wherever it was typed.
+        # Text that was not saved is taken up again here and on the lead's page alike.
         self.ask(form, action="lead.snooze", lead=task.business_id)
 
     async def _task_named(self, task_id: int) -> FollowUp:
