@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from crm_tui.actions import ACTIONS, ANY_LETTER
+from tests.conftest import AddLead
 from tests.terminal_session import Terminal
 
 SENT = {
@@ -65,9 +66,14 @@ def test_every_default_key_arrives(term: str) -> None:
 
 @pytest.mark.pty
 @pytest.mark.parametrize("term", SENT)
-def test_the_app_runs_where_nothing_but_the_basics_is_known(term: str) -> None:
-    with Terminal(["-m", "crm_tui", "demo"], env={"TERM": term, "COLORTERM": ""}) as terminal:
-        terminal.until(lambda text: re.search(r"\d leads", text))
+async def test_the_app_runs_where_nothing_but_the_basics_is_known(
+    term: str, store_path: Path, add_lead: AddLead
+) -> None:
+    for name in ("Ada's Plumbing", "Bo Roofing"):
+        await add_lead(name)
+    program = ["-m", "crm_tui", "--db", str(store_path)]
+    with Terminal(program, env={"TERM": term, "COLORTERM": ""}) as terminal:
+        terminal.until(lambda text: "2 leads" in text)
         terminal.press("j")
         assert terminal.screen.display[4].startswith(">" if term == "linux" else "▸")
         terminal.press("qq")
