@@ -19,6 +19,7 @@ from crm_tui.cli import (
     config,
     imports,
     leads,
+    merging,
     one_lead,
     sites,
     tasks,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 one_lead.register(leads.app)
 bulk.register(leads.app)
+merging.register(leads.app)
 app.add_typer(leads.app, name="leads")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(views.app, name="views")

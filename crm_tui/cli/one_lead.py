@@ -82,6 +82,9 @@ def edit(
         list[str], typer.Argument(metavar="FIELD=VALUE…", help="An empty value clears the field.")
     ],
     *,
+    duplicate: Annotated[
+        bool, typer.Option("--duplicate", help="Take a phone or e-mail of somebody erased.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Change fields of a lead, such as: leads edit 12 city=Queens phone="718 555 0142"."""
@@ -92,7 +95,9 @@ def edit(
     async def work(session: WriteSession, now: datetime) -> str:
         from crm_tui.services import leads
 
-        changed = await leads.edit(session, lead, changes, settings=settings, now=now)
+        changed = await leads.edit(
+            session, lead, changes, settings=settings, now=now, duplicate=duplicate
+        )
         return f"Changed {', '.join(changed)}." if changed else "Nothing was different."
 
     _act(context, lead, lambda name: f"changed {fields} of {name}", work, json=json)

@@ -11,7 +11,7 @@ suggestions are wanted: a store of a million leads costs no more memory than a s
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations, islice
@@ -60,13 +60,25 @@ _SIMILAR_TOO = 10
 _SAME_PLACE = 60
 
 
-async def suggestions(db: Database, *, limit: int = 100) -> list[Suggestion]:
+async def suggestions(
+    db: Database,
+    *,
+    limit: int = 100,
+    so_far: Callable[[list[Suggestion]], None] = lambda _found: None,
+) -> list[Suggestion]:
     """Pairs of leads that may be one business, the surest first; archived ones are left out.
 
     Cancelling the task stops it at once.
+
+    Args:
+        db: the store.
+        limit: at most so many.
+        so_far: told what was found whenever that is more, in its order.
     """
     found: dict[tuple[int, int], Suggestion] = {}
-    for shared in (_phones, _emails, _domains, _twins, _places):
+    for shared, at_best in _SHARED:
+        if sum(each.certainty >= at_best for each in found.values()) >= limit:
+            break  # nothing that comes can be surer
         of_kind = 0
         async for groups in shared(db):
             async with db.read() as session:
@@ -74,6 +86,8 @@ async def suggestions(db: Database, *, limit: int = 100) -> list[Suggestion]:
             fresh = {_pair(each): each for each in new if _pair(each) not in found}
             found |= fresh
             of_kind += len(fresh)
+            if fresh:
+                so_far(sorted(found.values(), key=_order)[:limit])
             if of_kind >= limit:
                 break
     return sorted(found.values(), key=_order)[:limit]
@@ -334,3 +348,7 @@ def _possible(rows: Iterable[Any]) -> list[list[int]]:
         for leads in groups.values()
         if len(leads) > 1 and not all(leads.values())
     ]
+
+
+_SHARED = ((_phones, 100), (_emails, 95), (_domains, 85), (_twins, 70), (_places, 70))
+"""What leads can share, with the certainty that it can suggest at best."""

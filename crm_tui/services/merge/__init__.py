@@ -8,7 +8,7 @@
 See docs/decisions/0017 for what is united how, and why a split takes later merges apart as well.
 """
 
-from crm_tui.services.merge.choosing import Side, lead_sides, words_of_merge
+from crm_tui.services.merge.choosing import Side, lead_sides, names, words_of_merge
 from crm_tui.services.merge.fields import FIELDS, Choices
 from crm_tui.services.merge.merging import merge
 from crm_tui.services.merge.splitting import Split, split
@@ -20,6 +20,7 @@ __all__ = [
     "Split",
     "lead_sides",
     "merge",
+    "names",
     "split",
     "words_of_merge",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,14 +79,20 @@ async def _counted(
     return {row[0]: row[1] for row in rows}
 
 
+async def names(session: ReadSession, lead_ids: Sequence[int]) -> dict[int, str]:
+    """The names of leads by their ids; those that are gone are left out."""
+    asked = func.json_each(json.dumps(list(lead_ids))).table_valued("value")
+    rows = await session.execute(
+        select(Business.id, Business.name).where(Business.id.in_(select(asked.c.value)))
+    )
+    return {row.id: row.name for row in rows}
+
+
 async def words_of_merge(session: ReadSession, keep_id: int, other_ids: Sequence[int]) -> str:
     """What merging these leads is called in the list of what can be undone."""
-    rows = await session.execute(
-        select(Business.id, Business.name).where(Business.id.in_((keep_id, *other_ids)))
-    )
-    names = {row.id: row.name for row in rows}
+    known = await names(session, (keep_id, *other_ids))
     if len(other_ids) == 1:
-        other = names.get(other_ids[0], f"lead {other_ids[0]}")
+        other = known.get(other_ids[0], f"lead {other_ids[0]}")
     else:
         other = f"{len(other_ids)} leads"
-    return f"merged {other} into {names.get(keep_id, f'lead {keep_id}')}"
+    return f"merged {other} into {known.get(keep_id, f'lead {keep_id}')}"

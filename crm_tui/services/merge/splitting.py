@@ -20,6 +20,7 @@ from crm_tui.db.models import Business, Event, UndoChange
 from crm_tui.errors import BadInput
 from crm_tui.services import events, undo
 from crm_tui.services.events import OPERATOR, NewEvent
+from crm_tui.services.merge.choosing import words_of_merge
 from crm_tui.services.merge.fields import Choices
 from crm_tui.services.merge.merging import event_key, merge
 from crm_tui.services.merged import Merged, led_to, merged_into, why_missing
@@ -196,9 +197,6 @@ async def _unite_again(
         return
     ids = {union.kept_id, *union.merged_ids}
     choices = {name: lead for name, lead in union.choices.items() if lead in ids}
-    rows = await session.execute(select(Business.id, Business.name).where(Business.id.in_(ids)))
-    names = {row.id: row.name for row in rows}
-    others = ", ".join(names[each] for each in union.merged_ids)
-    words = f"merged {others} into {names[union.kept_id]} again"
+    words = f"{await words_of_merge(session, union.kept_id, union.merged_ids)} again"
     async with undo.recording(session, words, now=now):
         await merge(session, union.kept_id, union.merged_ids, choices, score=score, now=now)
