@@ -160,6 +160,40 @@ async def test_an_added_lead_that_was_worked_on_since_is_left_and_named(
     assert undone.left == [undo.Left(lead, "Ada", "something else depends on it by now")]
 
 
+async def test_an_added_lead_goes_when_all_that_was_done_with_it_was_undone_and_all_comes_back(
+    work: Work, db: Database, store_path: Path
+) -> None:
+    empty = picture(store_path)
+    async with undo.action(db, "added Ada", now=work.tick()) as session:
+        lead = await leads.add(session, {"name": "Ada"}, settings=work.settings, now=work.now)
+    await work.note(lead, "hello")
+    await work.edit(lead, city="Queens")
+    whole = picture(store_path)
+    for _ in range(2):
+        for _ in range(3):
+            assert (await work.take_back()).left == []
+        assert picture(store_path) == empty
+        for _ in range(3):
+            assert (await work.do_again()).left == []
+        assert picture(store_path) == whole
+    async with db.read() as session:
+        assert await count(session, LeadQuery("hello")) == 1
+
+
+async def test_what_is_left_of_one_action_leaves_another_as_it_was(
+    work: Work, add_lead: AddLead, db: Database
+) -> None:
+    lead = await add_lead("Ada", city="Queens")
+    await work.edit(lead, city="Bronx")
+    await work.edit(lead, city="Yonkers")
+    async with db.read() as session:
+        _, first = await undo.entries(session)
+    assert (await work.take_back(first.id)).left
+    assert (await work.take_back()).left == []
+    async with db.read() as session:
+        assert await session.scalar(select(Business.city)) == "Bronx"
+
+
 async def test_a_field_that_changed_since_is_left_and_named_and_others_are_restored(
     work: Work, add_lead: AddLead, db: Database
 ) -> None:
@@ -364,7 +398,7 @@ Step = Callable[[Work, list[int]], Any]
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["city", "phone", "email", "name", "note", "call", "status", "tag", "add"]),
-        st.integers(0, 1),
+        st.integers(0, 2),
         st.sampled_from(["Queens", "Bronx", ""]),
         st.sampled_from(list(CallOutcome)),
         st.sampled_from(list(ContactStatus)),
@@ -392,7 +426,7 @@ async def test_undoing_everything_restores_the_store_and_redoing_everything_repe
         pictures = [picture(path)]
         for number, (what, which, word, outcome, status) in enumerate(steps):
             async with undo.action(db, what, now=work.tick()) as session:
-                lead, at = ids[which], work.now
+                lead, at = ids[which % len(ids)], work.now
                 values = {
                     "city": word,
                     "name": word or "Cy",
@@ -409,7 +443,8 @@ async def test_undoing_everything_restores_the_store_and_redoing_everything_repe
                 elif what == "status":
                     await timeline.set_status(session, lead, status, now=at)
                 elif what == "add":
-                    await leads.add(session, {"name": "New"}, settings=settings, now=at)
+                    more = {"name": "New"}
+                    ids.append(await leads.add(session, more, settings=settings, now=at))
                 else:
                     await session.execute(delete(BusinessTag))
                     await tag(session, [lead], at)

@@ -6,36 +6,29 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
 
-from sqlalchemy import bindparam, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, update
 
 from crm_tui.config import ScoreSettings
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event, UndoChange
 from crm_tui.services import derived, events, search, statuses
 from crm_tui.services.sites import gather
-from crm_tui.services.undo.changes import Change, RecordId, disagreements
-from crm_tui.services.undo.recorded import RECORDED
+from crm_tui.services.undo.changes import Change, RecordId, Values, disagreements
+from crm_tui.services.undo.rows import write
 from crm_tui.vocabulary import ChangeState, EventKind
 
-_DEPENDED_ON = "something else depends on it by now"
 _MERGED_ON = "it has gone into another lead since; split that one first"
 _NOT_FACTS = frozenset(
     {"archived_at", "outcome", "outcome_reason", "do_not_contact", "do_not_contact_reason"}
 )
 """Columns of a business from which nothing else follows."""
 
-_UNLESS_USED = {"tag": "NOT EXISTS (SELECT 1 FROM business_tag WHERE tag_id = tag.id)"}
-"""Records that stay where somebody else has come to use them, without a word."""
-
 
 @dataclass(slots=True)
 class Turned:
-    """What became of a part: whose records were turned, and which records were left, and why."""
+    """What became of a part: which records were left as they are, and why; whose they are."""
 
-    done: set[int | RecordId] = field(default_factory=set)
     left: dict[RecordId, str] = field(default_factory=dict)
     owners: dict[RecordId, int | None] = field(default_factory=dict)
 
@@ -64,13 +57,14 @@ async def turn(
         turned.left = {change.record: _MERGED_ON for change in plain}
         return turned
     wanted = [c for c in plain if c.record not in left and c.record not in settled]
-    applied = await _Writing(session, _heirs(wanted)).apply(wanted, turned)
+    applied, refused = await write(session, wanted, write_down=undoing and in_book)
+    turned.left |= refused
     await _follow(session, applied, score=score, now=now)
     keys = await _void(session, timeline, words=words, undoing=undoing, now=now)
-    done = [c for c in plain if c.record in settled] + applied + timeline
-    turned.done = {c.record if c.business_id is None else c.business_id for c in done}
     if in_book:
-        await _mark(session, done, turned, keys, undoing=undoing)
+        done = [c for c in plain if c.record in settled] + applied + timeline
+        await _mark(session, done, keys if undoing else {}, undoing=undoing)
+        await _mark_left(session, [c.id for c in changes if c.record in turned.left])
     return turned
 
 
@@ -88,116 +82,70 @@ def _is_happening(change: Change) -> bool:
     return change.record.table == "event" and (change.adds or change.deletes)
 
 
-def _heirs(changes: Iterable[Change]) -> dict[int, int]:
-    """By the leads that are merged again, the leads they go into."""
-    merges = (c.then for c in changes if c.record.table == "merge" and c.adds and c.then)
-    return {values["merged_id"]: values["kept_id"] for values in merges}
-
-
-# Rows
-
-
-@dataclass(frozen=True, slots=True)
-class _Writing:
-    """Writes changes as far as the store takes them."""
-
-    session: WriteSession
-    heirs: dict[int, int]
-
-    async def apply(self, changes: Sequence[Change], turned: Turned) -> list[Change]:
-        """Write all changes; where the store refuses some, leave those of the same lead together.
-
-        Returns those that were written.
-        """
-        if await self._write(changes):
-            return list(changes)
-        if any(change.record.table == "merge" for change in changes):
-            return await self._apply_merge(changes, turned)
-        units: dict[int | RecordId, list[Change]] = {}
-        for change in changes:
-            owner = change.business_id
-            units.setdefault(change.record if owner is None else owner, []).append(change)
-        applied: list[Change] = []
-        for unit_changes in units.values():
-            if len(units) > 1 and await self._write(unit_changes):
-                applied += unit_changes
-            else:
-                turned.left |= {change.record: _DEPENDED_ON for change in unit_changes}
-        return applied
-
-    async def _apply_merge(self, changes: Sequence[Change], turned: Turned) -> list[Change]:
-        """Write the changes of a merge one by one; without its leads, none of it can be turned."""
-        applied: list[Change] = []
-        async with self.session.begin_nested() as all_of_it:
-            for change in changes:
-                if await self._write([change]):
-                    applied.append(change)
-                    continue
-                turned.left[change.record] = _DEPENDED_ON
-                if change.record.table in {"business", "merge"}:
-                    await all_of_it.rollback()
-                    turned.left |= {each.record: _DEPENDED_ON for each in changes}
-                    return []
-        return applied
-
-    async def _write(self, changes: Sequence[Change]) -> bool:
-        gone = [c.business_id for c in changes if c.record.table == "business" and c.deletes]
-        try:
-            async with self.session.begin_nested():
-                await self._make_way([each for each in gone if each is not None])
-                for statement, group in groupby(changes, _statement):
-                    connection = await self.session.connection()
-                    await connection.execute(text(statement), [_parameters(c) for c in group])
-        except IntegrityError:
-            return False
-        return True
-
-    async def _make_way(self, gone: Sequence[int]) -> None:
-        """See that nothing we wrote ourselves in undoing holds leads that are to go."""
-        await search.remove(self.session, gone)
-        for lead in gone:
-            if lead in self.heirs:
-                await self.session.execute(
-                    update(Event)
-                    .where(Event.business_id == lead, Event.kind == EventKind.VOIDED)
-                    .values(business_id=self.heirs[lead])
-                    .execution_options(synchronize_session=None)
-                )
-
-
-def _statement(change: Change) -> str:
-    table = RECORDED[change.record.table]
-    key = " AND ".join(f"{name} = :key_{i}" for i, name in enumerate(table.key))
-    if change.then is None:
-        unless = _UNLESS_USED.get(table.name)
-        return f"DELETE FROM {table.name} WHERE {key}" + (f" AND {unless}" if unless else "")  # noqa: S608 - names of our own tables
-    names = sorted(change.then)
-    if change.now is None:
-        values = ", ".join(f":{name}" for name in names)
-        return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({values})"  # noqa: S608 - likewise
-    return f"UPDATE {table.name} SET {', '.join(f'{n} = :{n}' for n in names)} WHERE {key}"  # noqa: S608 - likewise
-
-
-def _parameters(change: Change) -> dict[str, object]:
-    key = {f"key_{i}": part for i, part in enumerate(json.loads(change.record.key))}
-    return key if change.then is None else {**key, **change.then} if change.now else change.then
-
-
 # What follows
+
+
+@dataclass(slots=True)
+class _Concerned:
+    """The leads whose records were written.
+
+    Attributes:
+        any: all of them.
+        columns: by column, those of whose own row it changed.
+        facts: those whose contacts changed, or that came.
+        history: those whose events or sites changed.
+    """
+
+    any: set[int] = field(default_factory=set)
+    columns: dict[str, set[int]] = field(default_factory=dict)
+    facts: set[int] = field(default_factory=set)
+    history: set[int] = field(default_factory=set)
+
+    @classmethod
+    def by(cls, applied: Iterable[Change]) -> _Concerned:
+        """Those that these changes concern."""
+        concerned = cls()
+        for change in applied:
+            concerned._add(change)
+        return concerned
+
+    def _add(self, change: Change) -> None:
+        leads = {
+            each
+            for each in (change.business_id, _lead_of(change.now), _lead_of(change.then))
+            if each is not None
+        }
+        self.any |= leads
+        table, moved = change.record.table, change.adds or change.deletes
+        if table == "business" and not moved:
+            for name in change.then or ():
+                self.columns.setdefault(name, set()).update(leads)
+        elif table in {"contact_point", "business", "event", "site"}:
+            self.facts |= leads
+        if table in {"event", "site"} or (table == "business" and moved):
+            self.history |= leads
+
+
+def _lead_of(values: Values | None) -> int | None:
+    return None if values is None else values.get("business_id")
 
 
 async def _follow(
     session: WriteSession, applied: Sequence[Change], *, score: ScoreSettings, now: datetime
 ) -> None:
     """Compute again what is derived of the leads whose records were written."""
-    owners = _owners_by_kind(applied)
-    there = await _existing(session, owners["any"])
-    facts = [each for each in owners["facts"] if each in there]
+    concerned = _Concerned.by(applied)
+    there = await _existing(session, concerned.any)
+    facts = concerned.facts & there
+    told = {name: leads for name, leads in concerned.columns.items() if name not in _NOT_FACTS}
+    columns = set().union(*told.values()) & there - facts
     if facts:
-        await derived.renew(session, facts, score=score, now=now)
-        await gather.mark_out_of_date(session, facts)
-    moved = [each for each in owners["history"] if each in there]
-    if moved:
+        await derived.renew(session, sorted(facts), score=score, now=now)
+    if columns:
+        await derived.renew_after(session, sorted(columns), list(told), score=score, now=now)
+    if facts or columns:
+        await gather.mark_out_of_date(session, sorted(facts | columns))
+    if moved := sorted(concerned.history & there):
         await events.mark_voided(session, moved)
         await statuses.refold(session, moved)
         await events.renew_activity(session, moved)
@@ -208,25 +156,6 @@ async def _follow(
             .values(updated_at=now)
             .execution_options(synchronize_session=None)
         )
-
-
-def _owners_by_kind(applied: Sequence[Change]) -> dict[str, set[int]]:
-    """The leads concerned: any, those whose facts changed, those whose history did."""
-    owners: dict[str, set[int]] = {"any": set(), "facts": set(), "history": set()}
-    for change in applied:
-        moved_between = [(each or {}).get("business_id") for each in (change.now, change.then)]
-        leads = {each for each in (change.business_id, *moved_between) if each is not None}
-        owners["any"] |= leads
-        table = change.record.table
-        moved = change.adds or change.deletes
-        if table == "contact_point" or (
-            table == "business" and (moved or set(change.then or ()) - _NOT_FACTS)
-        ):
-            owners["facts"] |= leads
-        if table in {"event", "site"} or (table == "business" and moved):
-            owners["history"] |= leads
-            owners["facts"] |= leads
-    return owners
 
 
 async def _existing(session: WriteSession, business_ids: set[int]) -> set[int]:
@@ -242,12 +171,12 @@ async def _void(
     """Take the events of an action out, or bring them back; the voiding keys by change."""
     named = {c.id: _key_of(c) if undoing else c.void_key for c in timeline}
     rows = await session.execute(
-        select(Event.key, Event.business_id, Event.kind).where(Event.key.in_(named.values()))
+        select(Event.key, Event.business_id).where(Event.key.in_(named.values()))
     )
-    owner = {key: business_id for key, business_id, _ in rows}
+    owner = {row.key: row.business_id for row in rows}
     by_business: dict[int, list[str]] = {}
     for key in named.values():
-        if key in owner and key not in by_business.get(owner[key], ()):
+        if key is not None and key in owner and key not in by_business.get(owner[key], ()):
             by_business.setdefault(owner[key], []).append(key)
     if not by_business:
         return {}
@@ -272,30 +201,29 @@ def _is_written(change: Change) -> bool:
 
 
 async def _mark(
-    session: WriteSession,
-    done: Sequence[Change],
-    turned: Turned,
-    void_keys: dict[int, str],
-    *,
-    undoing: bool,
+    session: WriteSession, done: Sequence[Change], void_keys: dict[int, str], *, undoing: bool
 ) -> None:
-    state = ChangeState.UNDONE if undoing else ChangeState.DONE
+    """Note that these changes were turned, and by which event those on timelines were."""
+    state = (ChangeState.UNDONE if undoing else ChangeState.DONE).value
     connection = await session.connection()
-    if done:
-        await connection.execute(
-            update(UndoChange)
-            .where(UndoChange.id == bindparam("change"))
-            .values(state=state, void_key=bindparam("voided_by")),
-            [{"change": c.id, "voided_by": void_keys.get(c.id) if undoing else None} for c in done],
+    others = json.dumps([c.id for c in done if c.id not in void_keys])
+    await connection.exec_driver_sql(
+        "UPDATE undo_change SET state = ?, void_key = NULL"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (state, others),
+    )
+    if void_keys:
+        await connection.exec_driver_sql(
+            "UPDATE undo_change SET state = ?, void_key = ? WHERE id = ?",
+            [(state, key, change) for change, key in void_keys.items()],
         )
-    if turned.left:
-        for table, key in turned.left:
-            await session.execute(
-                update(UndoChange)
-                .where(
-                    UndoChange.table_name == table,
-                    UndoChange.record == key,
-                    UndoChange.state != state,
-                )
-                .values(state=ChangeState.LEFT)
-            )
+
+
+async def _mark_left(session: WriteSession, change_ids: Sequence[int]) -> None:
+    if change_ids:
+        await session.execute(
+            update(UndoChange)
+            .where(UndoChange.id.in_(change_ids))
+            .values(state=ChangeState.LEFT)
+            .execution_options(synchronize_session=None)
+        )

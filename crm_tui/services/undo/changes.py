@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import bindparam, text
 
 from crm_tui.db.engine import ReadSession
@@ -15,12 +15,20 @@ from crm_tui.services.undo.recorded import MARKS, RECORDED
 Values = dict[str, Any]
 """Columns of a record as they are stored; floats as SQL literals."""
 
+_decode = msgspec.json.Decoder(Values).decode
+_decode_key = msgspec.json.Decoder(list[Any]).decode
+
 
 class RecordId(NamedTuple):
     """One record: its table and the JSON array of its primary key."""
 
     table: str
     key: str
+
+    @property
+    def parts(self) -> list[Any]:
+        """The values of the primary key."""
+        return _decode_key(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,11 @@ class Change:
     def deletes(self) -> bool:
         """Whether turning it round takes a record out of the store."""
         return self.then is None
+
+
+def read(values: str | None) -> Values | None:
+    """Columns as undo_change holds them."""
+    return None if values is None else _decode(values)
 
 
 async def disagreements(
@@ -119,5 +132,5 @@ async def _current(session: ReadSession, records: Iterable[RecordId]) -> dict[Re
             ).bindparams(bindparam("keys", f"[{','.join(keys)}]"))
         )
         for key, values in rows:
-            found[RecordId(name, key)] = json.loads(values)
+            found[RecordId(name, key)] = _decode(values)
     return found

@@ -58,12 +58,15 @@ class Recorded:
         written: the columns an action writes; changes of others are not recorded.
         lead: the column that says whose the record is; None where it is nobody's.
         comes_and_goes: whether records that are added and deleted are recorded too.
+        noted: the columns recorded of one that is added; the rest is written down when undo
+            deletes it, and not before.
     """
 
     table: Table
     written: tuple[str, ...]
     lead: str | None = "business_id"
     comes_and_goes: bool = True
+    noted: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -97,11 +100,12 @@ def _recorded(
     lead: str | None = "business_id",
     only: Sequence[str] = (),
     comes_and_goes: bool = True,
+    noted: tuple[str, ...] = (),
 ) -> Recorded:
     table: Table = model.__table__  # type: ignore[attr-defined]
     key = {column.name for column in table.primary_key}
     written = only or [c.name for c in table.columns if c.name not in key and c.name not in but]
-    return Recorded(table, tuple(written), lead, comes_and_goes)
+    return Recorded(table, tuple(written), lead, comes_and_goes, noted)
 
 
 RECORDED = {
@@ -115,7 +119,7 @@ RECORDED = {
         _recorded(Task),
         _recorded(Suppression, lead=None),
         _recorded(SavedView, lead=None),
-        _recorded(Event, only=("business_id",)),
+        _recorded(Event, only=("business_id",), noted=("key", "business_id", "kind")),
         _recorded(Distinct, lead="low_id"),
         _recorded(Merge, lead="kept_id"),
         _recorded(Site, only=("business_id", "status", *MARKS), comes_and_goes=False),
@@ -140,23 +144,28 @@ def triggers() -> list[str]:
 
 
 def _updated(each: Recorded) -> str:
-    changed = " UNION ALL ".join(
-        f"SELECT '{name}' AS name, {_stored(each.table.c[name], 'OLD.')} AS old,"
-        f" {_stored(each.table.c[name], 'NEW.')} AS new WHERE OLD.{name} IS NOT NEW.{name}"
-        for name in each.written
-    )
+    differs = {name: f"OLD.{name} IS NOT NEW.{name}" for name in each.written}
+
+    def changed(row: str) -> str:
+        fields = (
+            f"CASE WHEN {test} THEN ',\"{name}\":' || json_quote({_stored(each.table.c[name], row)})"
+            " ELSE '' END"
+            for name, test in differs.items()
+        )
+        return f"'{{' || substr({' || '.join(fields)}, 2) || '}}'"
+
     return _trigger(
         each,
         f"UPDATE OF {', '.join(each.written)}",
         row="OLD.",
-        before="json_group_object(name, old)",
-        after="json_group_object(name, new)",
-        rest=f", ({changed}) GROUP BY r.entry",
+        before=changed("OLD."),
+        after=changed("NEW."),
+        when=f" AND ({' OR '.join(differs.values())})",
     )
 
 
 def _added(each: Recorded) -> str:
-    after = each.values(each.columns, "NEW.")
+    after = each.values(each.noted or each.columns, "NEW.")
     return _trigger(each, "INSERT", row="NEW.", before="NULL", after=after)
 
 
@@ -166,15 +175,17 @@ def _deleted(each: Recorded) -> str:
 
 
 def _trigger(
-    each: Recorded, what: str, *, row: str, before: str, after: str, rest: str = ""
+    each: Recorded, what: str, *, row: str, before: str, after: str, when: str = ""
 ) -> str:
     lead = f"{row}{each.lead}" if each.lead else "NULL"
     name = f"undo_{each.name}_{what.split(maxsplit=1)[0].lower()}"
     written = f"'{each.name}', {each.record(row)}, {lead}, {before}, {after}"
     into = "undo_change (entry_id, part, table_name, record, business_id, before, after)"
-    change = f"INSERT INTO {into} SELECT r.entry, r.part, {written} FROM undo_recording AS r{rest}"  # noqa: S608 - names of our own tables
-    when = "WHEN EXISTS (SELECT 1 FROM undo_recording)"
-    return f"CREATE TEMP TRIGGER {name} AFTER {what} ON {each.name} {when} BEGIN {change}; END"
+    change = f"INSERT INTO {into} SELECT entry, part, {written} FROM undo_recording"  # noqa: S608 - names of our own tables
+    return (
+        f"CREATE TEMP TRIGGER {name} AFTER {what} ON {each.name}"
+        f" WHEN EXISTS (SELECT 1 FROM undo_recording){when} BEGIN {change}; END"  # noqa: S608 - likewise
+    )
 
 
 def _stored(column: Column[object], row: str) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from crm_tui.config import ScoreSettings, Settings
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Business, UndoChange, UndoEntry
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services.undo.apply import Turned, turn
-from crm_tui.services.undo.changes import Change, RecordId, Values
+from crm_tui.services.undo.changes import Change, RecordId, read
 from crm_tui.services.undo.history import REDOABLE, UNDOABLE, EntryLine, next_redo, next_undo
 from crm_tui.vocabulary import ChangeState, UndoState
 
@@ -137,23 +136,22 @@ class _Reversal:
         result = Undone(entry.words)
         async with self.db.read() as session:
             parts = await _parts(session, entry.id, self._from_state, reverse=self.undoing)
-        done: set[int | RecordId] = set()
         left: dict[RecordId, tuple[int | None, str]] = {}
-        for number, part in enumerate(parts, start=1):
+        taken: list[int] = []
+        for part in parts:
             if cancelled():
                 result.stopped = True
                 break
             async with self.db.write() as session:
                 turned = await self._turn(session, entry, part)
-            done |= turned.done
             left |= {each: (turned.owners[each], why) for each, why in turned.left.items()}
-            progress(number, len(parts))
-        leads = {each for each in done if isinstance(each, int)}
-        result.restored = len(leads) or len(done)
-        if not result.stopped:
-            await self._finish(entry.id, any_done=bool(done))
+            taken.append(part)
+            progress(len(taken), len(parts))
         async with self.db.read() as session:
+            result.restored = await self._restored(session, entry.id, taken)
             result.left = await _name(session, left)
+        if not result.stopped:
+            await self._finish(entry.id, any_done=bool(result.restored))
         return result
 
     async def _choose(self, session: ReadSession, entry_id: int | None) -> EntryLine:
@@ -177,6 +175,20 @@ class _Reversal:
             .where(UndoEntry.id == entry_id)
             .values(state=state, changed_at=self.now)
         )
+
+    async def _restored(self, session: ReadSession, entry_id: int, parts: Sequence[int]) -> int:
+        """How many leads these parts turned; other records where it was none."""
+        if not parts:
+            return 0
+        turned = (
+            UndoChange.entry_id == entry_id,
+            UndoChange.part.between(min(parts), max(parts)),
+            UndoChange.state == (ChangeState.UNDONE if self.undoing else ChangeState.DONE),
+        )
+        leads = select(func.count(UndoChange.business_id.distinct())).where(*turned)
+        record = UndoChange.table_name + UndoChange.record
+        others = select(func.count(record.distinct())).where(*turned)
+        return await session.scalar(leads) or await session.scalar(others) or 0
 
     @property
     def _from_state(self) -> ChangeState:
@@ -239,13 +251,8 @@ async def _changes(
     for id_, table, key, business_id, before, after, void_key in rows:
         now, then = (after, before) if undoing else (before, after)
         record = RecordId(table, key)
-        changes.append(Change(id_, record, business_id, _read(now), _read(then), void_key))
+        changes.append(Change(id_, record, business_id, read(now), read(then), void_key))
     return changes
-
-
-def _read(values: str | None) -> Values | None:
-    read: Values | None = None if values is None else json.loads(values)
-    return read
 
 
 async def _name(session: ReadSession, left: dict[RecordId, tuple[int | None, str]]) -> list[Left]:
