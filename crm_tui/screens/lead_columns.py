@@ -91,16 +91,17 @@ LEAD_COLUMNS: tuple[Column[LeadRow], ...] = (
     Column("site", "Site", _status("website_status"), width=12, rank=3),
     Column("outcome", "Outcome", _status("outcome"), width=13, rank=11),
     Column("activity", "Last activity", _activity, width=18, widest=26, rank=5),
-    Column("region", "Region", _text("region"), width=8, widest=16, rank=4),
-    Column("website", "Website", _text("website"), width=20, widest=32, rank=4),
-    Column("email_state", "E-mail state", _status("email_state"), width=14, rank=3),
-    Column("tags", "Tags", _text("tags"), width=14, widest=30, rank=3),
-    Column("follow_up", "Follow-up", _follow_up, width=15, rank=2),
-    Column("called", "Last call", _past("called"), width=10, rank=3),
-    Column("source", "Source", _text("source", Role.QUIET), width=10, widest=20, rank=5),
-    Column("created", "Created", _past("created_at"), width=10, rank=5),
+    Column("region", "Region", _text("region"), width=8, widest=16, rank=1),
+    Column("website", "Website", _text("website"), width=20, widest=32, rank=1),
+    Column("email_state", "E-mail state", _status("email_state"), width=14, rank=1),
+    Column("tags", "Tags", _text("tags"), width=14, widest=30, rank=1),
+    Column("follow_up", "Follow-up", _follow_up, width=15, rank=1),
+    Column("called", "Last call", _past("called"), width=10, rank=1),
+    Column("source", "Source", _text("source", Role.QUIET), width=10, widest=20, rank=1),
+    Column("created", "Created", _past("created_at"), width=10, rank=1),
 )
-"""All columns. One that has to be asked for outranks most of those that are usually there."""
+"""All columns. One that has to be asked for outranks those that are usually there, or asking for it
+would show nothing in a narrow window."""
 
 USUAL: Columns = tuple((column.key, 0) for column in LEAD_COLUMNS[:12])
 """What is shown unless others are chosen; what fits is, at 80 cells: score, name, city, contact,

@@ -36,6 +36,7 @@ class Completer:
         self._line = line
         self._shown = shown
         self._done = asyncio.Event()
+        self._done.set()
 
     def typed(self) -> None:
         """Something was typed."""
@@ -87,7 +88,7 @@ def _counted(leads: int | None) -> str:
     return "" if leads is None else f"{leads:,}"
 
 
-async def choose_facet(screen: AppScreen, query: LeadQuery, use: Callable[[str], None]) -> None:
+def choose_facet(screen: AppScreen, query: LeadQuery, use: Callable[[str], None]) -> None:
     """Ask for a field, count the values the list has of it, and use the one that is picked.
 
     Args:
@@ -98,11 +99,18 @@ async def choose_facet(screen: AppScreen, query: LeadQuery, use: Callable[[str],
     from crm_tui.services.filters.facets import FACETS
     from crm_tui.services.filters.fields import FIELDS
 
+    def count(field: str | None) -> None:
+        if field is not None:
+            screen.host.say(f"Counting by {field}…")
+            screen.work(_choose_value(screen, query, field, use), group="facets")
+
     fields = [Pick(name, name, FIELDS[name].hint) for name in FACETS]
-    field = await screen.app.push_screen_wait(Picker("Count the list by", fields))
-    if field is None:
-        return
-    screen.host.say(f"Counting by {field}…")
+    screen.app.push_screen(Picker("Count the list by", fields), count)
+
+
+async def _choose_value(
+    screen: AppScreen, query: LeadQuery, field: str, use: Callable[[str], None]
+) -> None:
     db = await screen.host.store()
     from crm_tui.services.filters import facets, render
     from crm_tui.services.filters.tree import And, Match, Text, conjuncts
@@ -112,8 +120,10 @@ async def choose_facet(screen: AppScreen, query: LeadQuery, use: Callable[[str],
     if not found:
         screen.host.say(f"No lead of the list has a {field}.")
         return
+
+    def narrow(value: str | None) -> None:
+        if value is not None:
+            use(render(And((*conjuncts(query.tree), Match(field, (Text(value),))))))
+
     picks = [Pick(each.value, each.value, f"{each.leads:>9,}") for each in found]
-    title = f"{plural(len(found), 'value')} of {field}"
-    value = await screen.app.push_screen_wait(Picker(title, picks))
-    if value is not None:
-        use(render(And((*conjuncts(query.tree), Match(field, (Text(value),))))))
+    screen.app.push_screen(Picker(f"{plural(len(found), 'value')} of {field}", picks), narrow)

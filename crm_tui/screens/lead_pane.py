@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.geometry import Size
 from textual.timer import Timer
@@ -37,7 +37,7 @@ BESIDE, BELOW = 110, 34
 """The columns and the lines a window needs for the lead beside the list, or below it."""
 
 
-class LeadPane(Vertical):
+class LeadPane(Container):
     """Follows the cursor, a moment behind it; what is read for a lead one has left is stopped."""
 
     DEFAULT_CSS = """
@@ -45,13 +45,13 @@ class LeadPane(Vertical):
         display: none;
         background: $surface;
         padding: 0 2;
-        &.-beside { display: block; width: 2fr; max-width: 60; height: 100%; }
-        &.-below { display: block; width: 100%; height: 13; }
         overflow: hidden;
-        & > Static { height: auto; }
-        & > Facts { margin-top: 1; }
-        & > .heading { margin-top: 1; }
-        & > #pane-name { text-style: bold; }
+        &.-beside { display: block; width: 2fr; max-width: 60; height: 100%; }
+        &.-below { display: block; width: 100%; height: 13; layout: horizontal; }
+        &.-below > * { width: 1fr; }
+        & Static, & Vertical { height: auto; }
+        & Facts, & #pane-entries { margin-top: 1; }
+        &.-below #pane-entries { margin-left: 2; }
         &.-pending > * { visibility: hidden; }
     }
     """
@@ -64,12 +64,13 @@ class LeadPane(Vertical):
 
     def compose(self) -> Iterable[Widget]:
         """Name and statuses, facts, and the last entries of the timeline."""
-        yield Static(id="pane-name")
-        yield Static(id="pane-statuses")
-        yield Static(id="pane-warning")
-        for _ in range(_GROUPS):
-            yield Facts(label_width=_LABELS)
-        yield Static(id="pane-entries", classes="heading")
+        with Vertical():
+            yield Static(id="pane-name")
+            yield Static(id="pane-statuses")
+            yield Static(id="pane-warning")
+            for _ in range(_GROUPS):
+                yield Facts(label_width=_LABELS)
+        yield Static(id="pane-entries")
 
     def place(self, size: Size) -> bool:
         """Go where there is room in a window of this size; False where there is none."""
@@ -86,7 +87,7 @@ class LeadPane(Vertical):
     @property
     def is_shown(self) -> bool:
         """Whether it is wanted, and has room."""
-        return self.has_class("-beside", "-below")
+        return self.has_class("-beside") or self.has_class("-below")
 
     def follow(self, lead_id: int | None) -> None:
         """The cursor came to this lead."""
@@ -130,7 +131,7 @@ class LeadPane(Vertical):
         groups = lead_facts.groups(page, now=now, zone=zone, threshold=threshold)
         for widget, facts in zip(self.query(Facts), groups[:_GROUPS], strict=True):
             widget.set_facts(facts)
-        width = max(self.content_size.width, 1)
+        width = max(self.query_one("#pane-entries").size.width, 1)
         lines = [
             styled(f"{ago(entry.at, now, zone=zone):<11}", Role.QUIET)
             + styled(fit(_entry_words(entry), max(width - 11, 1)).rstrip())

@@ -191,9 +191,7 @@ class LeadsScreen(BusinessScreen):
 
     def action_facets(self) -> None:
         """Count the list by a field, and narrow it down to one of the values."""
-        self.work(
-            choose_facet(self, self.listing.query(self.asked), self._line.put), group="facets"
-        )
+        choose_facet(self, self.listing.query(self.asked), self._line.put)
 
     def action_sort(self) -> None:
         """Choose the column to sort by; the same one again turns the order round."""
@@ -273,8 +271,8 @@ class LeadsScreen(BusinessScreen):
         self.pane.wanted = not self.pane.wanted
         if not self.pane.place(self.size) and self.pane.wanted:
             self.pane.wanted = False
-            room = f"{BESIDE} columns, or {BELOW} lines"
-            self.host.say(f"There is no room for the lead beside the list: it takes {room}.")
+            room = f"{BESIDE} columns or {BELOW} lines"
+            self.host.say(f"There is no room for the lead here: it takes {room}.")
 
     def on_resize(self, event: events.Resize) -> None:
         """The pane goes where there is room now."""
@@ -308,6 +306,25 @@ class LeadsScreen(BusinessScreen):
         if self.table.selection.open_ended and not self.listing.whole.is_set():
             raise UserError("The list is still being read. Try again in a moment.")
         return self.table.selected_ids()
+
+    def action_calls(self) -> None:
+        """Call through the selected leads, or through the list from the top."""
+        from crm_tui.screens.calling import CallsScreen
+
+        ids, query = self.selected_ids(), self.listing.query(self.asked)
+
+        async def wanted() -> array[int]:
+            from crm_tui.services import lead_rows
+
+            return ids or await lead_rows.order(await self.host.store(), query)
+
+        view = self.arrangement.view
+        title = self.asked.text or "all leads"
+        if ids:
+            title = plural(len(ids), "selected lead")
+        elif view is not None and view.query == self.asked.text:
+            title = view.name
+        self.app.push_screen(CallsScreen(wanted, title))
 
     # Opening, and the lead screen's way through the list
 

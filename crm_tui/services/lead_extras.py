@@ -57,7 +57,7 @@ async def _follow_ups(session: ReadSession, ids: Sequence[int]) -> _Values:
         .where(Task.business_id.in_(ids), Task.state == TaskState.OPEN)
         .group_by(Task.business_id)
     )
-    return dict(rows.tuples().all())
+    return dict(iter(rows))
 
 
 async def _calls(session: ReadSession, ids: Sequence[int]) -> _Values:
@@ -66,7 +66,7 @@ async def _calls(session: ReadSession, ids: Sequence[int]) -> _Values:
         .where(Event.business_id.in_(ids), Event.kind == EventKind.CALL, Event.is_voided.is_(False))
         .group_by(Event.business_id)
     )
-    return dict(rows.tuples().all())
+    return dict(iter(rows))
 
 
 async def _email_states(session: ReadSession, ids: Sequence[int]) -> _Values:
@@ -77,7 +77,7 @@ async def _email_states(session: ReadSession, ids: Sequence[int]) -> _Values:
             ContactPoint.is_primary.is_(True),
         )
     )
-    return dict(rows.tuples().all())
+    return dict(iter(rows))
 
 
 EXTRAS: dict[str, Callable[[ReadSession, Sequence[int]], Awaitable[_Values]]] = {
