@@ -106,7 +106,7 @@ class HelpScreen(ModalScreen[None]):
         for area, actions in groupby(found, key=lambda each: each.action.area):
             if lines:
                 lines.append(Content(""))
-            lines.append(styled(AREA_TITLES[area], Role.ACCENT))
+            lines.append(styled(AREA_TITLES[area], Role.ACCENT).stylize("bold"))
             lines += map(_line, actions)
         return Content("\n").join(lines or [styled("No key does that here.", Role.QUIET)])
 

@@ -177,10 +177,10 @@ class Palette(ModalScreen[str | None]):
             entries = entries[:_ENTRIES_AT_FIRST]
         shown = [Option(_action_line(each), id=f"action {each.action.id}") for each in actions]
         if self._leads:
-            shown.append(Option(styled("Leads", Role.ACCENT), disabled=True))
+            shown.append(_heading("Leads"))
             shown += [Option(_lead_line(row), id=f"lead {row.id}") for row in self._leads]
         if entries:
-            shown.append(Option(styled("What was done", Role.ACCENT), disabled=True))
+            shown.append(_heading("What was done"))
             shown += [Option(_line(_entry_words(each)), id=f"entry {each.id}") for each in entries]
         return shown
 
@@ -215,6 +215,10 @@ class Palette(ModalScreen[str | None]):
     def action_leave(self) -> None:
         """Do nothing."""
         self.dismiss(None)
+
+
+def _heading(words: str) -> Option:
+    return Option(styled(words, Role.ACCENT).stylize("bold"), disabled=True)
 
 
 def _is_undone(entry: EntryLine) -> bool:

@@ -17,7 +17,7 @@ from crm_tui.palettes import DARK, TERMINAL, Palette, no_such
 from crm_tui.widgets.look import theme_of
 from crm_tui.widgets.shapes import plain_shapes, wants_plain_shapes
 
-_FAINT = RichColor.parse("bright_black")
+_BRIGHT_BLACK = 8
 """What the terminal's palette names for quiet text and for the ground under the cursor. As a colour
 it is invisible in some terminals' palettes, so that it is written as an attribute."""
 
@@ -26,6 +26,11 @@ _DEFAULT = RichColor.default()
 
 class DressedApp(App[None], inherit_bindings=False):
     """An app that wears what the operator's settings, terminal and connection ask for."""
+
+    CSS = """
+    /* Nothing can be half seen through in the terminal's own colours. */
+    ModalScreen:ansi { background: $background; }
+    """
 
     palettes: Sequence[Palette] = ()
     """The themes there are to choose from."""
@@ -113,8 +118,12 @@ class Attributes(LineFilter):
 @lru_cache(maxsize=1_024)
 def in_attributes(style: Style, without_colour: bool) -> Style:  # noqa: FBT001 - cached by place
     """A style whose faint ink and ground are attributes; a reversed line has one ink."""
-    if style.bgcolor == _FAINT:
+    if _is_bright_black(style.bgcolor):
         return style + Style(color=_DEFAULT, bgcolor=_DEFAULT, reverse=True)
-    if style.color == _FAINT:
+    if _is_bright_black(style.color):
         style += Style(color=_DEFAULT, dim=True)
     return style + Style(color=_DEFAULT, bgcolor=_DEFAULT) if without_colour else style
+
+
+def _is_bright_black(colour: RichColor | None) -> bool:
+    return colour is not None and colour.is_system_defined and colour.number == _BRIGHT_BLACK

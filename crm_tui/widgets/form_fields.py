@@ -43,6 +43,7 @@ class Fields(VerticalScroll, can_focus=False):
         & Line, & TextBox, & Choice { width: 1fr; padding: 0 1; background: $background; }
         & Line, & Line:focus { height: 1; border: none; }
         & Line:focus, & TextBox:focus, & Choice:focus { background: $panel; background-tint: $panel 0%; }
+        & Line:focus:ansi, & TextBox:focus:ansi { background: $surface; }
         & TextBox { height: 6; }
     }
     """
