@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import compress
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
@@ -60,10 +62,16 @@ class LeadRow(NamedTuple):
 
 
 _FEW = 20_000
-"""Fewer leads than this are quicker looked up one by one than picked out of all of them."""
+"""Fewer leads than this are looked up one by one, sooner than going through the best."""
 
-_BEST = 5_000
+_SOME = 60_000
+"""Fewer leads than this are looked up one by one, sooner than going through all of them."""
+
+_BEST = 8_000
 """So many of the best leads are looked at before all of them are."""
+
+_AT_ONCE = 10_000
+"""Ids that are picked before other threads have their turn."""
 
 
 def _of_lead(statement: Select[Any]) -> Any:
@@ -235,8 +243,8 @@ class _Plan(NamedTuple):
     inside: tuple[ColumnElement[bool], ...] | None = None
 
 
-async def _plan(session: ReadSession, query: LeadQuery) -> _Plan:
-    """Find out what an index narrows down to a few leads, and have SQLite begin with that.
+async def _plan(session: ReadSession, query: LeadQuery, few: int) -> _Plan:
+    """Find out what an index narrows down to less than `few` leads; have SQLite begin with that.
 
     SQLite knows nothing of how often a value is there. Where it would follow an index to half of
     the leads, or read all of them in order to sort a dozen, we tell it not to.
@@ -245,41 +253,42 @@ async def _plan(session: ReadSession, query: LeadQuery) -> _Plan:
     if in_order and not query.is_filtered:
         return _Plan((_listed(query),), query.order())
     parts = compile_.parts(query.tree, query.standpoint)
-    few = [part.probe is not None and await _finds_few(session, part.probe) for part in parts]
-    tests = [part.driven if few_ else part.checked for part, few_ in zip(parts, few, strict=True)]
+    drives = [await _finds_fewer(session, part.probe, few) for part in parts]
+    tests = [
+        part.driven if drive else part.checked for part, drive in zip(parts, drives, strict=True)
+    ]
     inside = None
-    if query.sort is None and not any(few) and not query.with_archived:
+    if query.sort is None and not any(drives) and not query.with_archived:
         inside = (_listed(query), *(part.driven for part in parts if part.by_score))
     return _Plan((no_index(_listed(query)), *tests), _order(query.sort, _UNINDEXED), inside)
 
 
 async def conditions(session: ReadSession, query: LeadQuery) -> tuple[ColumnElement[bool], ...]:
     """What a lead must be to be listed, in words that suit what SQLite has to look at for it."""
-    return (await _plan(session, replace(query, sort=Sort("name")))).tests
+    return (await _plan(session, replace(query, sort=Sort("name")), _SOME)).tests
 
 
-async def _finds_few(session: ReadSession, probe: Select[Any]) -> bool:
-    some = probe.limit(_FEW).subquery()
-    return (await session.execute(select(func.count()).select_from(some))).scalar_one() < _FEW
+async def _finds_fewer(session: ReadSession, probe: Select[Any] | None, few: int) -> bool:
+    return probe is not None and await _counted(session, probe.limit(few)) < few
+
+
+async def _counted(session: ReadSession, some: Select[Any]) -> int:
+    counted = select(func.count()).select_from(some.subquery())
+    return (await session.execute(counted)).scalar_one()
 
 
 async def first_rows(session: ReadSession, query: LeadQuery, *, limit: int) -> list[LeadRow]:
     """The first rows of the list, for the first paint."""
-    plan = await _plan(session, query)
+    plan = await _plan(session, query, _FEW)
     if plan.inside is not None:
         best = select(Business.id).where(*plan.inside).order_by(*query.order()).limit(_BEST)
         found = await _fetch(
             session, _Plan((Business.id.in_(best), *plan.tests), plan.order), limit
         )
-        if len(found) == limit or not await _reaches(session, best):
+        if len(found) == limit or await _counted(session, best) < _BEST:
             return found
+        plan = await _plan(session, query, _SOME)
     return await _fetch(session, plan, limit)
-
-
-async def _reaches(session: ReadSession, best: Select[int]) -> bool:
-    """Whether there are as many leads as were looked at."""
-    counted = select(func.count()).select_from(best.subquery())
-    return (await session.execute(counted)).scalar_one() == _BEST
 
 
 async def _fetch(session: ReadSession, plan: _Plan, limit: int) -> list[LeadRow]:
@@ -289,7 +298,7 @@ async def _fetch(session: ReadSession, plan: _Plan, limit: int) -> list[LeadRow]
 
 async def count(session: ReadSession, query: LeadQuery) -> int:
     """How many leads the list has."""
-    plan = await _plan(session, replace(query, sort=None))
+    plan = await _plan(session, replace(query, sort=None), _SOME)
     statement = select(func.count()).select_from(Business).where(*plan.tests)
     return (await session.execute(statement)).scalar_one()
 
@@ -297,17 +306,44 @@ async def count(session: ReadSession, query: LeadQuery) -> int:
 async def order(db: Database, query: LeadQuery) -> array[int]:
     """The ids of all leads of the list, in order; eight bytes each.
 
-    Reads on a connection and a thread of its own: a million ids neither hold up the screen nor
-    become a million objects. Cancelling stops the statement.
+    Reads on connections and threads of its own: a million ids neither hold up the screen nor
+    become a million objects. Cancelling stops the statements.
     """
     async with db.read() as session:
-        statement = await ids(session, query)
-    return await db.integers(statement)
+        plan = await _plan(session, query, _SOME)
+        many = plan.inside is not None and await _finds_many(session, query, plan)
+    found = select(Business.id).where(*plan.tests)
+    if not many:
+        return await db.integers(found.order_by(*plan.order))
+    # The index has all leads in order. Picking many out of them is far quicker than sorting many.
+    everything = select(Business.id).where(_listed(query)).order_by(*query.order())
+    ordered, wanted = await asyncio.gather(db.integers(everything), db.integers(found))
+    return await asyncio.to_thread(_picked, ordered, wanted)
+
+
+async def _finds_many(session: ReadSession, query: LeadQuery, plan: _Plan) -> bool:
+    """Whether a fiftieth of the best leads are found, and probably of all others."""
+    assert plan.inside is not None
+    best = select(Business.id).where(_listed(query)).order_by(*query.order()).limit(_BEST)
+    some = select(Business.id).where(Business.id.in_(best), *plan.tests).limit(_BEST // 50)
+    return await _counted(session, some) == _BEST // 50
+
+
+def _picked(ordered: array[int], wanted: array[int]) -> array[int]:
+    """Those of the ids that are wanted, in the order they are in."""
+    is_wanted = bytearray(1 + max(max(ordered, default=0), max(wanted, default=0)))
+    for number in wanted:
+        is_wanted[number] = True
+    picked = array("q")
+    for start in range(0, len(ordered), _AT_ONCE):
+        some = ordered[start : start + _AT_ONCE]
+        picked.extend(compress(some, map(is_wanted.__getitem__, some)))
+    return picked
 
 
 async def ids(session: ReadSession, query: LeadQuery) -> Select[int]:
     """The statement that finds the ids of all leads of the list, in order."""
-    plan = await _plan(session, query)
+    plan = await _plan(session, query, _SOME)
     return select(Business.id).where(*plan.tests).order_by(*plan.order)
 
 

@@ -26,7 +26,10 @@ async def test_best_first_is_read_from_the_index_alone(db: Database) -> None:
     assert await plan(db, LeadQuery()) == "SCAN business USING INDEX ix_business_order"
 
 
-@pytest.mark.parametrize("column", sorted(set(SORT_COLUMNS) - {"score", "id"}))
+LOOKED_UP = {"tags", "follow_up", "called", "email_state"}
+
+
+@pytest.mark.parametrize("column", sorted({*SORT_COLUMNS} - {"score", "id"} - LOOKED_UP))
 async def test_any_other_order_reads_the_table_once_and_sorts(db: Database, column: str) -> None:
     expected = "SCAN business; USE TEMP B-TREE FOR ORDER BY"
     for descending in (False, True):
@@ -61,5 +64,5 @@ async def test_a_few_leads_are_found_by_an_index_in_any_order(
 async def test_what_many_leads_have_is_looked_for_in_all_of_them(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lead_rows, "_FEW", 0)
+    monkeypatch.setattr(lead_rows, "_SOME", 0)
     assert (await plan(db, LeadQuery("city:queens"))).startswith("SCAN business;")

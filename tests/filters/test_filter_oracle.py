@@ -131,7 +131,7 @@ one_of_each_field = st.tuples(
 
 
 @given(st.lists(leads, min_size=2, max_size=6), one_of_each_field)
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 def test_each_field_finds_what_the_oracle_says(
     empty_store: Path, known: list[Lead], asked: tuple[Node, ...]
 ) -> None:

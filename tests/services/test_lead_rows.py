@@ -28,10 +28,12 @@ async def test_the_first_rows_are_the_beginning_of_the_order_however_they_are_fo
     orders = []
     for few in (1, 1_000):
         monkeypatch.setattr(lead_rows, "_FEW", few)
+        monkeypatch.setattr(lead_rows, "_SOME", few)
         order = list(await lead_rows.order(db, query))
         orders.append(order)
         for best in (1, 8, 1_000):
             monkeypatch.setattr(lead_rows, "_BEST", best)
+            assert list(await lead_rows.order(db, query)) == order
             async with db.read() as session:
                 rows = await lead_rows.first_rows(session, query, limit=5)
                 assert await lead_rows.count(session, query) == len(order)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, literal_column, or_, select
 from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.functions import Function
 from sqlalchemy.sql.operators import custom_op
 
 from crm_tui.db.models import Business, BusinessTag, ContactPoint, Event, ImportBatch, Tag, Task
@@ -73,15 +74,14 @@ def text_test(column: Any, how: How, keys: Sequence[str]) -> Test:
         return _is_one(column, keys)
     if how is How.PART:
         return or_(*(func.instr(column, key) > 0 for key in keys))
+    return or_(*(_begins(column, key) if key else column.is_not(None) for key in keys))
+
+
+def _begins(column: Any, key: str) -> Test:
+    if isinstance(column, Function):  # work that is not to be done twice
+        return func.instr(column, key) == 1
     # A range finds its rows in an index, which LIKE does not.
-    return or_(
-        *(
-            and_(column >= _text(key), column < _text(key + _LAST_CHARACTER))
-            if key
-            else column.is_not(None)
-            for key in keys
-        )
-    )
+    return and_(column >= _text(key), column < _text(key + _LAST_CHARACTER))
 
 
 def phone_test(column: Any, how: How, keys: Sequence[str]) -> Test:

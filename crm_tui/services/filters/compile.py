@@ -90,6 +90,7 @@ def test(node: Node, standpoint: Standpoint | None) -> Test:
 
 
 _QUALIFIED = Match("is", (Text("qualified"),))
+_ARCHIVED = Match("is", (Text("archived"),))
 _TURNED: dict[Operator, Operator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -133,7 +134,7 @@ class _Compiler:
                 return ids
             if any(isinstance(v, Text) and v.how is How.PART for v in node.values):
                 return None
-        if node.field in columns.INDEXED:
+        if node.field in columns.INDEXED or node == _ARCHIVED:
             return select(Business.id).where(self.test(node))
         return None
 
@@ -209,6 +210,8 @@ class _Compiler:
     def _is(self, word: str) -> Test:
         if word == "qualified":
             return Business.qualification_score >= self._here().threshold
+        if word == "archived" and not self.indexed:
+            return columns.no_index(Business.archived_at).is_not(None)
         return columns.is_(word)
 
     def _number(self, field: str) -> Any:
