@@ -16,6 +16,7 @@ from benchmarks import (
     sites,
     sqlite_basics,
     start,
+    typed,
     words,
 )
 from benchmarks.measure import Measure, table
@@ -28,6 +29,7 @@ ALL = {
     "keys": keys.run,
     "idle": idle.run,
     "memory": memory.run,
+    "typed": typed.run,
     "searching": searching.run,
     "sqlite_basics": sqlite_basics.run,
     "importing": importing.run,

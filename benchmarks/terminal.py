@@ -105,10 +105,14 @@ class Terminal:
         while self.read(quiet)[0]:
             pass
 
+    def send(self, keys: str) -> None:
+        """Send keys, and go on at once."""
+        os.write(self._fd, keys.encode())
+
     def press(self, keys: str) -> Answer:
         """Send keys at once and read the whole answer."""
         sent = time.perf_counter()
-        os.write(self._fd, keys.encode())
+        self.send(keys)
         size, first, last = 0, None, None
         while True:
             output, moment = self.read(QUIET if size else _PATIENCE)

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import importing, keys, memory, scale, searching, sites, sqlite_basics, start, words
+from benchmarks import (
+    importing,
+    keys,
+    memory,
+    scale,
+    searching,
+    sites,
+    sqlite_basics,
+    start,
+    typed,
+    words,
+)
 from benchmarks.measure import Measure, Verdict
 from benchmarks.scale import Scale
 
@@ -36,6 +47,11 @@ def test_no_key_writes_more_than_it_may() -> None:
     measures = keys.run(TINY)
     assert len(measures) == 2 * len(keys.MOTIONS)
     assert misses(measures, "bytes") == []
+
+
+@pytest.mark.pty
+def test_typing_is_measured() -> None:
+    assert all(measure.value is not None for measure in typed.run(TINY))
 
 
 @pytest.mark.pty
