@@ -58,12 +58,15 @@ class Recorded:
         written: the columns an action writes; changes of others are not recorded.
         lead: the column that says whose the record is; None where it is nobody's.
         comes_and_goes: whether records that are added and deleted are recorded too.
+        groups: the written columns that are mostly written together, each group with a trigger of
+            its own: one for all columns of a business would cost more than the writing.
         noted: the columns recorded of one that is added; the rest is written down when undo
             deletes it, and not before.
     """
 
     table: Table
     written: tuple[str, ...]
+    groups: tuple[tuple[str, ...], ...]
     lead: str | None = "business_id"
     comes_and_goes: bool = True
     noted: tuple[str, ...] = ()
@@ -101,17 +104,28 @@ def _recorded(
     only: Sequence[str] = (),
     comes_and_goes: bool = True,
     noted: tuple[str, ...] = (),
+    by_group: bool = False,
 ) -> Recorded:
     table: Table = model.__table__  # type: ignore[attr-defined]
     key = {column.name for column in table.primary_key}
     written = only or [c.name for c in table.columns if c.name not in key and c.name not in but]
-    return Recorded(table, tuple(written), lead, comes_and_goes, noted)
+    groups: dict[str, list[str]] = {}
+    for name in written:
+        groups.setdefault(_stem(name) if by_group else "", []).append(name)
+    return Recorded(
+        table, tuple(written), tuple(map(tuple, groups.values())), lead, comes_and_goes, noted
+    )
+
+
+def _stem(name: str) -> str:
+    """What "city" and "city_folded", or "outcome" and "outcome_reason", have in common."""
+    return name.removeprefix("sort_").removesuffix("_folded").removesuffix("_reason")
 
 
 RECORDED = {
     each.name: each
     for each in (
-        _recorded(Business, but=tuple(DERIVED), lead="id"),
+        _recorded(Business, but=tuple(DERIVED), lead="id", by_group=True),
         _recorded(ContactPoint),
         _recorded(BusinessAlias),
         _recorded(BusinessTag),
@@ -137,14 +151,14 @@ def triggers() -> list[str]:
     """The statements that create the triggers, on the connection that writes."""
     statements = []
     for each in RECORDED.values():
-        statements.append(_updated(each))
+        statements += [_updated(each, group) for group in each.groups]
         if each.comes_and_goes:
             statements += [_added(each), _deleted(each)]
     return statements
 
 
-def _updated(each: Recorded) -> str:
-    differs = {name: f"OLD.{name} IS NOT NEW.{name}" for name in each.written}
+def _updated(each: Recorded, group: Sequence[str]) -> str:
+    differs = {name: f"OLD.{name} IS NOT NEW.{name}" for name in group}
 
     def changed(row: str) -> str:
         fields = (
@@ -156,7 +170,7 @@ def _updated(each: Recorded) -> str:
 
     return _trigger(
         each,
-        f"UPDATE OF {', '.join(each.written)}",
+        f"UPDATE OF {', '.join(group)}",
         row="OLD.",
         before=changed("OLD."),
         after=changed("NEW."),
@@ -178,13 +192,13 @@ def _trigger(
     each: Recorded, what: str, *, row: str, before: str, after: str, when: str = ""
 ) -> str:
     lead = f"{row}{each.lead}" if each.lead else "NULL"
-    name = f"undo_{each.name}_{what.split(maxsplit=1)[0].lower()}"
+    name = f"undo_{each.name}_{what.replace(',', '').replace(' ', '_').lower()}"
     written = f"'{each.name}', {each.record(row)}, {lead}, {before}, {after}"
     into = "undo_change (entry_id, part, table_name, record, business_id, before, after)"
     change = f"INSERT INTO {into} SELECT entry, part, {written} FROM undo_recording"  # noqa: S608 - names of our own tables
     return (
-        f"CREATE TEMP TRIGGER {name} AFTER {what} ON {each.name}"
-        f" WHEN EXISTS (SELECT 1 FROM undo_recording){when} BEGIN {change}; END"  # noqa: S608 - likewise
+        f"CREATE TEMP TRIGGER {name} AFTER {what} ON {each.name}"  # noqa: S608 - likewise
+        f" WHEN EXISTS (SELECT 1 FROM undo_recording){when} BEGIN {change}; END"
     )
 
 
