@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from textual import events, on, work
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState, WorkType
+from textual.worker import Worker, WorkerError, WorkerState, WorkType
 
 from crm_tui.actions import actions_in
 from crm_tui.clock import since_words
@@ -231,8 +231,15 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
 
     # Beginning again
 
-    def begin_again(self) -> None:
-        """Say what is wrong with what was kept, and offer the texts that were not saved."""
+    @work(group="drafts", exit_on_error=False)
+    async def begin_again(self) -> None:
+        """Say what is wrong with what was kept, and offer the texts that were not saved.
+
+        Waits for the screens that take up their places first (workers of the group "restore").
+        """
+        for worker in [each for each in self.workers if each.group == "restore"]:
+            with suppress(WorkerError):  # it was cancelled
+                await worker.wait()
         if self.session.trouble:
             self.say(self.session.trouble, Role.ATTENTION)
         self._offer_draft()
