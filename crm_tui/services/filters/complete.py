@@ -144,17 +144,17 @@ async def _values(
     session: ReadSession, field: Field, operator: str, typed: str, limit: int
 ) -> list[Candidate]:
     key = fold(typed)
-    if field.kind is Kind.WORDS:
+    lists = operator in {":", "="}
+    if field.kind is Kind.WORDS and lists:
         counts = await known_values.words(session, field.name)
         known = [
             Candidate(word, word, counts.get(word, 0 if counts else None)) for word in field.words
         ]
     elif field.kind is Kind.TIME:
-        ranged = operator in {":", "="}
         known = [
-            Candidate(word, word) for word in (dates.WORDS if ranged else (*_AGES, *dates.WORDS))
+            Candidate(word, word) for word in (dates.WORDS if lists else (*_AGES, *dates.WORDS))
         ]
-    elif field.kind is Kind.TEXT and operator in {":", "="}:
+    elif field.kind is Kind.TEXT and lists:
         return [
             Candidate(value(text, of=field.name), text, count)
             for text, count in await known_values.texts(session, field.name, typed, limit=limit)

@@ -127,4 +127,5 @@ def _midnight(day: date, zone: tzinfo | None) -> datetime:
 
 def _utc(local: datetime, zone: tzinfo | None) -> datetime:
     # A naive time is read in the machine's own zone.
-    return (local if zone is None else local.replace(tzinfo=zone)).astimezone(UTC)
+    moment = (local if zone is None else local.replace(tzinfo=zone)).astimezone(UTC)
+    return max(moment, _EARLIEST)
