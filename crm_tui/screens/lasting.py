@@ -18,6 +18,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
+from rich.text import Text
 from textual import events, on, work
 from textual.screen import Screen
 from textual.worker import Worker, WorkerError, WorkerState, WorkType
@@ -30,6 +31,7 @@ from crm_tui.errors import NotFound, UserError
 from crm_tui.screens.base import AppScreen
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.session import Draft, Session
+from crm_tui.text import visible
 from crm_tui.widgets.clipboard import copy_sequence, copy_with, sent_words
 from crm_tui.widgets.forms import Form
 from crm_tui.widgets.look import Role
@@ -165,8 +167,8 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
         self, result: None = None, return_code: int = 0, message: RenderableType | None = None
     ) -> None:
         """Leave, and keep for the next start where the operator is."""
-        self.keep()
-        super().exit(result, return_code, message)
+        lost = self.keep()
+        super().exit(result, return_code, message or Text(visible(lost)))
 
     # Errors nobody waited for
 
@@ -191,11 +193,15 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
 
     # Keeping
 
-    def keep(self) -> None:
-        """Write the session; in whatever state the screens are, that is not in the way."""
+    def keep(self) -> str:
+        """Write the session; in whatever state the screens are, that is not in the way.
+
+        Returns:
+            What to say where a text that was not saved is lost by that; else "".
+        """
         stacks = [self.get_screen_stack(mode) for mode in self._screen_stacks]
         if not any(stacks):
-            return
+            return ""
         try:
             self.session.area = self.current_mode
             for stack in stacks:
@@ -204,8 +210,11 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
                 self._keep_place(stack)
         except Exception as error:  # noqa: BLE001 - what was kept so far is worth writing
             report_defect(error)
-        with suppress(UserError, ValueError):  # the disk is full, a text is none
+        try:
             self.session.save()
+        except (UserError, ValueError) as error:  # the disk is full, a text cannot be written
+            return f"What was not saved is lost. {error}" if self.session.drafts else ""
+        return ""
 
     def _keep_texts(self, stack: Sequence[Screen[Any]]) -> None:
         """What is typed and not saved."""

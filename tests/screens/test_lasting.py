@@ -101,6 +101,16 @@ async def test_quitting_keeps_what_was_typed_and_where_one_was(lead: int, store_
     assert session.area == "leads"
 
 
+async def test_a_text_that_cannot_be_kept_is_said_at_the_end(lead: int, store_path: Path) -> None:
+    async with started(store_path) as (app, pilot):
+        session_path(store_path).mkdir()
+        await press(pilot, "enter", "n", *"half")
+        app.exit()
+        (said_last,) = map(str, app._exit_renderables)
+        app._exit_renderables.clear()
+    assert said_last.startswith("What was not saved is lost. Where you were could not be kept in ")
+
+
 async def test_a_form_nothing_was_typed_into_is_not_kept(lead: int, store_path: Path) -> None:
     async with started(store_path) as (app, pilot):
         await press(pilot, "enter", "n")
