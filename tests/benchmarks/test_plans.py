@@ -41,6 +41,7 @@ async def test_any_other_order_reads_the_table_once_and_sorts(db: Database, colu
     [
         ("miller", "SEARCH business USING INTEGER PRIMARY KEY (rowid=?)"),
         ("tag:vip", "SEARCH business USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("region:ny", "SEARCH business USING INDEX ix_business_region_folded (region_folded=?)"),
         ("city:queens", "SEARCH business USING INDEX ix_business_city_folded (city_folded=?)"),
         (
             "category:plumb*",

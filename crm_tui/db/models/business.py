@@ -57,6 +57,7 @@ class Business(Base):
         Index("ix_business_sort_name", "sort_name", "postal_code"),
         Index("ix_business_city_folded", "city_folded"),
         Index("ix_business_category_folded", "category_folded"),
+        Index("ix_business_region_folded", "region_folded"),
         Index("ix_business_contact_status", "contact_status"),
         Index("ix_business_website_status", "website_status"),
         Index("ix_business_last_activity_at", "last_activity_at"),

@@ -61,7 +61,7 @@ async def complete(session: ReadSession, text: str, cursor: int, *, limit: int =
     """What could be meant at the cursor of a query that is being typed.
 
     Never an error: where the text cannot be read, there are no candidates. At a million leads it
-    takes up to 0.2 s, for regions and sources 0.6 s; cancelling the task stops it.
+    takes up to 0.2 s, for outcomes, sources and tags 0.6 s; cancelling the task stops it.
 
     Args:
         session: the store.

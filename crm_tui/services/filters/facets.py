@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Business, BusinessTag, Tag
 from crm_tui.services import lead_rows
+from crm_tui.services.filters.columns import INDEXED, no_index
 from crm_tui.services.lead_rows import LeadQuery
 
 
@@ -48,15 +49,19 @@ async def facets(
     number = func.count().label("number")
     tests = await lead_rows.conditions(session, query)
     grouped, written = _COLUMNS[field]
-    statement = select(func.max(written), number).select_from(Business)
-    if field == "tag":
-        statement = statement.join(BusinessTag, BusinessTag.business_id == Business.id).join(
-            Tag, Tag.id == BusinessTag.tag_id
-        )
-    rows = await session.execute(
-        statement.where(*tests, grouped.is_not(None))
-        .group_by(grouped)
-        .order_by(number.desc(), grouped)
+    # Not by its index, which has the leads in an order that is not that of the file.
+    folded = no_index(grouped) if field in INDEXED else grouped
+    counted = (
+        select(folded.label("folded"), func.max(written).label("written"), number)
+        .select_from(Business)
+        .where(*tests, folded.is_not(None))
+        .group_by(folded)
+        .order_by(number.desc(), folded)
         .limit(limit)
     )
-    return [Facet(str(value), leads) for value, leads in rows]
+    if field == "tag":
+        counted = counted.join(BusinessTag, BusinessTag.business_id == Business.id).join(
+            Tag, Tag.id == BusinessTag.tag_id
+        )
+    rows = await session.execute(counted)
+    return [Facet(str(value), leads) for _, value, leads in rows]

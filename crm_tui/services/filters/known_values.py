@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Business, BusinessTag, ImportBatch, Tag
-from crm_tui.services.filters.columns import INDEXED, WORDS, text_test
+from crm_tui.services.filters.columns import INDEXED, WORDS, no_index, text_test
 from crm_tui.services.filters.tree import How
 from crm_tui.text import fold
 
@@ -40,10 +40,12 @@ async def words(session: ReadSession, field: str) -> dict[str, int]:
     column = WORDS.get(field)
     if column is None:
         return {}
-    counted = select(column, func.count()).group_by(column)
-    found = {str(word): number for word, number in await session.execute(counted)}
-    archived = await session.execute(counted.where(Business.archived_at.is_not(None)))
-    for word, number in archived:
+    counted = await session.execute(select(column, func.count()).group_by(column))
+    found = {str(word): number for word, number in counted}
+    # Without its index, which would lead past all the others to the archived.
+    column = no_index(column)
+    archived = select(column, func.count()).where(Business.archived_at.is_not(None))
+    for word, number in await session.execute(archived.group_by(column)):
         found[str(word)] -= number
     return found
 
@@ -85,7 +87,7 @@ def _counted(field: str, how: How, key: str, limit: int) -> Select[*tuple[Any, .
             .limit(limit)
         )
     column, written = _TEXTS[field]
-    # Only an index that holds nothing but the folded value is counted without reading the leads.
+    # Where there is an index of the folded values, it is counted without reading a single lead.
     shown = column if field in INDEXED else func.max(written)
     top = (
         select(column.label("folded"), shown.label("shown"), number)
@@ -97,15 +99,17 @@ def _counted(field: str, how: How, key: str, limit: int) -> Select[*tuple[Any, .
     )
     if field not in INDEXED:
         return select(top.c.folded, top.c.shown, top.c.number)
-    return select(top.c.folded, _one_of(written, column == top.c.folded), top.c.number)
+    return select(top.c.folded, written_as(field, top.c.folded), top.c.number)
 
 
-def _one_of(written: Any, same: ColumnElement[bool]) -> Any:
-    return select(written).where(same).limit(1).scalar_subquery()
+def written_as(field: str, folded: ColumnElement[str]) -> Any:
+    """How one of the leads writes a folded value of a field that has an index."""
+    column, written = _TEXTS[field]
+    return select(written).where(column == folded).limit(1).scalar_subquery()
 
 
 async def _archived(session: ReadSession, field: str, folded: list[str]) -> dict[str, int]:
-    column = Tag.folded if field == "tag" else _TEXTS[field][0]
+    column = Tag.folded if field == "tag" else no_index(_TEXTS[field][0])
     counted = select(column, func.count()).select_from(Business)
     if field == "tag":
         counted = counted.join(BusinessTag, BusinessTag.business_id == Business.id).join(

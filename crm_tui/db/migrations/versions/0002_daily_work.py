@@ -152,6 +152,7 @@ INDEXES = (
     WHERE contact_status = 'replied' AND outcome = 'open'
     AND archived_at IS NULL AND do_not_contact = 0
     """,
+    "CREATE INDEX ix_business_region_folded ON business (region_folded)",
     "CREATE INDEX ix_business_archived_at ON business (archived_at) WHERE archived_at IS NOT NULL",
     "CREATE INDEX ix_contact_point_state ON contact_point (state) WHERE state <> 'unknown'",
 )
