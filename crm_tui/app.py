@@ -410,6 +410,13 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
             return "There is no colour here, because NO_COLOR is set."
         return None
 
+    def action_duplicates(self) -> None:
+        """To the leads that may be the same."""
+        from crm_tui.screens.duplicates import DuplicatesScreen
+
+        if not isinstance(self._front(), DuplicatesScreen):
+            self.push_screen(DuplicatesScreen())
+
     def action_theme(self) -> None:
         """Choose a theme, each shown as one comes to it."""
         before = self.theme

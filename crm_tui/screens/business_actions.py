@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from crm_tui.screens.base import Job
 from crm_tui.screens.business_contact import ContactActions
+from crm_tui.screens.business_merging import MergeActions
 from crm_tui.screens.business_screen import Subjects, Target
 from crm_tui.screens.business_sites import SiteActions
 from crm_tui.text import plural
@@ -29,12 +30,12 @@ _AREA = "business"
 
 
 _FOR_ONE = frozenset(
-    {"call", "note", "preview", "copy_phone", "copy_email", "copy_site", "copy_address"}
+    {"call", "erase", "note", "preview", "copy_phone", "copy_email", "copy_site", "copy_address"}
 )
 """What is done to the lead at hand, whatever is selected."""
 
 
-class BusinessScreen(ContactActions, SiteActions):
+class BusinessScreen(ContactActions, SiteActions, MergeActions):
     """A screen whose rows or page are businesses, with all that can be done to them."""
 
     def why_not(self, action_id: str) -> str | None:

@@ -21,7 +21,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import Database, ReadSession, WriteSession
-from crm_tui.db.models import Business, ContactPoint, Distinct
+from crm_tui.db.models import Business, ContactPoint, Distinct, Merge
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services.contacts import is_role_address
 from crm_tui.services.imports.known import Known, candidates, load
@@ -110,6 +110,42 @@ async def suggestions_for(
     return sorted(found, key=_order)[:limit]
 
 
+async def remaining(session: ReadSession, found: Sequence[Suggestion]) -> list[Suggestion]:
+    """What is left to decide of suggestions after some were decided, in their order.
+
+    A lead that was merged since stands for the one it went into.
+    """
+    ids = {lead for each in found for lead in (each.keep_id, each.other_id)}
+    asked = select(func.json_each(json.dumps(sorted(ids))).table_valued("value").c.value)
+    rows = await session.execute(
+        select(Merge.merged_id, Merge.kept_id).where(Merge.merged_id.in_(asked))
+    )
+    heirs = {row.merged_id: row.kept_id for row in rows}
+    there = set(
+        await session.scalars(
+            select(Business.id).where(
+                Business.id.in_([*(ids - set(heirs)), *heirs.values()]),
+                Business.erased_at.is_(None),
+            )
+        )
+    )
+    apart = await _said_distinct(session, sorted(there))
+    left: dict[tuple[int, int], Suggestion] = {}
+    for each in found:
+        keep, other = heirs.get(each.keep_id, each.keep_id), heirs.get(each.other_id, each.other_id)
+        pair = (min(keep, other), max(keep, other))
+        if keep != other and pair not in apart and {keep, other} <= there:
+            left.setdefault(pair, replace(each, keep_id=keep, other_id=other))
+    return list(left.values())
+
+
+async def pairs_of(session: ReadSession, lead_ids: Sequence[int]) -> list[Suggestion]:
+    """Leads chosen by hand, each of the others with the one to keep."""
+    known = await load(session, lead_ids)
+    keep, *others = sorted(known, key=lambda lead: _standing(known[lead]))
+    return [Suggestion(keep, other, "", 0) for other in others]
+
+
 async def say_distinct(session: WriteSession, one_id: int, other_id: int, *, now: datetime) -> None:
     """Remember that two leads are not the same.
 
@@ -186,7 +222,7 @@ def _likeness(
     if alike and _at_one_place(one, other) and not _two_places(identity, other_identity):
         if one.values["sort_name"] == other.values["sort_name"]:
             return "same name and address", _SAME_PLACE + _SIMILAR_TOO
-        return "similar names at the same address", _SAME_PLACE
+        return "similar names, same address", _SAME_PLACE
     return None
 
 

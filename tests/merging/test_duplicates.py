@@ -63,7 +63,7 @@ async def place(db: Database, lead: int, place_id: str) -> None:
         (
             {"name": "Ada Plumbing", "street": "1 Main St", "city": "Queens"},
             {"name": "Ada Plumbing & Heating", "street": "1 main st", "city": "QUEENS"},
-            "similar names at the same address",
+            "similar names, same address",
             60,
         ),
     ],

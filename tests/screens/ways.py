@@ -35,8 +35,11 @@ _LIST = ("I", "down", "enter")
 WAYS: dict[str, Way] = {
     "leads": Way((), is_there_without_leads=True),
     "lead": Way(("enter",)),
+    "calls": Way(("C",)),
     "today": Way(("2",), is_there_without_leads=True),
     "sites": Way(("5",), is_there_without_leads=True),
+    "duplicates": Way((":", *"may be the same", "enter"), is_there_without_leads=True),
+    "merge": Way(("space", "space", "M")),
     "import": Way(_LIST),
     "columns": Way((*_LIST, "m")),
     "report": Way((*_LIST, "i", "enter")),
@@ -54,7 +57,7 @@ def folder_with_list(parent: Path) -> Path:
 
 async def settle(pilot: Pilot[None]) -> None:
     """Wait until nothing is going on any more."""
-    for _ in range(2):
+    for _ in range(3):
         await pilot.pause(0.05)
         await pilot.app.workers.wait_for_complete()
     await pilot.pause()

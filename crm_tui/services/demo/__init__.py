@@ -35,6 +35,7 @@ from crm_tui.vocabulary import ContactStatus, EventKind, Outcome, SiteStatus
 
 LEADS = 500
 SITES = 60
+_TWINS = 2
 DAYS = 60
 """How many days ago the story begins."""
 
@@ -226,6 +227,21 @@ class _Demo:
             settings=self._settings,
             now=hours[2],
         )
+        await self._find_out_about_twins(session)
+
+    async def _find_out_about_twins(self, session: WriteSession) -> None:
+        """Two leads turn out to be listed under another name too: duplicates to merge."""
+        rows = await session.execute(
+            select(Business.id, Business.name, Business.phone)
+            .where(Business.archived_at.is_(None), Business.phone.is_not(None))
+            .order_by(Business.qualification_score, Business.sort_name, Business.id)
+            .limit(2 * _TWINS)
+        )
+        leads_and_twins = rows.all()
+        for lead, twin in zip(leads_and_twins[:_TWINS], leads_and_twins[_TWINS:], strict=True):
+            changes = {"name": f"{lead.name} LLC", "phone": lead.phone}
+            at = self._now - timedelta(minutes=50)
+            await leads.edit(session, twin.id, changes, settings=self._settings, now=at)
 
 
 def _always(moment: datetime) -> datetime:
