@@ -180,6 +180,22 @@ async def test_an_added_lead_goes_when_all_that_was_done_with_it_was_undone_and_
         assert await count(session, LeadQuery("hello")) == 1
 
 
+async def test_a_field_that_was_put_back_by_hand_keeps_no_other_from_being_restored(
+    work: Work, add_lead: AddLead, db: Database
+) -> None:
+    lead = await add_lead("Ada", city="Queens", street="1 Main St")
+    await work.edit(lead, city="Bronx", street="2 High St")
+    for field in ("city", "street"):
+        async with db.write() as session:
+            again = {"city": "Queens"} if field == "city" else {"street": "1 Main St"}
+            await leads.edit(session, lead, again, settings=work.settings, now=work.tick())
+        await work.take_back()
+        async with db.read() as session:
+            found = await session.execute(select(Business.city, Business.street))
+            assert tuple(found.one()) == ("Queens", "1 Main St")
+        await work.do_again()
+
+
 async def test_what_is_left_of_one_action_leaves_another_as_it_was(
     work: Work, add_lead: AddLead, db: Database
 ) -> None:

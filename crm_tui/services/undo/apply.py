@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from crm_tui.config import ScoreSettings
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event, UndoChange
+from crm_tui.db.types import listed
 from crm_tui.services import derived, events, search, statuses
 from crm_tui.services.sites import gather
 from crm_tui.services.undo.changes import Change, RecordId, Values, disagreements
@@ -152,14 +153,16 @@ async def _follow(
     if there:
         await session.execute(
             update(Business)
-            .where(Business.id.in_(there))
+            .where(Business.id.in_(listed(there)))
             .values(updated_at=now)
             .execution_options(synchronize_session=None)
         )
 
 
 async def _existing(session: WriteSession, business_ids: set[int]) -> set[int]:
-    return set(await session.scalars(select(Business.id).where(Business.id.in_(business_ids))))
+    return set(
+        await session.scalars(select(Business.id).where(Business.id.in_(listed(business_ids))))
+    )
 
 
 # Events
@@ -171,7 +174,9 @@ async def _void(
     """Take the events of an action out, or bring them back; the voiding keys by change."""
     named = {c.id: _key_of(c) if undoing else c.void_key for c in timeline}
     rows = await session.execute(
-        select(Event.key, Event.business_id).where(Event.key.in_(named.values()))
+        select(Event.key, Event.business_id).where(
+            Event.key.in_(listed([key for key in named.values() if key is not None]))
+        )
     )
     owner = {row.key: row.business_id for row in rows}
     by_business: dict[int, list[str]] = {}
@@ -223,7 +228,7 @@ async def _mark_left(session: WriteSession, change_ids: Sequence[int]) -> None:
     if change_ids:
         await session.execute(
             update(UndoChange)
-            .where(UndoChange.id.in_(change_ids))
+            .where(UndoChange.id.in_(listed(change_ids)))
             .values(state=ChangeState.LEFT)
             .execution_options(synchronize_session=None)
         )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import bindparam, text
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.services.undo.recorded import MARKS, RECORDED
@@ -31,8 +29,7 @@ class RecordId(NamedTuple):
         return _decode_key(self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One write of an action, seen from where it is to be taken.
 
     `now` is what the record should hold at present, `then` what it is to hold after; None where
@@ -75,23 +72,28 @@ async def disagreements(
     wanted: dict[RecordId, Values | None] = {}
     for change in changes:
         written = RECORDED[change.record.table].written
-        wanted[change.record] = change.then
+        before = wanted.get(change.record)
+        wanted[change.record] = change.then if before is None else _over(before, change.then)
         if change.record not in expected:
             expected[change.record] = _only(change.now, written)
             continue
         known, now = expected[change.record], _only(change.now, written)
         if known is not None and now is not None:
             expected[change.record] = now | known
-    current = await _current(session, expected)
+    current = await _current(session, expected, wanted)
     left: dict[RecordId, str] = {}
     settled: set[RecordId] = set()
     for record, values in expected.items():
         there = current.get(record)
         if _is_there(there, wanted[record], RECORDED[record.table].written):
             settled.add(record)
-        elif (reason := _difference(there, values)) is not None:
+        elif (reason := _difference(there, values, wanted[record])) is not None:
             left[record] = reason
     return left, settled
+
+
+def _over(before: Values, then: Values | None) -> Values | None:
+    return None if then is None else before | then
 
 
 def _only(values: Values | None, names: Iterable[str]) -> Values | None:
@@ -104,32 +106,40 @@ def _is_there(there: Values | None, wanted: Values | None, written: Sequence[str
     return all(there[name] == value for name, value in wanted.items() if name in written)
 
 
-def _difference(there: Values | None, expected: Values | None) -> str | None:
+def _difference(there: Values | None, expected: Values | None, wanted: Values | None) -> str | None:
+    """Why a record cannot be turned; fields that hold already what they shall are no reason."""
     if expected is None:
         return None if there is None else "it came back since"
     if there is None:
         return "it is gone"
-    changed = [n for n, value in expected.items() if n not in MARKS and there[n] != value]
+    fine = MARKS.union(n for n, value in (wanted or {}).items() if there.get(n) == value)
+    changed = [n for n, value in expected.items() if there[n] != value and n not in fine]
     if not changed:
         return None
     return f"{', '.join(name.replace('_', ' ') for name in changed)} changed since"
 
 
-async def _current(session: ReadSession, records: Iterable[RecordId]) -> dict[RecordId, Values]:
-    """What these records hold at present; those that are not there are left out."""
-    by_table: dict[str, list[str]] = {}
-    for record in records:
-        by_table.setdefault(record.table, []).append(record.key)
+async def _current(
+    session: ReadSession, *held: Mapping[RecordId, Values | None]
+) -> dict[RecordId, Values]:
+    """What these records hold at present, of the columns named; those that are gone are left out."""
+    keys: dict[str, list[str]] = {}
+    for record in held[0]:
+        keys.setdefault(record.table, []).append(record.key)
+    columns: dict[str, set[str]] = {name: set() for name in keys}
+    for records in held:
+        for record, values in records.items():
+            columns[record.table].update(values or ())
+    connection = await session.connection()
     found: dict[RecordId, Values] = {}
-    for name, keys in by_table.items():
+    for name, of_table in keys.items():
         table = RECORDED[name]
+        names = [each for each in table.written if each in columns[name]]
         picked = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(len(table.key)))
-        columns = ", ".join(table.key)
-        rows = await session.execute(
-            text(
-                f"SELECT {table.record()}, {table.values(table.written)} FROM {name}"  # noqa: S608 - names of our own tables
-                f" WHERE ({columns}) IN (SELECT {picked} FROM json_each(:keys))"
-            ).bindparams(bindparam("keys", f"[{','.join(keys)}]"))
+        rows: Any = await connection.exec_driver_sql(
+            f"SELECT {table.record()}, {table.values(names)} FROM {name}"  # noqa: S608 - names of our own tables
+            f" WHERE ({', '.join(table.key)}) IN (SELECT {picked} FROM json_each(?))",
+            (f"[{','.join(of_table)}]",),
         )
         for key, values in rows:
             found[RecordId(name, key)] = _decode(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -145,16 +146,21 @@ class _Writing:
 
 
 def _statement(change: Change) -> str:
-    table = RECORDED[change.record.table]
-    key = " AND ".join(f"{name} = ?" for name in table.key)
-    if change.then is None:
-        unless = _UNLESS_USED.get(table.name)
-        return f"DELETE FROM {table.name} WHERE {key}" + (f" AND {unless}" if unless else "")  # noqa: S608 - names of our own tables
-    names = sorted(change.then)
-    if change.now is None:
+    names = () if change.then is None else tuple(sorted(change.then))
+    return _sql(change.record.table, names, adds=change.adds)
+
+
+@cache
+def _sql(table: str, names: tuple[str, ...], *, adds: bool) -> str:
+    """The statement that writes these columns of a record; without any, it deletes the record."""
+    key = " AND ".join(f"{name} = ?" for name in RECORDED[table].key)
+    if not names:
+        unless = _UNLESS_USED.get(table)
+        return f"DELETE FROM {table} WHERE {key}" + (f" AND {unless}" if unless else "")  # noqa: S608 - names of our own tables
+    if adds:
         values = ", ".join("?" for _ in names)
-        return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({values})"  # noqa: S608 - likewise
-    return f"UPDATE {table.name} SET {', '.join(f'{n} = ?' for n in names)} WHERE {key}"  # noqa: S608 - likewise
+        return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"  # noqa: S608 - likewise
+    return f"UPDATE {table} SET {', '.join(f'{n} = ?' for n in names)} WHERE {key}"  # noqa: S608 - likewise
 
 
 def _parameters(change: Change) -> tuple[Any, ...]:
