@@ -68,6 +68,7 @@ class ImportScreen(AppScreen):
         self._tag = ""
         self._preview: Preview | None = None
         self._working = False
+        self._looked = asyncio.Event()
 
     def compose_body(self) -> Iterable[Widget]:
         """What the file is, above its first rows."""
@@ -85,11 +86,18 @@ class ImportScreen(AppScreen):
     def on_mount(self) -> None:
         """Look at the file."""
         self._line("#import-facts", "Looking at the file …", Role.QUIET)
+        self.host.keys_wait_for(self._looked)
         self.work(self._look(), group="look")
 
     # Looking
 
     async def _look(self, *, forced: str | None = None) -> None:
+        try:
+            await self._look_at(forced)
+        finally:
+            self._looked.set()
+
+    async def _look_at(self, forced: str | None) -> None:
         try:
             shown = await self._read(self._mapping, forced)
             if self._mapping is None and shown.headers:
@@ -250,6 +258,9 @@ class ImportScreen(AppScreen):
             self._say_here("", Role.QUIET)
 
     def _ready(self) -> bool:
+        if not self._looked.is_set():
+            self.host.say("The file is still being looked at.")
+            return False
         if self._preview is None or self._working:
             return False
         if self._preview.problem:
