@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,32 +13,15 @@ from crm_tui.app import CrmApp
 from crm_tui.config import PreviewSettings, Settings
 from crm_tui.defects import log_path
 from crm_tui.screens.base import AppScreen
-from crm_tui.services.demo import make_demo
 from crm_tui.widgets.keys import at_hand
 from tests.conftest import NOW
-from tests.screens.ways import WAYS, folder_with_list, press, settle
+from tests.screens.ways import WAYS, press, settle
 
 ENDS_THE_APP = {"q"}
 """On the first screen; pressed where another one is on top of it."""
 
 KEYS = sorted({key for action in ACTIONS for key in action.keys})
 SIZES = ((80, 24), (100, 30), (160, 50), (240, 70), (40, 10))
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store in which there is something of everything."""
-    path = tmp_path_factory.mktemp("demo") / "crm.db"
-    asyncio.run(make_demo(path, now=NOW, settings=Settings()))
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for the store; the app is started in another, and opens nothing outside of itself."""
-    monkeypatch.chdir(folder_with_list(tmp_path))
-    monkeypatch.setenv("EDITOR", "true")
-    return tmp_path
 
 
 def app_on(store: Path) -> CrmApp:
@@ -81,14 +62,14 @@ def test_every_screen_has_a_way() -> None:
 
 @pytest.mark.parametrize("area", WAYS)
 async def test_every_key_can_be_pressed_on_every_screen(
-    area: str, demo: Path, folder: Path
+    area: str, demo: Path, list_folder: Path
 ) -> None:
-    await press_every_key(Path(shutil.copy(demo, folder / "demo.db")), area)
+    await press_every_key(demo, area)
 
 
 @pytest.mark.parametrize("area", [area for area, way in WAYS.items() if way.is_there_without_leads])
 async def test_every_key_can_be_pressed_where_there_is_nothing(
-    area: str, store_path: Path, folder: Path
+    area: str, store_path: Path, list_folder: Path
 ) -> None:
     await press_every_key(store_path, area)
 
@@ -112,9 +93,9 @@ async def press_every_key(store: Path, area: str) -> None:
 
 @pytest.mark.parametrize("area", WAYS)
 async def test_only_what_the_registry_names_is_at_hand_on_a_screen(
-    area: str, demo: Path, folder: Path
+    area: str, demo: Path, list_folder: Path
 ) -> None:
-    app = app_on(Path(shutil.copy(demo, folder / "demo.db")))
+    app = app_on(demo)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await press(pilot, WAYS[area].keys)
@@ -125,8 +106,10 @@ async def test_only_what_the_registry_names_is_at_hand_on_a_screen(
 
 
 @pytest.mark.parametrize("area", WAYS)
-async def test_every_screen_can_be_shown_in_every_size(area: str, demo: Path, folder: Path) -> None:
-    app = app_on(Path(shutil.copy(demo, folder / "demo.db")))
+async def test_every_screen_can_be_shown_in_every_size(
+    area: str, demo: Path, list_folder: Path
+) -> None:
+    app = app_on(demo)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await press(pilot, WAYS[area].keys)

@@ -1,0 +1,38 @@
+"""What the tests of screens share: a store in which there is something of everything."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+
+from crm_tui.config import Settings
+from crm_tui.services.demo import make_demo
+from tests.conftest import NOW
+from tests.screens.ways import folder_with_list
+
+
+@pytest.fixture(scope="session")
+def made_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's store, made once, to be copied."""
+    path = tmp_path_factory.mktemp("demo") / "crm.db"
+    asyncio.run(make_demo(path, now=NOW, settings=Settings()))
+    return path
+
+
+@pytest.fixture
+def demo(made_demo: Path, tmp_path: Path) -> Path:
+    """The demo's store."""
+    (tmp_path / "demo").mkdir()
+    return Path(shutil.copy(made_demo, tmp_path / "demo" / "crm.db"))
+
+
+@pytest.fixture
+def list_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder the app is started in, with one list; nothing outside the app is opened."""
+    folder = folder_with_list(tmp_path)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("EDITOR", "true")
+    return folder
