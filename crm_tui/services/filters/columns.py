@@ -52,7 +52,7 @@ TEXTS: dict[str, Any] = {
     "phone": func.substr(Business.phone, 2),
     "website": func.fold(Business.website),
 }
-INDEXED = frozenset({"city", "category", "region", "status", "site", "activity", "id"})
+INDEXED = frozenset({"city", "category", "region", "status", "site", "activity", "batch", "id"})
 """Fields whose columns have an index that finds their values."""
 
 STATES = {"email_state": ContactKind.EMAIL, "phone_state": ContactKind.PHONE}

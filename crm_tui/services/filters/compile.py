@@ -200,7 +200,8 @@ class _Compiler:
                     Business.id.not_in(i) if key == "none" else self._among(i) for key, i in ids
                 ]
             case "batch":
-                return [Business.batch_id.in_(columns.batches(how, keys))]
+                column = self._column("batch", {"batch": Business.batch_id})
+                return [column.in_(columns.batches(how, keys))]
         if field.kind is Kind.OWN:
             column = func.own_text(Business.custom, field.name.removeprefix(CUSTOM))
         else:
