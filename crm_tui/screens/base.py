@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 from weakref import finalize
 
+from textual import on
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.worker import Worker, WorkType
@@ -37,7 +38,7 @@ from crm_tui.actions import actions_in
 from crm_tui.clock import since_words
 from crm_tui.session import Draft, Place, Session, draft_key
 from crm_tui.widgets.frame import Footer, TopLine
-from crm_tui.widgets.keys import KeyArea, at_hand
+from crm_tui.widgets.keys import FirstKey, KeyArea, at_hand
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
     from crm_tui.db.engine import Database
     from crm_tui.screens.site_work import SiteWork
     from crm_tui.widgets.forms import Form
+
+
+_HINT_AFTER = 0.5
+"""Seconds after the first of two keys until it is said which can follow."""
 
 
 class Job(Protocol):
@@ -250,6 +255,16 @@ class AppScreen(Screen[None], KeyArea):
         if self.is_mounted:
             refused = [each.action.id for each in at_hand(self) if each.why_not]
             self.query_one(Footer).mark(refused)
+
+    @on(FirstKey)
+    def _first_of_two_keys(self, message: FirstKey) -> None:
+        self.set_timer(_HINT_AFTER, partial(self._say_second_keys, message.owner, message.key))
+
+    def _say_second_keys(self, owner: KeyArea, first: str) -> None:
+        """Who waits with the second key sees which there are."""
+        if owner.first_key == first:
+            keys = "   ".join(f"{key} {title[:1].lower()}{title[1:]}" for key, title in owner.second_keys())
+            self.host.say(f"{first} …   {keys}")
 
     def show_status(self) -> None:
         """Bring the top line up to date."""

@@ -18,7 +18,7 @@ from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
 
-from crm_tui.actions import ANY_LETTER, Action
+from crm_tui.actions import ANY_LETTER, Action, key_words
 from crm_tui.keymap import DEFAULT_KEYMAP, Keymap
 
 _NAMES = {",": "comma"}
@@ -30,6 +30,14 @@ class Refused(Message):
     """An action was asked for that cannot be done just now, and this is why."""
 
     why: str
+
+
+@dataclass
+class FirstKey(Message):
+    """The first of two keys was pressed, and whoever does their actions waits for the second."""
+
+    owner: KeyArea
+    key: str
 
 
 class KeyArea(DOMNode):
@@ -104,6 +112,16 @@ class KeyArea(DOMNode):
                     self.first_key = first
         if self.first_key:
             event.stop()
+            self.post_message(FirstKey(self, self.first_key))
+
+    def second_keys(self) -> list[tuple[str, str]]:
+        """The keys that can follow the first one, and what they do."""
+        return [
+            (key_words(second), action.title)
+            for action in self.actions()
+            for first, _, second in (keys.partition(" ") for keys in action.keys)
+            if second and first == self.first_key
+        ]
 
     def _is_awaited_further_out(self) -> bool:
         """Whether the key at hand is the second one of somebody around this."""

@@ -236,3 +236,13 @@ async def test_a_key_that_cannot_be_is_one_sentence_in_the_footer(
         assert app.screen.query_one(Footer).words == (
             "In [keys]: leads.sort stays ,, because j is Down (list.down) there."
         )
+
+
+async def test_who_waits_with_the_second_of_two_keys_is_told_which_there_are(desk: Desk) -> None:
+    await desk.pilot.press("g")
+    assert desk.said == ""
+    await desk.pilot.pause(0.6)
+    assert desk.said == "g …   g to the top"
+    await desk.press("j", "g", "k")
+    await desk.pilot.pause(0.6)
+    assert desk.said == ""
