@@ -174,7 +174,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         """Open the store once the first frame is out."""
         self.call_after_refresh(self._warn)
         self.call_after_refresh(self._open_store)
-        self.set_interval(_WATCH_EVERY, self._watch)
+        self.set_interval(_WATCH_EVERY, self._watch_store)
 
     def _warn(self) -> None:
         """Say which of the operator's wishes could not be met, all else being as it is."""
@@ -229,7 +229,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
             self.say(" ".join(said))
 
     @work(group="watch", exclusive=True, exit_on_error=False)
-    async def _watch(self) -> None:
+    async def _watch_store(self) -> None:
         await self.look_for_changes()
 
     async def look_for_changes(self) -> None:
