@@ -1,17 +1,37 @@
-"""How the lead list is arranged: its columns and the saved view it shows."""
+"""How the lead list is arranged: its order, its columns and the saved view it shows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from crm_tui.screens.lead_columns import USUAL, arranged, readable
+from textual.app import App
+
+from crm_tui.screens.dialogs import Pick, Picker
+from crm_tui.screens.lead_columns import LEAD_COLUMNS, USUAL, arranged, readable
 from crm_tui.text import visible
+from crm_tui.widgets.row_paint import Sort
 
 if TYPE_CHECKING:
     from crm_tui.screens.lead_listing import Asked
     from crm_tui.services.lead_rows import LeadRow
     from crm_tui.services.views import Columns, View
     from crm_tui.widgets.row_table import RowTable
+
+
+def choose_sort(app: App[Any], sort: Sort, use: Callable[[str], None]) -> None:
+    """Ask for the column to sort by; the same one again turns the order round."""
+    direction = "descending" if sort.descending else "ascending"
+    picks = [
+        Pick(column.key, column.title, direction if column.key == sort.key else "")
+        for column in LEAD_COLUMNS
+    ]
+
+    def picked(key: str | None) -> None:
+        if key is not None:
+            use(key)
+
+    app.push_screen(Picker("Sort by", picks, current=sort.key), picked)
 
 
 class Arrangement:
@@ -35,13 +55,18 @@ class Arrangement:
         self.usual: Columns = USUAL
         self.columns: Columns = USUAL
 
+    @property
+    def fitting_keys(self) -> list[str]:
+        """The keys of the columns that fit."""
+        return self._table.fitting_keys
+
     def show(self, columns: Columns) -> list[str]:
         """Show these columns for now; the keys of those that fit."""
         if columns != self.columns:
             self.columns = columns
             self._table.set_columns(arranged(columns))
             self._table.read_rows_again()
-        return self._table.fitting_keys
+        return self.fitting_keys
 
     def keep(self) -> None:
         """Go on with the columns as they are shown now."""

@@ -76,11 +76,8 @@ class ShowsViews(Protocol):
     def show_view(self, view: View) -> None:
         """Show a view."""
 
-    def view_saved(self, view: View) -> None:
-        """The list as it is now is this view."""
-
-    def view_gone(self, view: View) -> None:
-        """This view is not there any more."""
+    def show_counts(self) -> None:
+        """Say what the list and its view are called now."""
 
 
 class ViewsDialog(ModalScreen[None]):
@@ -150,13 +147,10 @@ class ViewsDialog(ModalScreen[None]):
         count = f"{counted:>9,}" if counted is not None else " " * 9
         if view.id not in self._counts:
             count = ""
-        is_shown = (
-            self._shows.arrangement.view is not None and self._shows.arrangement.view.id == view.id
-        )
         name = fit(view.name, 22)
         return (
             styled(f" {view.letter or ' '}  ", Role.ACCENT)
-            + styled(f"{name}{count}  ", Role.STRONG if is_shown else Role.TEXT)
+            + styled(f"{name}{count}  ", Role.STRONG if self._is_shown(view) else Role.TEXT)
             + styled(visible(view.query, 200), Role.QUIET)
         )
 
@@ -179,6 +173,14 @@ class ViewsDialog(ModalScreen[None]):
     def action_leave(self) -> None:
         """Leave the list as it is."""
         self.dismiss()
+
+    def _is_shown(self, view: View) -> bool:
+        shown = self._shows.arrangement.view
+        return shown is not None and shown.id == view.id
+
+    def _is_now(self, view: View | None) -> None:
+        self._shows.arrangement.view = view
+        self._shows.show_counts()
 
     # Changing them
 
@@ -215,7 +217,8 @@ class ViewsDialog(ModalScreen[None]):
                     letter=values["letter"],
                     now=self._shows.host.now(),
                 )
-            self._shows.view_saved(view)
+            self._is_now(view)
+            self._shows.host.say(f"Saved the view {visible(view.name)}. Undo takes it back.")
             await self._read(view)
 
         fields = _fields(current.name if current else "", (current and current.letter) or "")
@@ -238,11 +241,8 @@ class ViewsDialog(ModalScreen[None]):
                     values["letter"],
                     now=self._shows.host.now(),
                 )
-            if (
-                self._shows.arrangement.view is not None
-                and self._shows.arrangement.view.id == view.id
-            ):
-                self._shows.view_saved(renamed)
+            if self._is_shown(view):
+                self._is_now(renamed)
             await self._read(renamed)
 
         title = f"Name and letter of {visible(view.name)}"
@@ -276,7 +276,8 @@ class ViewsDialog(ModalScreen[None]):
 
             async with await self._action(f"deleted the view {visible(view.name)}") as session:
                 await views.delete(session, view.id)
-            self._shows.view_gone(view)
+            if self._is_shown(view):
+                self._is_now(None)
             await self._read()
 
         question = f"Delete the view {visible(view.name)}? Its leads stay."

@@ -16,8 +16,7 @@ from textual.widget import Widget
 from crm_tui.errors import UserError
 from crm_tui.screens.business_actions import BusinessScreen, Target
 from crm_tui.screens.columns_chooser import ColumnsChooser
-from crm_tui.screens.dialogs import Pick, Picker
-from crm_tui.screens.lead_arrangement import Arrangement
+from crm_tui.screens.lead_arrangement import Arrangement, choose_sort
 from crm_tui.screens.lead_columns import LEAD_COLUMNS, USUAL, arranged
 from crm_tui.screens.lead_completing import choose_facet
 from crm_tui.screens.lead_filter import LeadFilter
@@ -25,6 +24,7 @@ from crm_tui.screens.lead_listing import Asked, LeadListing
 from crm_tui.screens.lead_pane import BELOW, BESIDE, LeadPane
 from crm_tui.screens.lead_place import place_of, take_up, take_up_rest
 from crm_tui.screens.lead_views import SHOW_ALL, choose_view
+from crm_tui.screens.lead_words import list_words, selection_words
 from crm_tui.session import Place
 from crm_tui.text import plural
 from crm_tui.widgets.filter_line import FilterLine
@@ -49,8 +49,15 @@ _OFFERS = (
 )
 
 _KEYS = [column.key for column in LEAD_COLUMNS]
-_TITLES = {column.key: column.title for column in LEAD_COLUMNS}
-_TO_SELECTED = ("business.status", "business.follow_up", "business.build")
+_TO_SELECTED = (
+    "business.tag",
+    "business.status",
+    "business.follow_up",
+    "business.build",
+    "business.archive",
+    "business.export",
+)
+"""What is most often done to a selection; what has room is in the footer."""
 
 
 class LeadsScreen(BusinessScreen):
@@ -195,17 +202,7 @@ class LeadsScreen(BusinessScreen):
 
     def action_sort(self) -> None:
         """Choose the column to sort by; the same one again turns the order round."""
-        sort = self.asked.sort
-        direction = "descending" if sort.descending else "ascending"
-        picks = [
-            Pick(key, title, direction if key == sort.key else "") for key, title in _TITLES.items()
-        ]
-
-        def picked(key: str | None) -> None:
-            if key is not None:
-                self._sort_by(key)
-
-        self.app.push_screen(Picker("Sort by", picks, current=sort.key), picked)
+        choose_sort(self.app, self.asked.sort, self._sort_by)
 
     @on(SortRequested)
     def _header_clicked(self, message: SortRequested) -> None:
@@ -248,17 +245,6 @@ class LeadsScreen(BusinessScreen):
         self.listing.shown.clear()
         self.host.keys_wait_for(self.listing.shown)
         self._read("nothing")
-
-    def view_saved(self, view: View) -> None:
-        """The list as it is now is this view."""
-        self.arrangement.view = view
-        self.show_counts()
-
-    def view_gone(self, view: View) -> None:
-        """This view is not there any more; the list stays."""
-        if self.arrangement.view is not None and self.arrangement.view.id == view.id:
-            self.arrangement.view = None
-            self.show_counts()
 
     def _leave_view(self) -> None:
         view = self.arrangement.view
@@ -303,7 +289,8 @@ class LeadsScreen(BusinessScreen):
         """
         if not self.selected_count:
             return array("q")
-        if self.table.selection.open_ended and not self.listing.whole.is_set():
+        in_part = self.table.selection.open_ended or self.table.marking
+        if in_part and not self.listing.whole.is_set():
             raise UserError("The list is still being read. Try again in a moment.")
         return self.table.selected_ids()
 
@@ -324,7 +311,13 @@ class LeadsScreen(BusinessScreen):
             title = plural(len(ids), "selected lead")
         elif view is not None and view.query == self.asked.text:
             title = view.name
-        self.app.push_screen(CallsScreen(wanted, title))
+        sheet = CallsScreen(wanted, title)
+
+        async def show() -> None:
+            await self.app.push_screen(sheet)
+            await sheet.shown.wait()
+
+        self.with_form(show())
 
     # Opening, and the lead screen's way through the list
 
@@ -387,16 +380,7 @@ class LeadsScreen(BusinessScreen):
             self.set_class(empty, "-empty")
             self.set_focus(self.query_one(Welcome) if empty else self.table)
             self._show_keys()
-        parts = []
-        if self.listing.all is not None:
-            matching = "…" if self.listing.matching is None else f"{self.listing.matching:,}"
-            filtered = f"{matching} of {self.listing.all:,}"
-            parts.append(filtered if self.asked.text else plural(self.listing.all, "lead"))
-        sort = self.asked.sort
-        if sort.key not in self.table.fitting_keys:
-            parts.append(f"by {_TITLES[sort.key].lower()}")
-        parts.append(self.arrangement.words(self.asked))
-        self._line.show_count(" · ".join(filter(None, parts)))
+        self._line.show_count(list_words(self.listing, self.asked, self.arrangement))
 
     @on(SelectionChanged)
     def _selected(self) -> None:
@@ -407,14 +391,6 @@ class LeadsScreen(BusinessScreen):
 
     def _show_keys(self) -> None:
         """The keys that matter here; while something is selected, what can be done to it."""
-        selected, marking, hidden = (
-            self.table.selected_count,
-            self.table.marking,
-            self.table.hidden_count,
-        )
-        about = [f"marking {marking:,}"] if marking else []
-        if selected:
-            not_here = f", {hidden:,} of them not in this list" if hidden else ""
-            about.append(f"{selected:,} selected{not_here}")
+        about = selection_words(self.table)
         keys = _TO_SELECTED if about else () if self.has_class("-empty") else self.FOOTER
-        self.query_one(Footer).show(keys, " · ".join(about))
+        self.query_one(Footer).show(keys, about)
