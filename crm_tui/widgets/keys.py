@@ -96,11 +96,14 @@ class KeyArea(DOMNode):
         self._bindings = BindingsMap.merge([BindingsMap(own), self._bindings])
 
     async def on_key(self, event: events.Key) -> None:
-        """Do the action of two keys in a row, or remember the first of them."""
+        """Do the action of two keys in a row, or remember the first of them; esc forgets it."""
         if self._is_awaited_further_out():
             return
         pressed = key_as_written(event)
         before, self.first_key = self.first_key, ""
+        if before and pressed == "escape":
+            event.stop()
+            return
         for action in self.actions():
             for keys in action.keys:
                 first, _, second = keys.partition(" ")

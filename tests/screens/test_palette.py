@@ -243,6 +243,8 @@ async def test_who_waits_with_the_second_of_two_keys_is_told_which_there_are(des
     assert desk.said == ""
     await desk.pilot.pause(0.6)
     assert desk.said == "g …   g to the top"
+    await desk.press("space", "g", "escape")
+    assert desk.app.screen.query_one("#leads").selected_count == 1  # type: ignore[attr-defined]
     await desk.press("j", "g", "k")
     await desk.pilot.pause(0.6)
     assert desk.said == ""
