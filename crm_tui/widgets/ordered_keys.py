@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 
 from textual import events
 from textual.app import App
@@ -22,7 +23,7 @@ _LOST = 0.25
 """Seconds after which a key that left no trace (its widget is gone) no longer holds up others."""
 
 _PATIENCE = 2.0
-"""Seconds that keys wait for what they mean at most."""
+"""Seconds that keys wait at most: for a key before them, and for what they mean."""
 
 
 @dataclass
@@ -34,16 +35,21 @@ class _Done(Message):
     """
 
     target: Widget
+    number: int
     lap: int = 1
 
 
 class OrderedKeysApp(App[None], inherit_bindings=False):
     """An app whose keys wait for each other."""
 
+    # `_number` counts the keys that are over. What is still under way of a key that was given up on
+    # must not end the one that is in hand by then.
+
     def __init__(self) -> None:
         super().__init__()
         self._typed_ahead: deque[events.Key] = deque()
         self._busy = False
+        self._number = 0
         self._give_up: Timer | None = None
         self._gate: asyncio.Event | None = None
         self._waiting: asyncio.Task[None] | None = None
@@ -73,15 +79,33 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
         self.key_arrives()
         target = self.focused or self.screen
         await super().on_event(key)
-        self._give_up = self.set_timer(_LOST, self._next)
-        target.post_message(_Done(target))
+        self._watch(target, monotonic())
+        target.post_message(_Done(target, self._number))
+
+    def _watch(self, target: Widget, since: float) -> None:
+        """Give up on a key whose widget is gone, or that takes longer than others can wait."""
+        number = self._number
+
+        async def look() -> None:
+            if number != self._number:
+                return
+            if target.is_attached and monotonic() - since < _PATIENCE:
+                self._watch(target, since)
+            else:
+                self._number += 1  # whatever comes of it now comes too late to count
+                await self._next()
+
+        self._give_up = self.set_timer(_LOST, look)
 
     def on__done(self, message: _Done) -> None:
         """The key has been through; what it asked the app to do later is in the queue before us."""
         message.stop()
+        if message.number != self._number:
+            return
         if message.lap == 1 and message.target.is_attached:
-            message.target.post_message(_Done(message.target, lap=2))
+            message.target.post_message(_Done(message.target, message.number, lap=2))
         else:
+            self._number += 1
             self.call_later(self._next)
 
     async def _next(self) -> None:
