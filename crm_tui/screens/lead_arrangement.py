@@ -45,6 +45,7 @@ class Arrangement:
 
     Attributes:
         view: The saved view the list shows, if it shows one.
+        views: All views, as far as they have been read.
         usual: The columns outside of views that have their own.
         columns: The columns that are shown.
     """
@@ -52,6 +53,7 @@ class Arrangement:
     def __init__(self, table: RowTable[LeadRow]) -> None:
         self._table = table
         self.view: View | None = None
+        self.views: list[View] = []
         self.usual: Columns = USUAL
         self.columns: Columns = USUAL
 
@@ -87,6 +89,10 @@ class Arrangement:
         """Show no view any more."""
         self.view = None
         self.show(self.usual)
+
+    def letters(self) -> list[tuple[str, str]]:
+        """The letters that lead to views, and the names of those."""
+        return [(view.letter, visible(view.name)) for view in self.views if view.letter]
 
     def words(self, asked: Asked) -> str:
         """The view that is shown: "view Hot", or "view Hot, changed"."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from crm_tui.db.engine import WriteSession
     from crm_tui.screens.base import Host
     from crm_tui.screens.lead_arrangement import Arrangement
-    from crm_tui.screens.lead_listing import Asked
+    from crm_tui.screens.lead_listing import Asked, LeadListing
     from crm_tui.services.views import View
 
 SHOW_ALL = "v"
@@ -37,6 +37,16 @@ _HELP = (
     "e  name and letter  J K  down, up in the order",
     "c  count            D  delete",
 )
+
+
+async def learn_views(shows: ShowsViews) -> None:
+    """Read which views there are, so that their letters can be told."""
+    db = await shows.host.store()
+    await shows.listing.shown.wait()
+    from crm_tui.services import views
+
+    async with db.read() as session:
+        shows.arrangement.views = await views.listed(session)
 
 
 async def choose_view(shows: ShowsViews, letter: str) -> None:
@@ -69,6 +79,9 @@ class ShowsViews(Protocol):
 
     asked: Asked
     """What the list shows now."""
+
+    listing: LeadListing
+    """What reads it."""
 
     arrangement: Arrangement
     """Its columns, and the view it shows."""

@@ -13,6 +13,7 @@ from textual import events, on
 from textual.containers import Container
 from textual.widget import Widget
 
+from crm_tui.actions import ANY_LETTER, key_words
 from crm_tui.errors import UserError
 from crm_tui.screens.business_actions import BusinessScreen, Target
 from crm_tui.screens.columns_chooser import ColumnsChooser
@@ -23,10 +24,9 @@ from crm_tui.screens.lead_filter import LeadFilter
 from crm_tui.screens.lead_listing import Asked, LeadListing
 from crm_tui.screens.lead_pane import BELOW, BESIDE, LeadPane
 from crm_tui.screens.lead_place import place_of, take_up, take_up_rest
-from crm_tui.screens.lead_views import SHOW_ALL, choose_view
+from crm_tui.screens.lead_views import SHOW_ALL, choose_view, learn_views
 from crm_tui.screens.lead_words import list_words, selection_words
 from crm_tui.session import Place
-from crm_tui.text import plural
 from crm_tui.widgets.filter_line import FilterLine
 from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.row_messages import (
@@ -68,6 +68,7 @@ class LeadsScreen(BusinessScreen):
         table: Where it shows it.
         listing: What reads it.
         arrangement: Its columns, and the saved view it shows.
+        pane: The lead under the cursor, beside the list.
     """
 
     AREA = "leads"
@@ -99,10 +100,11 @@ class LeadsScreen(BusinessScreen):
         self.table: RowTable[LeadRow] = RowTable(arranged(USUAL), now=self._local_now, id="leads")
         self.arrangement = Arrangement(self.table)
         self.listing = LeadListing(self.host, self.table, self.show_counts)
-        yield FilterLine()
+        self._line, self.pane = FilterLine(), LeadPane()
+        yield self._line
         with Container(id="list"):
             yield self.table
-            yield LeadPane()
+            yield self.pane
         yield Welcome("There are no leads yet.", _OFFERS)
 
     def on_mount(self) -> None:
@@ -112,15 +114,7 @@ class LeadsScreen(BusinessScreen):
             take_up(self, self._place)
             self.work(take_up_rest(self, self._place), group="restore")
         self._read("nothing")
-
-    @property
-    def _line(self) -> FilterLine:
-        return self.query_one(FilterLine)
-
-    @property
-    def pane(self) -> LeadPane:
-        """The lead under the cursor."""
-        return self.query_one(LeadPane)
+        self.work(learn_views(self), group="views")
 
     def _local_now(self) -> datetime:
         return self.host.now().astimezone(self.host.settings.operator.zone)
@@ -152,6 +146,7 @@ class LeadsScreen(BusinessScreen):
         """Read the list again; cursor, selection and scroll stay."""
         self._read("place")
         self.pane.read_again()
+        self.work(learn_views(self), group="views")
 
     async def show_again(self, lead_ids: array[int], key: str | None = None) -> None:
         """Show the changed rows at once, and then the list as it is now."""
@@ -237,6 +232,13 @@ class LeadsScreen(BusinessScreen):
         self.host.keys_wait_for(ready)
         self.work(choose(), group="view")
 
+    def second_keys(self) -> list[tuple[str, str]]:
+        """Where any letter can follow, those of the views."""
+        keys = super().second_keys()
+        if key_words(ANY_LETTER) not in dict(keys):
+            return keys
+        return [*self.arrangement.letters(), (SHOW_ALL, "all views")]
+
     def show_view(self, view: View) -> None:
         """Filter, order and columns as the view has them."""
         text = self.filter.begin_with(view.query)
@@ -296,28 +298,9 @@ class LeadsScreen(BusinessScreen):
 
     def action_calls(self) -> None:
         """Call through the selected leads, or through the list from the top."""
-        from crm_tui.screens.calling import CallsScreen
+        from crm_tui.screens.calling import call_through
 
-        ids, query = self.selected_ids(), self.listing.query(self.asked)
-
-        async def wanted() -> array[int]:
-            from crm_tui.services import lead_rows
-
-            return ids or await lead_rows.order(await self.host.store(), query)
-
-        view = self.arrangement.view
-        title = self.asked.text or "all leads"
-        if ids:
-            title = plural(len(ids), "selected lead")
-        elif view is not None and view.query == self.asked.text:
-            title = view.name
-        sheet = CallsScreen(wanted, title)
-
-        async def show() -> None:
-            await self.app.push_screen(sheet)
-            await sheet.shown.wait()
-
-        self.with_form(show())
+        self.with_form(call_through(self))
 
     # Opening, and the lead screen's way through the list
 

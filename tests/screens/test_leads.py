@@ -71,7 +71,7 @@ class Desk:
 
     async def changed_elsewhere(self) -> None:
         """What the app does every two seconds, done now."""
-        self.app._watch()
+        await self.app.look_for_changes()
         await self.settle()
 
     def names(self) -> list[str]:

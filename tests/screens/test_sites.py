@@ -263,9 +263,9 @@ async def test_what_another_program_changed_is_seen_in_place(
 ) -> None:
     await desk.press("5", "j")
     await orphan(desk.db)
-    desk.app._watch()
+    await desk.app.look_for_changes()
     await desk.settle()
-    desk.app._watch()
+    await desk.app.look_for_changes()
     await desk.settle()
     assert len(desk.lines()) == 3
     assert desk.sites.query_one(RowTable).cursor == 2
