@@ -9,27 +9,43 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from pathlib import Path
 
+from benchmarks.invented import NOW
 from benchmarks.measure import Measure, median, percentile
 from benchmarks.scale import Scale, alone, big_store
 from crm_tui.db.engine import Database
 from crm_tui.services import lead_rows
+from crm_tui.services.filters import Standpoint
 from crm_tui.services.lead_rows import LeadQuery, Sort
 
 FIRST_ROWS = 100
 TYPED = ("miller plumbing", "springfield", "the absolute king", "212 555", "office@garcia", "café")
+INDEXED = (
+    "city:springfield", "city:Spring*", "category:plumb*", "region:ny -has:website", "status:replied",
+    "site:published", "score>=90", "score<10", "tag:vip", "called<7d", "activity<7d", "task:due",
+    "is:qualified outcome:open -status:replied,purchased -is:never", "-city:springfield",
+    "plumb city:springfield", "is:archived", "id:5,100..200",
+)  # fmt: skip
+OTHERS = (
+    "has:email", "-has:email", "rating>4.9 reviews>500", "email:~garcia", "name:~zz", "phone:212*",
+    "custom.floors>3", "-called<900d", "has:note", "has:url", "is:customer", "created>2026-01-01",
+)  # fmt: skip
+STANDPOINT = Standpoint(NOW, None, 60)
 EARLY_MS, ANY_MS, STOP_MS = 150, 2_000, 100
 
 
 def run(scale: Scale) -> list[Measure]:
-    return asyncio.run(_run(scale))
+    store = big_store(scale)
+    return asyncio.run(_run(store, scale))
 
 
-async def _run(scale: Scale) -> list[Measure]:
-    db = Database(big_store(scale))
+async def _run(store: Path, scale: Scale) -> list[Measure]:
+    db = Database(store)
     try:
         return [
             *await _typing(db, scale),
+            *await _filtering(db, scale),
             *await _sorting(db, scale),
             await _stopping(db, scale),
         ]
@@ -68,6 +84,32 @@ async def _typing(db: Database, scale: Scale) -> list[Measure]:
             note=f"{longest!r}; median {median(list(whole.values())):.0f} ms",
         ),
     ]  # fmt: skip
+
+
+async def _filtering(db: Database, scale: Scale) -> list[Measure]:
+    measures = []
+    for what, filters, most in (
+        ("indexed fields, p95", INDEXED, EARLY_MS),
+        ("other fields, slowest", OTHERS, ANY_MS),
+    ):
+        first = {}
+        for text in filters:
+            query = LeadQuery(text, standpoint=STANDPOINT)
+            first[text] = await _milliseconds_to_first_rows(db, query)
+        slowest = max(first, key=lambda text: first[text])
+        took = percentile(list(first.values()), 95) if most == EARLY_MS else first[slowest]
+        note = f"median {median(list(first.values())):.1f} ms; slowest {slowest!r}: "
+        measures.append(
+            Measure(
+                f"filter: first rows by {what}",
+                scale.at,
+                took,
+                "ms",
+                most,
+                note=f"{note}{first[slowest]:.0f} ms",
+            )
+        )
+    return measures
 
 
 async def _sorting(db: Database, scale: Scale) -> list[Measure]:

@@ -61,7 +61,7 @@ class LeadRow(NamedTuple):
     email_state: ContactState | None = None
 
 
-_FEW = 20_000
+_FEW = 15_000
 """Fewer leads than this are looked up one by one, sooner than going through the best."""
 
 _SOME = 60_000
@@ -315,7 +315,11 @@ async def order(db: Database, query: LeadQuery) -> array[int]:
     found = select(Business.id).where(*plan.tests)
     if not many:
         return await db.integers(found.order_by(*plan.order))
-    # The index has all leads in order. Picking many out of them is far quicker than sorting many.
+    # The index has all leads in order. Picking many out of them is quicker than sorting many, and
+    # an index that alone finds them spares looking at the leads themselves.
+    (only, *more) = compile_.parts(query.tree, query.standpoint)
+    if only.probe is not None and not more:
+        found = only.probe
     everything = select(Business.id).where(_listed(query)).order_by(*query.order())
     ordered, wanted = await asyncio.gather(db.integers(everything), db.integers(found))
     return await asyncio.to_thread(_picked, ordered, wanted)
