@@ -32,7 +32,6 @@ import gc
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,7 +42,6 @@ from textual import on, work
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
-from textual.worker import WorkType
 
 from crm_tui.actions import Action
 from crm_tui.clock import utc_now
@@ -55,6 +53,7 @@ from crm_tui.palettes import FOLDER, SHIPPED, hard_to_read, read_own
 from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.screens.help import HelpScreen
+from crm_tui.screens.jobs import Jobs
 from crm_tui.screens.lasting import LastingApp
 from crm_tui.screens.leads import LeadsScreen
 from crm_tui.screens.palette import Palette
@@ -78,35 +77,6 @@ _WATCH_EVERY = 2.0
 """Seconds between looks whether the store was changed."""
 _UPKEEP_AFTER = 3.0
 """Seconds after the store is open: a start has other things to do."""
-
-
-@dataclass(slots=True)
-class RunningJob:
-    """The one long piece of work that may run, and how far it is."""
-
-    title: str
-    on_change: Callable[[], None]
-    done: int = 0
-    total: int = 0
-    cancelled: bool = False
-    finished: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def progress(self, done: int, total: int) -> None:
-        """Say how far it is."""
-        self.done, self.total = done, total
-        self.on_change()
-
-    def cancel(self) -> None:
-        """Ask it to stop after the piece at hand."""
-        self.cancelled = True
-        self.on_change()
-
-    def __str__(self) -> str:
-        if self.cancelled:
-            return f"{self.title}: stopping"
-        if self.total:
-            return f"{self.title} {self.done:,} of {self.total:,}"
-        return self.title
 
 
 class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
@@ -153,7 +123,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         self._rooms = AsyncExitStack()
         self.changes = 0
         self._version: int | None = None
-        self._job: RunningJob | None = None
+        self._jobs = Jobs(self, self.guarded, self._show_status)
         self._db: Database | None = None
         self._opened = asyncio.Event()
         self.keymap, key_warnings = read_keymap(settings.keys)
@@ -252,9 +222,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     async def stop_work(self) -> None:
         """Have the job that runs, if any, stop after the piece at hand."""
-        if self._job is not None:
-            self._job.cancel()
-            await self._job.finished.wait()
+        await self._jobs.stop()
 
     async def go_on_with(self, draft: Draft) -> None:
         """Show the lead of a draft, and open the form it belongs to.
@@ -311,21 +279,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         Raises:
             UserError: another one is still running.
         """
-        if self._job is not None:
-            raise UserError(f"{self._job}. Wait for it, or cancel it with ctrl+c.")
-        job = self._job = RunningJob(title, self._show_status)
-
-        async def run() -> None:
-            try:
-                await self.guarded(body(job))
-            finally:
-                self._job = None
-                job.finished.set()
-                self._show_status()
-
-        self._show_status()
-        begin: WorkType[None] = run
-        self.run_worker(begin, group="job", exit_on_error=False)
+        self._jobs.start(title, body)
 
     async def open_demo(self, job: Job) -> None:
         """Make a demo that goes with the app, and show it instead of the store."""
@@ -343,8 +297,8 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     def status(self) -> tuple[str, Role]:
         """What the top line says at the right: the job that is running, else the store's name."""
-        if self._job is not None:
-            return f"{self._job}  ctrl+c cancels", Role.ATTENTION
+        if self._jobs.running is not None:
+            return f"{self._jobs.running}  ctrl+c cancels", Role.ATTENTION
         return self.store_path.name, Role.QUIET
 
     def _show_status(self) -> None:
@@ -391,8 +345,8 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     def action_stop(self) -> None:
         """Cancel what is running; where nothing is, offer to quit."""
-        if self._job is not None:
-            self._job.cancel()
+        if self._jobs.running is not None:
+            self._jobs.running.cancel()
         else:
             self.push_screen(Confirm("Quit crm-tui?", verb="Quit", leave="Stay"), self._quit_if)
 
@@ -459,10 +413,10 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         return True
 
     def _quit(self) -> None:
-        if self._job is None:
+        if self._jobs.running is None:
             self.exit()
             return
-        question = f"{self._job}. Quitting stops it; what is done stays done."
+        question = f"{self._jobs.running}. Quitting stops it; what is done stays done."
         self.push_screen(
             Confirm(question, verb="Stop and quit", leave="Stay", careful=True), self._quit_if
         )
