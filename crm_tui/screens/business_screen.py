@@ -137,14 +137,15 @@ class BusinessDesk(AppScreen):
     # How things are done
 
     def with_form(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do what ends in a form; keys typed ahead wait for it."""
+        """Do what may end in a form; keys typed ahead wait until that has the focus."""
         ready = asyncio.Event()
 
         async def open_form() -> None:
             try:
                 await work
             finally:
-                ready.set()
+                # What the screen in front was sent before comes first: it takes the focus.
+                self.app.screen.call_later(ready.set)
 
         self.host.keys_wait_for(ready)
         self.work(open_form(), group="form")
@@ -201,14 +202,15 @@ class BusinessDesk(AppScreen):
         """Ask, once the form that led here is gone; keys typed ahead wait for the question."""
         ready = asyncio.Event()
         words = _sentence(change.asks(subjects.whom))
+        question = Confirm(f"{words}?", verb=words)
 
         def do(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
             if wanted:
                 self._apply_to_many(subjects, change)
 
         def ask() -> None:
-            self.app.push_screen(Confirm(f"{words}?", verb=words), do)
-            ready.set()
+            self.app.push_screen(question, do)
+            question.call_later(ready.set)
 
         self.host.keys_wait_for(ready)
         self.call_later(ask)

@@ -122,12 +122,18 @@ class CallFields(Fields):
         if line.value == before:
             line.value = self._offered
 
-    @on(Choice.Entered)
-    def _ask_when(self, message: Choice.Entered) -> None:
-        """Who asked to be called later is asked for the time before anything is saved."""
-        if self.outcome is CallOutcome.LATER and not self.values()["again"].strip():
-            message.stop()
+    def ask_when(self) -> bool:
+        """Go to the time to call again where it has to be said and is not; False where it need not."""
+        missing = self.outcome is CallOutcome.LATER and not self.values()["again"].strip()
+        if missing:
             self.of("again").focus()
+        return missing
+
+    @on(Choice.Entered)
+    def _entered(self, message: Choice.Entered) -> None:
+        """Who asked to be called later is asked for the time before anything is saved."""
+        if self.ask_when():
+            message.stop()
 
 
 def call_form(

@@ -88,6 +88,25 @@ def place(page: LeadPage, *, now: datetime) -> Content:
     return _row(parts)
 
 
+def about_business(page: LeadPage) -> Content:
+    """What it is and where, in one line."""
+    parts = [styled(page.business["category"] or "")]
+    return _row([*parts, styled(", ".join(address(page.business)), Role.QUIET)])
+
+
+def presence(page: LeadPage) -> Content:
+    """What can be found of it on the web, and its tags, in one line."""
+    business = page.business
+    website = business["website"]
+    parts = [styled(website, link=website) if website else styled(NO_WEBSITE)]
+    if business["rating"] is not None:
+        reviews = plural(business["review_count"] or 0, "review")
+        parts.append(styled(f"{business['rating']:.1f} of 5, {reviews}"))
+    if page.tags:
+        parts.append(styled("tags ", Role.QUIET) + styled(", ".join(page.tags)))
+    return _row(parts)
+
+
 def next_step(page: LeadPage, *, now: datetime, zone: tzinfo | None) -> Content | None:
     """The follow-up that is due first, if there is one."""
     tasks = open_tasks(page)

@@ -1,0 +1,332 @@
+"""The call sheet: one lead after the other of a list, with what is needed to call it.
+
+The outcome is a key and enter saves it and goes on. Who was called today, must not be contacted or
+has no number to call is left out; so the sheet can be left and taken up again at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Digits, Input, Static
+
+from crm_tui import clock
+from crm_tui.errors import NotFound
+from crm_tui.screens import lead_facts
+from crm_tui.screens.business_actions import BusinessScreen, Target
+from crm_tui.screens.call_form import CallFields, Said
+from crm_tui.screens.follow_up import Ahead
+from crm_tui.services import calling, contacts, lead_rows, timeline
+from crm_tui.services.calling import Round
+from crm_tui.services.leads import LeadPage
+from crm_tui.services.timeline import TimelineEntry
+from crm_tui.session import Draft
+from crm_tui.text import plural, visible
+from crm_tui.widgets.choice import Choice
+from crm_tui.widgets.facts import styled
+from crm_tui.widgets.look import Role
+
+if TYPE_CHECKING:
+    from crm_tui.screens.leads import LeadsScreen
+
+_REMEMBERED = 60
+"""Entries of a timeline that are shown at most, the newest."""
+
+
+class CallsScreen(BusinessScreen):
+    """Calls through a list.
+
+    Args:
+        wanted: Reads which leads, in which order.
+        title: What the list is called: "Hot", "3 selected leads".
+
+    Attributes:
+        shown: Set once the first lead is shown.
+    """
+
+    CSS_PATH = "calling.tcss"
+    AREA = "calls"
+    OWNS = (AREA, "business")
+    FOOTER = ("calls.save", "calls.skip", "calls.previous", "calls.leave")
+    TAB = "leads"
+    AUTO_FOCUS = "Choice"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - Textual's own type
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - likewise
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Save", show=False)]
+
+    def __init__(self, wanted: Callable[[], Awaitable[array[int]]], title: str) -> None:
+        super().__init__()
+        self._wanted = wanted
+        self._title = title
+        self.shown = asyncio.Event()
+        self._ids: array[int] | None = None
+        self._round = Round()
+        self._lead_id: int | None = None
+        self._page: LeadPage | None = None
+        self._skipped: set[int] = set()
+        self._saving = False
+        self._warned = False
+
+    def compose_body(self) -> Iterable[Widget]:
+        """How far it is; the lead and what is said of the call; what happened before."""
+        with Horizontal(id="calls-title"):
+            yield Static(
+                styled(f"Calling {visible(self._title, 60)}", Role.STRONG), id="calls-list"
+            )
+            yield Static(id="calls-progress")
+        with Horizontal(id="calls-body"):
+            with Vertical(id="calls-lead"):
+                yield Static(id="calls-name")
+                yield Digits(id="calls-number")
+                for line in ("warning", "phone", "statuses", "where", "facts", "next"):
+                    yield Static(id=f"calls-{line}", classes="line")
+                yield CallFields(Ahead.of(self.host), id="calls-fields")
+            yield Static(id="calls-history")
+        yield Static(id="calls-end")
+
+    def on_mount(self) -> None:
+        """Read the list, and begin with the first lead that was not called today."""
+        self.work(self._begin(), group="begin")
+
+    # Reading
+
+    async def _begin(self) -> None:
+        await self._read_round()
+        await self._go_to(self._round.following(None))
+        self.shown.set()
+
+    async def _read_round(self) -> None:
+        """Who is to be called, and who was today; the list itself stays as it was at the start."""
+        if self._ids is None:
+            self._ids = await self._wanted()
+        self._round = await calling.round_of(
+            await self.host.store(), self._ids, now=self.host.now(), zone=self._zone
+        )
+
+    async def _go_to(self, lead_id: int | None) -> None:
+        """Show another lead, with empty fields; None is the end of the list."""
+        self._lead_id, self._warned = lead_id, False
+        await self._read_lead()
+        self.query_one(CallFields).begin()
+
+    async def _read_lead(self) -> None:
+        page: LeadPage | None = None
+        entries: list[TimelineEntry] = []
+        lead_id = self._lead_id
+        if lead_id is not None:
+            page = await self.page_of(lead_id)
+            async with (await self.host.store()).read() as session:
+                entries = await timeline.entries(session, lead_id)
+        if lead_id == self._lead_id:
+            self._page = page
+            self._show(entries)
+
+    def data_changed(self) -> None:
+        """Bring the lead and the progress up to date; what is typed stays."""
+        if self.shown.is_set() and not self._saving:
+            self.work(self._read_again(), group="again")
+
+    async def _read_again(self) -> None:
+        await self._read_round()
+        try:
+            await self._read_lead()
+        except NotFound:
+            await self._go_to(self._round.following(None))
+
+    async def show_again(self, lead_ids: array[int], key: str | None = None) -> None:
+        """Show what an action wrote; who must not be called any more is left."""
+        del lead_ids, key
+        following = self._round.following(self._lead_id)
+        await self._read_round()
+        if self._lead_id in self._round.ids:
+            await self._read_lead()
+        else:
+            await self._go_to(following if following in self._round.ids else None)
+
+    # Showing
+
+    def _show(self, entries: Sequence[TimelineEntry]) -> None:
+        page, now = self._page, self.host.now()
+        self.set_class(page is None, "-ended")
+        self._say("progress", self._progress())
+        if page is None:
+            self._say("end", self._end())
+            return
+        settings = self.host.settings
+        home = settings.imports.default_region
+        point = lead_facts.phone_to_call(page)
+        self._say("name", styled(visible(page.business["name"], 200), Role.STRONG))
+        number = contacts.phone_words(point.value, home) if point else ""
+        self.query_one("#calls-number", Digits).update(number if number.isascii() else "")
+        self._say("warning", lead_facts.warning(page))
+        self._say("phone", lead_facts.phone_line(page, now=now, region=home))
+        self._say("statuses", lead_facts.statuses(page, threshold=settings.score.threshold))
+        self._say("where", lead_facts.about_business(page))
+        self._say("facts", lead_facts.presence(page))
+        self._say("next", lead_facts.next_step(page, now=now, zone=self._zone))
+        self._say("history", Content("\n").join(_history(entries, now, self._zone)))
+
+    def _say(self, name: str, words: Content | None) -> None:
+        widget = self.query_one(f"#calls-{name}", Static)
+        widget.display = bool(words)
+        widget.update(words or "")
+
+    def _progress(self) -> Content:
+        done, left = len(self._round.done), self._round.left
+        place = ""
+        if self._lead_id is not None and self._lead_id in self._round.ids:
+            place = f"{self._round.place(self._lead_id):,} of {len(self._round.ids):,} · "
+        return styled(f"{place}{done:,} done today · {left:,} left", Role.QUIET)
+
+    def _end(self) -> Content:
+        """What there is to say where there is nobody to call."""
+        skipped = len(self._skipped - self._round.done)
+        if not self._round.ids:
+            words = ["Nobody in this list can be called: a lead needs a phone that is not marked"]
+            words.append("as wrong, and must not be barred from contact.")
+        elif skipped:
+            words = [f"That was the last one. {skipped:,} skipped; they come up again when the"]
+            words.append("sheet is opened again, and [ goes back.")
+        else:
+            words = ["Everybody in this list was called today."]
+        return styled(" ".join(words))
+
+    @property
+    def _zone(self) -> tzinfo | None:
+        return self.host.settings.operator.zone
+
+    # What actions are done to
+
+    @property
+    def target(self) -> Target | None:
+        """The lead that is shown."""
+        if self._page is None:
+            return None
+        known = self._page.business
+        return Target(**{name: known[name] for name in Target._fields})
+
+    def why_not(self, action_id: str) -> str | None:
+        """A call is logged here without a form; nothing can be saved where nobody is shown."""
+        if action_id == "business.call":
+            return "This is the call: 1 to 6 say how it went, enter saves it."
+        if action_id in {"calls.save", "calls.skip"} and self._page is None:
+            return "There is nobody left to call here."
+        return super().why_not(action_id)
+
+    # Going through the list
+
+    def action_save(self) -> None:
+        """Keep what is said of the call, and go on; who is to be called later is asked when."""
+        if not self.query_one(CallFields).ask_when():
+            self._keep_call()
+
+    @on(Choice.Entered)
+    @on(Input.Submitted)
+    def _keep_call(self) -> None:
+        if not self._saving and self._page is not None:
+            self._saving = True
+            self.with_form(self._save())
+
+    async def _save(self) -> None:
+        try:
+            lead, page = self.target, self._page
+            if lead is None or page is None:
+                return
+            said: Said = self.query_one(CallFields).said()
+            point = lead_facts.phone_to_call(page)
+            logged = await self.log_call(lead, said, point.value if point else None)
+            self._round.done.add(lead.id)
+            stays = logged.next_phone is not None
+            await self._go_to(lead.id if stays else self._round.following(lead.id))
+        finally:
+            self._saving = False
+
+    def action_skip(self) -> None:
+        """Leave this lead for later, and go on."""
+        if self._lead_id is not None and self._may_leave():
+            self._skipped.add(self._lead_id)
+            self.with_form(self._go_to(self._round.following(self._lead_id)))
+
+    def action_previous(self) -> None:
+        """Back to the lead before, called or not."""
+        before = self._round.following(self._lead_id, by=-1)
+        if before is None:
+            self.host.say("This is the first lead of the list.")
+        elif self._may_leave():
+            self.with_form(self._go_to(before))
+
+    def action_leave(self) -> None:
+        """End calling."""
+        if self._may_leave():
+            self.dismiss()
+
+    def back(self) -> bool:
+        """From a line back to the outcome; from there the end, unless a note would be lost."""
+        choice = self.query_one(Choice)
+        if self._page is not None and not choice.has_focus:
+            choice.focus()
+            return True
+        return not self._may_leave()
+
+    def _may_leave(self) -> bool:
+        """Whether nothing typed would be lost, or that was said already."""
+        if self._warned or not self.query_one(CallFields).values()["text"].strip():
+            return True
+        self._warned = True
+        self.host.say("The note is not saved. enter saves the call, the same key again drops it.")
+        return False
+
+    @on(Input.Changed)
+    def _typed_on(self) -> None:
+        self._warned = False
+
+    # The next start
+
+    def draft(self, now: datetime) -> Draft | None:
+        """What is typed about the call at hand and would be lost."""
+        values = self.query_one(CallFields).values() if self.is_mounted else {}
+        if self._page is None or not values.get("text", "").strip():
+            return None
+        lead = self._page.business
+        title = f"Call {visible(lead['name'], 50)}"
+        return Draft("business.call", lead["id"], title, values, now)
+
+
+def _history(
+    entries: Sequence[TimelineEntry], now: datetime, zone: tzinfo | None
+) -> Iterable[Content]:
+    """What happened before, a line each, the newest first."""
+    for entry in entries[:_REMEMBERED]:
+        when = clock.ago(entry.at, now, zone=zone)
+        text = f"  {' '.join(entry.body.split())}" if entry.body else ""
+        yield (
+            styled(f"{when:>10}  ", Role.QUIET)
+            + styled(entry.summary)
+            + styled(visible(text, 400), Role.QUIET)
+        )
+
+
+async def call_through(screen: LeadsScreen) -> None:
+    """Show the sheet of what is selected in the list, or else of the list."""
+    ids, query = screen.selected_ids(), screen.listing.query(screen.asked)
+
+    async def wanted() -> array[int]:
+        return ids or await lead_rows.order(await screen.host.store(), query)
+
+    view, title = screen.arrangement.view, screen.asked.text or "all leads"
+    if ids:
+        title = plural(len(ids), "selected lead")
+    elif view is not None and view.query == screen.asked.text:
+        title = view.name
+    sheet = CallsScreen(wanted, title)
+    await screen.app.push_screen(sheet)
+    await sheet.shown.wait()
