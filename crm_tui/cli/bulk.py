@@ -56,7 +56,12 @@ def change_many(
     what: Annotated[
         str, typer.Option("--what", help="With --follow-up: what is to be done.")
     ] = "call back",
+    never: Annotated[
+        str | None,
+        typer.Option("--never", metavar="REASON", help="Never contact them again."),
+    ] = None,
     *,
+    allow: Annotated[bool, typer.Option("--allow", help="Allow contact again.")] = False,
     archive: Annotated[bool, typer.Option("--archive", help="Put them away.")] = False,
     unarchive: Annotated[
         bool, typer.Option("--unarchive", help="Bring them back; find them with is:archived.")
@@ -80,6 +85,8 @@ def change_many(
         None if untag is None else bulk.remove_tag(untag),
         None if change is None else bulk.set_field(*assignment(change), settings),
         None if follow_up is None else _follow_up(context, what, follow_up, now),
+        None if never is None else bulk.never_contact(never),
+        bulk.allow_contact() if allow else None,
         bulk.archive() if archive else None,
         bulk.unarchive() if unarchive else None,
         bulk.rescore(settings.score) if rescore else None,

@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, show, add and edit leads.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+_STANDING = (
+    "contact_status",
+    "website_status",
+    "outcome",
+    "outcome_reason",
+    "do_not_contact_reason",
+)
+"""How a lead stands, as far as there is something to say."""
+
 LeadId = Annotated[int, typer.Argument(metavar="ID", help="The lead's number.", min=1, max=MOST_ID)]
 
 
@@ -145,7 +154,7 @@ def show(context: typer.Context, lead: LeadId, *, json: Json = False) -> None:
             return
         facts = documents.lead_document(dict(page.business), page.tags, threshold=threshold)
         typer.echo(f"{visible(facts['name'])}  (lead {lead})")
-        for name in ("contact_status", "website_status", "outcome", *leads.EDITABLE[1:]):
+        for name in (*_STANDING, *leads.EDITABLE[1:]):
             if facts[name]:
                 typer.echo(f"  {name.replace('_', ' '):<16}{visible(str(facts[name]))}")
         typer.echo(f"  {'score':<16}{page.score.total}")

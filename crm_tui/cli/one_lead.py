@@ -26,7 +26,8 @@ Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag.", autocompleti
 
 def register(leads: typer.Typer) -> None:
     """Add the commands to those about leads."""
-    for command in (add, edit, note, call, set_status, tag, untag, archive, unarchive):
+    commands = (add, edit, note, call, set_status, tag, untag, never, allow, archive, unarchive)
+    for command in commands:
         leads.command(command.__name__.replace("_", "-"))(command)
 
 
@@ -140,8 +141,12 @@ def call(
     async def work(session: WriteSession, now: datetime) -> str:
         from crm_tui.services import calling
 
-        await calling.log(session, lead, outcome, note=note, follow_up_at=due, now=now, zone=zone)
-        return f"The call is on the timeline of lead {lead}."
+        logged = await calling.log(
+            session, lead, outcome, note=note, follow_up_at=due, now=now, zone=zone
+        )
+        said = f"The call is on the timeline of lead {lead}."
+        other = logged.next_phone
+        return f"{said} Its number to call now is {other}." if other else said
 
     _act(context, lead, lambda name: f"call with {name}", work, json=json)
 
@@ -176,6 +181,26 @@ def untag(context: typer.Context, lead: LeadId, tag: Tag, *, json: Json = False)
     from crm_tui.services import bulk
 
     _change(context, lead, bulk.remove_tag(tag), json=json)
+
+
+def never(
+    context: typer.Context,
+    lead: LeadId,
+    reason: Annotated[str, typer.Option(help="Why, such as 'asked us to stop'.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Never contact a lead again, at none of its addresses."""
+    from crm_tui.services import bulk
+
+    _change(context, lead, bulk.never_contact(reason), json=json)
+
+
+def allow(context: typer.Context, lead: LeadId, *, json: Json = False) -> None:
+    """Allow contact with a lead again, unless it said itself that it wants none."""
+    from crm_tui.services import bulk
+
+    _change(context, lead, bulk.allow_contact(), json=json)
 
 
 def archive(context: typer.Context, lead: LeadId, *, json: Json = False) -> None:
