@@ -25,7 +25,7 @@ from crm_tui.screens.business_actions import Target
 from crm_tui.screens.dealing import DealingScreen
 from crm_tui.screens.lead_entry import EntryReader
 from crm_tui.screens.lead_forms import Here, correct_call_form, note_form
-from crm_tui.services import leads, timeline
+from crm_tui.services import leads, merged, timeline
 from crm_tui.services.leads import LeadPage
 from crm_tui.services.timeline import CORRECTABLE, TimelineEntry
 from crm_tui.session import Place
@@ -170,8 +170,11 @@ class LeadScreen(DealingScreen):
         Args:
             select: The key of the entry the cursor goes to; it stays where it is when None.
         """
-        db, now, lead_id = await self.host.store(), self.host.now(), self._lead_id
+        db, now, asked = await self.host.store(), self.host.now(), self._lead_id
         async with db.read() as session:
+            lead_id = await merged.standing(session, asked)
+            if self._lead_id == asked:
+                self._lead_id = lead_id
             page = await leads.page(session, lead_id, settings=self.host.settings, now=now)
             entries = await timeline.entries(session, lead_id)
         if lead_id == self._lead_id and (page, entries) != (self._page, self._entries):

@@ -39,13 +39,16 @@ async def led_to(session: ReadSession, lead_id: int) -> Merged | None:
     return None if row is None else Merged(*row)
 
 
+async def standing(session: ReadSession, lead_id: int) -> int:
+    """The lead a number leads to: its own, or the one it went into."""
+    merged = await led_to(session, lead_id)
+    return lead_id if merged is None else merged.kept_id
+
+
 async def why_missing(session: ReadSession, lead_id: int) -> str:
     """A sentence on why there is no lead of this number, naming the one it went into."""
     merged = await led_to(session, lead_id)
     if merged is None:
         return f"There is no lead {lead_id}."
     name = await session.scalar(select(Business.name).where(Business.id == merged.kept_id))
-    return (
-        f"Lead {lead_id} ({merged.name}) was merged into lead {merged.kept_id} ({name}); "
-        f"`crm-tui leads split {lead_id}` splits them again."
-    )
+    return f"Lead {lead_id} ({merged.name}) was merged into lead {merged.kept_id} ({name})."

@@ -15,6 +15,7 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Distinct
 from crm_tui.screens.duplicates import DuplicatesScreen
+from crm_tui.screens.lead import LeadScreen
 from crm_tui.screens.lead_finder import LeadFinder
 from crm_tui.screens.leads import LeadsScreen
 from crm_tui.screens.merging import MergeScreen
@@ -197,6 +198,16 @@ async def test_the_merge_key_shows_what_may_be_the_same_as_a_lead(desk: Desk) ->
     await desk.press("M")
     assert desk.shows(LeadsScreen)
     assert len(await desk.names()) == 4
+
+
+async def test_the_page_of_a_lead_that_is_merged_away_shows_the_one_it_went_into(
+    desk: Desk,
+) -> None:
+    await desk.app.push_screen(LeadScreen(2))
+    await desk.settle()
+    await desk.press("M", "M")
+    assert desk.shows(LeadScreen)
+    assert desk.text("lead-name") == "Ada Plumbing"
 
 
 async def test_another_lead_is_found_by_name_where_none_looks_the_same(desk: Desk) -> None:
