@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
-from crm_tui.app import CrmApp, RunningJob
+from crm_tui.app import CrmApp
+from crm_tui.screens.jobs import RunningJob
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.screens.import_columns import ColumnsScreen
