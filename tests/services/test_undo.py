@@ -381,6 +381,44 @@ async def test_an_action_can_be_undone_by_its_number_though_it_is_not_the_last(
         await work.take_back(99)
 
 
+async def test_an_action_can_take_an_earlier_one_back_and_be_undone_itself(
+    work: Work, add_lead: AddLead, db: Database, settings: Settings, store_path: Path
+) -> None:
+    lead = await add_lead("Ada", city="Queens")
+    before = picture(store_path)
+    await work.edit(lead, city="Bronx")
+    after = picture(store_path)
+    async with db.read() as session:
+        (first,) = await undo.entries(session)
+    async with undo.action(db, "back to Queens", now=work.tick()) as session:
+        assert await undo.recorded_as(session) > first.id
+        left = await undo.reverse(
+            session, first.id, "back to Queens", score=settings.score, now=work.now
+        )
+        assert left == []
+    assert picture(store_path) == before
+    await work.take_back()
+    assert picture(store_path) == after
+    await work.take_back()
+    assert picture(store_path) == before
+
+
+async def test_one_transaction_can_hold_several_actions(
+    work: Work, add_lead: AddLead, db: Database, store_path: Path
+) -> None:
+    lead = await add_lead("Ada")
+    before = picture(store_path)
+    async with db.write() as session:
+        for words in ("one", "two"):
+            async with undo.recording(session, words, now=work.tick()):
+                await timeline.add_note(session, lead, words, now=work.now)
+    async with db.read() as session:
+        assert [line.words for line in await undo.entries(session)] == ["two", "one"]
+    await work.take_back()
+    await work.take_back()
+    assert picture(store_path) == before
+
+
 async def test_old_actions_are_forgotten_with_their_changes(
     work: Work, add_lead: AddLead, db: Database
 ) -> None:
