@@ -139,6 +139,20 @@ _ALSO_CALLED = {
 SORT_COLUMNS = tuple(_COLUMNS)
 """The names leads can be sorted by."""
 
+_HAVING_ONE = {
+    "tags": select(BusinessTag.business_id),
+    "follow_up": select(Task.business_id).where(Task.state == TaskState.OPEN),
+    "called": select(Event.business_id).where(
+        Event.kind == EventKind.CALL, Event.is_voided.is_(False)
+    ),
+    "email_state": select(ContactPoint.business_id).where(
+        ContactPoint.kind == ContactKind.EMAIL,
+        ContactPoint.is_primary.is_(True),
+        ContactPoint.state != ContactState.UNKNOWN,
+    ),
+}
+"""The leads that have a value in the columns in which most have none."""
+
 _IN_ORDER = frozenset({"score", "id"})
 """Columns by which SQLite can read the leads in order without looking each one up."""
 
@@ -279,6 +293,8 @@ async def _counted(session: ReadSession, some: Select[Any]) -> int:
 
 async def first_rows(session: ReadSession, query: LeadQuery, *, limit: int) -> list[LeadRow]:
     """The first rows of the list, for the first paint."""
+    if query.sort is not None and query.sort.column in _HAVING_ONE:
+        return await _first_having_one(session, query, query.sort, limit)
     plan = await _plan(session, query, _FEW)
     if plan.inside is not None:
         best = select(Business.id).where(*plan.inside).order_by(*query.order()).limit(_BEST)
@@ -289,6 +305,20 @@ async def first_rows(session: ReadSession, query: LeadQuery, *, limit: int) -> l
             return found
         plan = await _plan(session, query, _SOME)
     return await _fetch(session, plan, limit)
+
+
+async def _first_having_one(
+    session: ReadSession, query: LeadQuery, sort: Sort, limit: int
+) -> list[LeadRow]:
+    """Those with a value in their order, then the others, the best first."""
+    plan = await _plan(session, query, _SOME)
+    having = Business.id.in_(_HAVING_ONE[sort.column])
+    rows = await _fetch(session, _Plan((having, *plan.tests), plan.order), limit)
+    if len(rows) == limit:
+        return rows
+    known = {row.id for row in rows}
+    others = await first_rows(session, replace(query, sort=None), limit=limit + len(known))
+    return rows + [row for row in others if row.id not in known][: limit - len(rows)]
 
 
 async def _fetch(session: ReadSession, plan: _Plan, limit: int) -> list[LeadRow]:
@@ -309,6 +339,8 @@ async def order(db: Database, query: LeadQuery) -> array[int]:
     Reads on connections and threads of its own: a million ids neither hold up the screen nor
     become a million objects. Cancelling stops the statements.
     """
+    if query.sort is not None and query.sort.column in _HAVING_ONE:
+        return await _order_having_one(db, query, query.sort)
     async with db.read() as session:
         plan = await _plan(session, query, _SOME)
         many = plan.inside is not None and await _finds_many(session, query, plan)
@@ -325,6 +357,17 @@ async def order(db: Database, query: LeadQuery) -> array[int]:
     return await asyncio.to_thread(_picked, ordered, wanted)
 
 
+async def _order_having_one(db: Database, query: LeadQuery, sort: Sort) -> array[int]:
+    """Few have a value to sort by: only those are sorted, the others follow as they are."""
+    async with db.read() as session:
+        plan = await _plan(session, query, _SOME)
+    having = select(Business.id).where(Business.id.in_(_HAVING_ONE[sort.column]), *plan.tests)
+    ordered, everything = await asyncio.gather(
+        db.integers(having.order_by(*plan.order)), order(db, replace(query, sort=None))
+    )
+    return ordered + await asyncio.to_thread(_picked, everything, ordered, wanted=False)
+
+
 async def _finds_many(session: ReadSession, query: LeadQuery, plan: _Plan) -> bool:
     """Whether a fiftieth of the best leads are found, and probably of all others."""
     assert plan.inside is not None
@@ -333,15 +376,15 @@ async def _finds_many(session: ReadSession, query: LeadQuery, plan: _Plan) -> bo
     return await _counted(session, some) == _BEST // 50
 
 
-def _picked(ordered: array[int], wanted: array[int]) -> array[int]:
-    """Those of the ids that are wanted, in the order they are in."""
-    is_wanted = bytearray(1 + max(max(ordered, default=0), max(wanted, default=0)))
-    for number in wanted:
-        is_wanted[number] = True
+def _picked(ids: array[int], named: array[int], *, wanted: bool = True) -> array[int]:
+    """Those of the ids that are named (or not), in the order they are in."""
+    chosen = bytearray([not wanted]) * (1 + max(max(ids, default=0), max(named, default=0)))
+    for number in named:
+        chosen[number] = wanted
     picked = array("q")
-    for start in range(0, len(ordered), _AT_ONCE):
-        some = ordered[start : start + _AT_ONCE]
-        picked.extend(compress(some, map(is_wanted.__getitem__, some)))
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        picked.extend(compress(some, map(chosen.__getitem__, some)))
     return picked
 
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
+from sqlalchemy import update
 
 from crm_tui.db.engine import Database
-from crm_tui.services import lead_rows
+from crm_tui.db.models import ContactPoint
+from crm_tui.services import lead_rows, tags, tasks, timeline
 from crm_tui.services.filters import QueryError
 from crm_tui.services.lead_rows import LeadQuery, Sort
+from crm_tui.vocabulary import CallOutcome, ContactState
 from tests.conftest import AddLead
 
 
@@ -44,3 +49,30 @@ async def test_the_first_rows_are_the_beginning_of_the_order_however_they_are_fo
 def test_a_filter_that_cannot_be_read_is_refused_before_anything_is_asked() -> None:
     with pytest.raises(QueryError, match="column 8"):
         LeadQuery("score>=abc")
+
+
+@pytest.mark.parametrize("column", ["called", "follow_up", "tags", "email_state"])
+@pytest.mark.parametrize("descending", [False, True])
+async def test_leads_with_a_looked_up_value_come_in_its_order_and_the_others_after_them(
+    db: Database, add_lead: AddLead, now: datetime, column: str, descending: bool
+) -> None:
+    ids = [await add_lead(f"Lead {n}", email=f"a{n}@plumbing-{n}.com") for n in range(6)]
+    async with db.write() as session:
+        for days, lead in enumerate((ids[4], ids[1], ids[3])):
+            at = now - timedelta(days=days)
+            await timeline.log_call(session, lead, CallOutcome.NO_ANSWER, at=at, now=now)
+            await tasks.add(session, lead, "call", now + timedelta(days=9 - days), now=now)
+            await tags.add(session, [lead], f"{9 - days}", now=now)
+            state = (ContactState.SOFT_BOUNCED, ContactState.OK, ContactState.BOUNCED)[days]
+            await session.execute(
+                update(ContactPoint).where(ContactPoint.business_id == lead).values(state=state)
+            )
+    query = LeadQuery(sort=Sort(column, descending=descending))
+    in_order = [ids[4], ids[1], ids[3]]  # of the states: soft_bounced, ok, bounced
+    expected = in_order if descending else in_order[::-1]
+    others = [lead for lead in ids if lead not in in_order]
+    assert list(await lead_rows.order(db, query)) == expected + others
+    async with db.read() as session:
+        for limit in (1, 2, 3, 4, 6):
+            rows = await lead_rows.first_rows(session, query, limit=limit)
+            assert [row.id for row in rows] == (expected + others)[:limit]
