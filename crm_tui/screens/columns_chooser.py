@@ -53,7 +53,6 @@ class ColumnsChooser(ModalScreen[bool]):
             border-left: outer $accent;
         }
         & #title { text-style: bold; margin-bottom: 1; }
-        & Lines { max-height: 14; }
         & #help { margin-top: 1; color: $text-muted; }
     }
     """
@@ -90,6 +89,10 @@ class ColumnsChooser(ModalScreen[bool]):
     def on_mount(self) -> None:
         """Begin with the first column."""
         self._show_all()
+
+    def on_resize(self) -> None:
+        """Let the columns scroll where they do not fit, so that the keys stay in sight."""
+        self.query_one(Lines).styles.max_height = max(self.size.height - len(_HELP) - 5, 3)
 
     def _begin_with(self, columns: Columns) -> None:
         shown = dict(columns)

@@ -21,6 +21,9 @@ _TYPING_PAUSE = 0.04
 _PROBLEM_PAUSE = 0.5
 """Seconds without a keystroke before it is said what cannot be read: most of it is half typed."""
 
+_OPERATORS = frozenset(":<>=")
+"""What follows the name of a field."""
+
 
 class LeadFilter:
     """Between the line and the list: a filter that cannot be read leaves the list as it is.
@@ -46,6 +49,7 @@ class LeadFilter:
         self._completer = Completer(screen, line, listing.shown)
         self._pause: Timer | None = None
         self._problem: QueryError | None = None
+        self._applied = ""
 
     @property
     def text(self) -> str:
@@ -57,10 +61,9 @@ class LeadFilter:
         self._line.put(text, quietly=True)
         self._line.clear_problem()
         self._stop_pause()
-        if self._reads():
-            return self.text
+        self._applied = self.text if self._reads() else ""
         self._show_problem()
-        return ""
+        return self._applied
 
     def typed(self) -> None:
         """Something was typed: the list follows after a moment, then what could be meant."""
@@ -95,20 +98,32 @@ class LeadFilter:
     def _apply(self) -> None:
         self._pause = None
         if self._reads():
-            self._apply_text(self.text)
+            self._apply_words(self.text)
         else:
-            self._listing.shown.set()
+            self._keep_rows()
             self._pause = self._screen.set_timer(_PROBLEM_PAUSE, self._show_problem)
 
-    def _reads(self) -> bool:
-        from crm_tui.services.filters import QueryError, parse
+    def _keep_rows(self) -> None:
+        """Leave the list as it is.
 
-        try:
-            parse(self.text)
-        except QueryError as error:
-            self._problem = error
+        A field's name is looked for as a word on the way to what cannot be read, as "city" is on the
+        way to "city:"; then the list goes back to what it was before that word.
+        """
+        before = self.text.rpartition(" ")[0].rstrip()
+        word = self._applied[len(before) :]
+        is_name = self.text.startswith(self._applied) and not _OPERATORS.intersection(word)
+        has_operator = _OPERATORS.intersection(self.text[len(before) :])
+        if word and is_name and has_operator and _problem_of(before) is None:
+            self._apply_words(before)
         else:
-            self._problem = None
+            self._listing.shown.set()
+
+    def _apply_words(self, text: str) -> None:
+        self._applied = text
+        self._apply_text(text)
+
+    def _reads(self) -> bool:
+        self._problem = _problem_of(self.text)
         return self._problem is None
 
     def _show_problem(self) -> None:
@@ -121,3 +136,14 @@ class LeadFilter:
         if waited is not None:
             waited.stop()
         return waited is not None
+
+
+def _problem_of(text: str) -> QueryError | None:
+    """What is wrong with a filter; None where it can be read."""
+    from crm_tui.services.filters import QueryError, parse
+
+    try:
+        parse(text)
+    except QueryError as error:
+        return error
+    return None

@@ -113,9 +113,7 @@ class ViewsDialog(ModalScreen[None]):
             border-left: outer $accent;
         }
         & #title { text-style: bold; margin-bottom: 1; }
-        & Lines { max-height: 12; }
         & #help { margin-top: 1; color: $text-muted; }
-        & #words { display: none; margin-top: 1; }
     }
     """
 
@@ -150,6 +148,10 @@ class ViewsDialog(ModalScreen[None]):
         ids = [view.id for view in self._views]
         cursor = ids.index(current.id) if current is not None and current.id in ids else 0
         self._show_all(cursor)
+
+    def on_resize(self) -> None:
+        """Let the views scroll where they do not fit, so that the keys stay in sight."""
+        self.query_one(Lines).styles.max_height = max(self.size.height - len(_HELP) - 8, 3)
 
     def _show_all(self, cursor: int | None = None) -> None:
         none = [styled(" There is no view yet. s saves the list as one.", Role.QUIET)]

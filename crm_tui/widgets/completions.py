@@ -16,6 +16,7 @@ from crm_tui.text import visible
 from crm_tui.widgets.columns import fit
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.look import Role
+from crm_tui.widgets.row_paint import CURSOR_MARK
 
 _LINES = 8
 """Lines that are shown at once: what is below them is what one is looking for."""
@@ -145,6 +146,7 @@ class Completions(Widget):
         name = fit(candidate.shown, self._name_width)
         remark = fit(candidate.remark, self._remark_width, "right" if counted else "left")
         gap = " " * _GAP if self._remark_width else ""
-        line = styled(f" {name}{gap}", Role.STRONG if chosen else Role.TEXT)
+        mark = CURSOR_MARK if chosen else " "
+        line = styled(f"{mark}{name}{gap}", Role.STRONG if chosen else Role.TEXT)
         line += styled(f"{remark} ", Role.QUIET)
         return line.stylize("on $panel") if chosen else line

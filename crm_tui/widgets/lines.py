@@ -13,9 +13,16 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
+from crm_tui.widgets.facts import styled
+from crm_tui.widgets.look import Role
+from crm_tui.widgets.row_paint import CURSOR_MARK
+
 
 class Lines(Widget, can_focus=True):
-    """Lines of our own making, as many as there is room for around the cursor."""
+    """Lines of our own making, as many as there is room for around the cursor.
+
+    Each begins with a blank, which is where the cursor's mark stands.
+    """
 
     DEFAULT_CSS = """
     Lines { height: auto; max-height: 100%; }
@@ -79,5 +86,7 @@ class Lines(Widget, can_focus=True):
         for number, line in enumerate(self._lines[first : first + self.size.height], first):
             cut = line.truncate(width, ellipsis=True)
             full = cut + Content(" " * max(width - cut.cell_length, 0))
-            shown.append(full.stylize("on $panel") if number == self.cursor else full)
+            if number == self.cursor:
+                full = (styled(CURSOR_MARK, Role.ACCENT) + full[1:]).stylize("on $panel")
+            shown.append(full)
         return Content("\n").join(shown)

@@ -208,6 +208,19 @@ async def test_what_cannot_be_read_is_said_when_one_stops_typing_and_the_list_st
     assert desk.names() == [ADA]
 
 
+async def test_the_name_of_a_field_on_its_way_empties_no_list(desk: ListDesk) -> None:
+    await desk.press("slash")
+    await desk.type("queens")
+    await desk.type(" tag")
+    assert desk.names() == []
+    await desk.type(":")
+    assert desk.names() == [ADA, CY]
+    await desk.type("(")
+    assert desk.names() == [ADA, CY]
+    await desk.type('"')
+    assert desk.count() == "2 of 4"
+
+
 async def test_enter_on_what_cannot_be_read_goes_where_it_is_wrong(desk: ListDesk) -> None:
     await desk.pilot.press("slash", *"stauts:opened queens", "enter")
     await desk.settle()
@@ -265,6 +278,15 @@ async def test_keys_typed_ahead_are_for_the_view(desk: ListDesk) -> None:
     assert [line[1] for line in (desk.table.render_line(y).text for y in (1, 2, 3))] == [
         *(" ", "*", " ")
     ]
+
+
+async def test_who_waits_after_v_is_told_the_letters(desk: ListDesk) -> None:
+    await desk.press("v")
+    await desk.rest()
+    assert desk.said().startswith("v …   h hot   c to call   ")
+    assert desk.said().endswith("   v all views")
+    await desk.press("e")
+    assert desk.filter() == "-has:email"
 
 
 async def test_a_letter_without_a_view_is_said(desk: ListDesk) -> None:
