@@ -136,7 +136,7 @@ async def _follow(
 ) -> None:
     """Compute again what is derived of the leads whose records were written."""
     concerned = _Concerned.by(applied)
-    there = await _existing(session, concerned.any)
+    there = await _touch(session, concerned.any, now=now)
     facts = concerned.facts & there
     told = {name: leads for name, leads in concerned.columns.items() if name not in _NOT_FACTS}
     columns = set().union(*told.values()) & there - facts
@@ -150,19 +150,18 @@ async def _follow(
         await events.mark_voided(session, moved)
         await statuses.refold(session, moved)
         await events.renew_activity(session, moved)
-    if there:
-        await session.execute(
-            update(Business)
-            .where(Business.id.in_(listed(there)))
-            .values(updated_at=now)
-            .execution_options(synchronize_session=None)
-        )
 
 
-async def _existing(session: WriteSession, business_ids: set[int]) -> set[int]:
-    return set(
-        await session.scalars(select(Business.id).where(Business.id.in_(listed(business_ids))))
+async def _touch(session: WriteSession, business_ids: set[int], *, now: datetime) -> set[int]:
+    """Note that leads have changed; returns those that are there."""
+    touched = await session.scalars(
+        update(Business)
+        .where(Business.id.in_(listed(business_ids)))
+        .values(updated_at=now)
+        .returning(Business.id)
+        .execution_options(synchronize_session=None)
     )
+    return set(touched)
 
 
 # Events
@@ -209,19 +208,13 @@ async def _mark(
     session: WriteSession, done: Sequence[Change], void_keys: dict[int, str], *, undoing: bool
 ) -> None:
     """Note that these changes were turned, and by which event those on timelines were."""
-    state = (ChangeState.UNDONE if undoing else ChangeState.DONE).value
+    state = ChangeState.UNDONE if undoing else ChangeState.DONE
     connection = await session.connection()
-    others = json.dumps([c.id for c in done if c.id not in void_keys])
     await connection.exec_driver_sql(
-        "UPDATE undo_change SET state = ?, void_key = NULL"
-        " WHERE id IN (SELECT value FROM json_each(?))",
-        (state, others),
+        "UPDATE undo_change SET state = ?, void_key = json_extract(given.value, '$[1]')"
+        " FROM json_each(?) AS given WHERE undo_change.id = json_extract(given.value, '$[0]')",
+        (state.value, json.dumps([(change.id, void_keys.get(change.id)) for change in done])),
     )
-    if void_keys:
-        await connection.exec_driver_sql(
-            "UPDATE undo_change SET state = ?, void_key = ? WHERE id = ?",
-            [(state, key, change) for change, key in void_keys.items()],
-        )
 
 
 async def _mark_left(session: WriteSession, change_ids: Sequence[int]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
 from typing import Any
 
+import msgspec
 from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
@@ -105,12 +106,20 @@ class _Writing:
         return written
 
     async def _write(self, changes: Sequence[Change]) -> bool:
+        # Together is quicker; in their order, what is unique may go from one record to another.
+        together = [list(group) for _, group in groupby(changes, _batch(changes))]
+        if await self._try(together):
+            return True
+        return len(together) < len(changes) and await self._try([[change] for change in changes])
+
+    async def _try(self, batches: Sequence[Sequence[Change]]) -> bool:
         try:
             async with self.session.begin_nested():
-                await self._make_way(changes)
+                await self._make_way([change for batch in batches for change in batch])
                 connection = await self.session.connection()
-                for statement, group in groupby(changes, _statement):
-                    await connection.exec_driver_sql(statement, [_parameters(c) for c in group])
+                for batch in batches:
+                    rows = msgspec.json.encode([_row(change) for change in batch]).decode()
+                    await connection.exec_driver_sql(_statement(batch[0]), (rows,))
         except IntegrityError:
             return False
         return True
@@ -145,6 +154,20 @@ class _Writing:
             await self.session.execute(text(statement), named)
 
 
+def _batch(changes: Iterable[Change]) -> Callable[[Change], tuple[str, int]]:
+    """What changes written together have in common: the statement, and no record comes twice."""
+    batches: dict[int, int] = {}
+    seen: set[RecordId] = set()
+    batch = 0
+    for change in changes:
+        if change.record in seen:
+            seen.clear()
+            batch += 1
+        seen.add(change.record)
+        batches[change.id] = batch
+    return lambda change: (_statement(change), batches[change.id])
+
+
 def _statement(change: Change) -> str:
     names = () if change.then is None else tuple(sorted(change.then))
     return _sql(change.record.table, names, adds=change.adds)
@@ -152,17 +175,28 @@ def _statement(change: Change) -> str:
 
 @cache
 def _sql(table: str, names: tuple[str, ...], *, adds: bool) -> str:
-    """The statement that writes these columns of a record; without any, it deletes the record."""
-    key = " AND ".join(f"{name} = ?" for name in RECORDED[table].key)
+    """The statement that writes these columns of records; without any, it deletes them.
+
+    Its one parameter is a JSON array with an array for each record: the values by the names of
+    their columns, in order, and the primary key after them, unless the record is added.
+    """
+    key = RECORDED[table].key
+    values = [f"json_extract(given.value, '$[{place}]')" for place in range(len(names) + len(key))]
+    own = ", ".join(values[len(names) :])
     if not names:
-        unless = _UNLESS_USED.get(table)
-        return f"DELETE FROM {table} WHERE {key}" + (f" AND {unless}" if unless else "")  # noqa: S608 - names of our own tables
+        unless = f" AND {_UNLESS_USED[table]}" if table in _UNLESS_USED else ""
+        return (
+            f"DELETE FROM {table} WHERE ({', '.join(key)}) IN"  # noqa: S608 - names of our own tables
+            f" (SELECT {own} FROM json_each(?) AS given){unless}"
+        )
     if adds:
-        values = ", ".join("?" for _ in names)
-        return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"  # noqa: S608 - likewise
-    return f"UPDATE {table} SET {', '.join(f'{n} = ?' for n in names)} WHERE {key}"  # noqa: S608 - likewise
+        into = f"{table} ({', '.join(names)})"
+        return f"INSERT INTO {into} SELECT {', '.join(values[: len(names)])} FROM json_each(?) AS given"  # noqa: S608 - likewise
+    columns = ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=False))
+    place = ", ".join(f"{table}.{name}" for name in key)
+    return f"UPDATE {table} SET {columns} FROM json_each(?) AS given WHERE ({place}) = ({own})"  # noqa: S608 - likewise
 
 
-def _parameters(change: Change) -> tuple[Any, ...]:
-    values = () if change.then is None else tuple(change.then[name] for name in sorted(change.then))
-    return values if change.adds else (*values, *change.record.parts)
+def _row(change: Change) -> list[Any]:
+    values = [] if change.then is None else [change.then[name] for name in sorted(change.then)]
+    return values if change.adds else [*values, *change.record.parts]
