@@ -25,7 +25,7 @@ class ContactActions(BusinessDesk):
     async def _call(self, lead: Target) -> None:
         page = await self.page_of(lead.id)
         from crm_tui.screens import lead_facts
-        from crm_tui.screens.call_form import call_form
+        from crm_tui.screens.call_form import TALL, call_form
         from crm_tui.screens.follow_up import Ahead
         from crm_tui.screens.lead_forms import Here
 
@@ -37,8 +37,14 @@ class ContactActions(BusinessDesk):
                 self.go_on_from(lead.id)
             await self.show_again(array("q", (lead.id,)))
 
-        here, home = Here.of(self.host), self.host.settings.imports.default_region
-        form = call_form(page, Ahead.of(self.host), here, save, region=home)
+        form = call_form(
+            page,
+            Ahead.of(self.host),
+            Here.of(self.host),
+            save,
+            region=self.host.settings.imports.default_region,
+            large=self.size.height >= TALL,
+        )
         self.ask(form, action="business.call", lead=lead.id)
 
     async def log_call(self, lead: Target, said: Said, phone: str | None) -> Logged:
@@ -92,7 +98,7 @@ class ContactActions(BusinessDesk):
         async def save(reason: str) -> None:
             await self.apply(subjects, bulk.never_contact(reason), asked=True)
 
-        await self.app.push_screen(never_form(subjects.whom, save))
+        await self.app.push_screen(never_form(subjects.whom, save, many=subjects.only is None))
 
     async def _offer_to_allow(self, subjects: Subjects, reason: str) -> None:
         question = f"{subjects.whom} must never be contacted: {reason}."

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from textual import on
+from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input
+from textual.widgets import Digits, Input, Static
 
 from crm_tui import clock
 from crm_tui.errors import BadInput
 from crm_tui.screens import lead_facts
 from crm_tui.screens.follow_up import Ahead, when_field
 from crm_tui.screens.lead_forms import WHEN_HINT, Here, read_when
+from crm_tui.services.contacts import phone_words
 from crm_tui.services.leads import LeadPage
 from crm_tui.services.timeline import CALL_WORDS
 from crm_tui.services.when import EXAMPLES
@@ -28,6 +30,9 @@ from crm_tui.widgets.choice import Choice, Option
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import ChoiceField, Field, Fields, Form, LineField
 from crm_tui.widgets.look import Role
+
+TALL = 32
+"""Lines from which on there is room for the number in large digits."""
 
 _NAME = 50
 _FRIDAY = 4
@@ -143,6 +148,7 @@ def call_form(
     save: Callable[[Said], Awaitable[None]],
     *,
     region: str,
+    large: bool = False,
 ) -> Form:
     """A call to log.
 
@@ -152,7 +158,9 @@ def call_form(
         here: The same for times past.
         save: Stores what is said; a UserError of it is shown.
         region: Where numbers are shown without the code of the country (ISO 3166).
+        large: Whether there is room for the number in large digits.
     """
+    words = about(page, now=ahead.now(), region=region)
     fields = CallFields(ahead, here)
 
     async def store(_values: Mapping[str, str]) -> None:
@@ -163,8 +171,29 @@ def call_form(
         fields,
         save=store,
         verb="Save and go on",
-        about=about(page, now=ahead.now(), region=region),
+        about=WithDigits(large_number(page, region), words) if large else words,
     )
+
+
+class WithDigits(Vertical):
+    """A number in large digits, and words below it."""
+
+    DEFAULT_CSS = """
+    WithDigits {
+        height: auto;
+        & Digits { height: 3; width: 1fr; margin: 1 0; color: $text-accent; }
+    }
+    """
+
+    def __init__(self, number: str, words: Content) -> None:
+        super().__init__(Digits(number), Static(words, id="form-about"))
+
+
+def large_number(page: LeadPage, region: str) -> str:
+    """The number to call as it is shown in large digits; "" where there is none."""
+    point = lead_facts.phone_to_call(page)
+    number = phone_words(point.value, region) if point else ""
+    return number if number.isascii() else ""
 
 
 def about(page: LeadPage, *, now: datetime, region: str) -> Content:

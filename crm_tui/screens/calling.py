@@ -23,9 +23,9 @@ from crm_tui import clock
 from crm_tui.errors import NotFound
 from crm_tui.screens import lead_facts
 from crm_tui.screens.business_actions import BusinessScreen, Target
-from crm_tui.screens.call_form import CallFields, Said
+from crm_tui.screens.call_form import TALL, CallFields, Said, large_number
 from crm_tui.screens.follow_up import Ahead
-from crm_tui.services import calling, contacts, lead_rows, timeline
+from crm_tui.services import calling, lead_rows, timeline
 from crm_tui.services.calling import Round
 from crm_tui.services.leads import LeadPage
 from crm_tui.services.timeline import TimelineEntry
@@ -60,7 +60,7 @@ class CallsScreen(BusinessScreen):
     TAB = "leads"
     AUTO_FOCUS = "Choice"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - Textual's own type
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - likewise
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012 - likewise
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Save", show=False)]
 
     def __init__(self, wanted: Callable[[], Awaitable[array[int]]], title: str) -> None:
@@ -163,10 +163,8 @@ class CallsScreen(BusinessScreen):
             return
         settings = self.host.settings
         home = settings.imports.default_region
-        point = lead_facts.phone_to_call(page)
         self._say("name", styled(visible(page.business["name"], 200), Role.STRONG))
-        number = contacts.phone_words(point.value, home) if point else ""
-        self.query_one("#calls-number", Digits).update(number if number.isascii() else "")
+        self.query_one("#calls-number", Digits).update(large_number(page, home))
         self._say("warning", lead_facts.warning(page))
         self._say("phone", lead_facts.phone_line(page, now=now, region=home))
         self._say("statuses", lead_facts.statuses(page, threshold=settings.score.threshold))

@@ -166,7 +166,10 @@ class Picker(ModalScreen[str | None]):
             line.cursor_blink = False
             yield line
             yield OptionList(markup=False)
-            yield Static("Nothing is called that.", id="nothing")
+            nothing = "Nothing is called that."
+            if self._new and not self._picks:
+                nothing = f"Type a {self._new}, and enter."
+            yield Static(nothing, id="nothing")
 
     def on_mount(self) -> None:
         """Show all."""

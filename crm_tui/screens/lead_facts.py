@@ -31,7 +31,7 @@ _POINT_LABELS = {
 
 
 def statuses(page: LeadPage, *, threshold: int) -> Content:
-    """How far contact, website and outcome have come, and the score, in one line."""
+    """How far contact, website and outcome have come, the score and the tags, in one line."""
     business = page.business
     contact = status_mark(business["contact_status"])
     site = status_mark(business["website_status"])
@@ -50,6 +50,8 @@ def statuses(page: LeadPage, *, threshold: int) -> Content:
     parts.append(styled("score ", Role.QUIET) + styled(f"{score} {qualified}"))
     if business["archived_at"] is not None:
         parts.append(styled("archived", Role.QUIET))
+    if page.tags:
+        parts.append(styled("tags ", Role.QUIET) + styled(", ".join(page.tags)))
     return _row(parts)
 
 
@@ -95,15 +97,13 @@ def about_business(page: LeadPage) -> Content:
 
 
 def presence(page: LeadPage) -> Content:
-    """What can be found of it on the web, and its tags, in one line."""
+    """What can be found of it on the web, in one line."""
     business = page.business
     website = business["website"]
     parts = [styled(website, link=website) if website else styled(NO_WEBSITE)]
     if business["rating"] is not None:
         reviews = plural(business["review_count"] or 0, "review")
         parts.append(styled(f"{business['rating']:.1f} of 5, {reviews}"))
-    if page.tags:
-        parts.append(styled("tags ", Role.QUIET) + styled(", ".join(page.tags)))
     return _row(parts)
 
 

@@ -195,8 +195,8 @@ def outcome_form(
     )
 
 
-def never_form(whom: str, save: Callable[[str], Awaitable[None]]) -> Form:
-    """Never to contact leads again, with the reason in a key."""
+def never_form(whom: str, save: Callable[[str], Awaitable[None]], *, many: bool = False) -> Form:
+    """Never to contact leads again, with the reason in a key; of `many`, the button says how many."""
     other = "other"
 
     async def store(values: Mapping[str, str]) -> None:
@@ -215,9 +215,10 @@ def never_form(whom: str, save: Callable[[str], Awaitable[None]]) -> Form:
             LineField("words", "Other words"),
         ],
         save=store,
-        verb=f"Never contact {whom} again",
+        verb=f"Never contact {whom} again" if many else "Never contact again",
         about=styled(
-            "No call, mail or text from here on, to none of their addresses. Open follow-ups are closed.",
+            "Not called, mailed or texted any more, at any of their addresses. "
+            "Open follow-ups are closed.",
             Role.QUIET,
         ),
     )

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Suppression, Task
+from crm_tui.db.types import listed
 from crm_tui.errors import BadInput
 from crm_tui.services import events, tasks
 from crm_tui.vocabulary import (
@@ -83,7 +84,7 @@ async def contacted(
     """Those of the leads that may be contacted, or with `never` those that must not be."""
     found = await session.scalars(
         select(Business.id).where(
-            Business.id.in_(business_ids),
+            Business.id.in_(listed(business_ids)),
             Business.erased_at.is_(None),
             Business.do_not_contact.is_(never),
         )
@@ -114,7 +115,7 @@ async def never(
         return []
     await session.execute(
         update(Business)
-        .where(Business.id.in_(changed))
+        .where(Business.id.in_(listed(changed)))
         .values(do_not_contact=True, do_not_contact_reason=said)
         .execution_options(synchronize_session=None)
     )
@@ -137,7 +138,7 @@ async def bar(
         await session.execute(rows.on_conflict_do_nothing(index_elements=["kind", "value"]))
     await session.execute(
         update(Task)
-        .where(Task.business_id.in_(business_ids), tasks.OPEN)
+        .where(Task.business_id.in_(listed(business_ids)), tasks.OPEN)
         .values(state=TaskState.DONE, done_at=now)
         .execution_options(synchronize_session=None)
     )
@@ -155,7 +156,7 @@ async def allow(session: WriteSession, business_ids: Sequence[int], *, now: date
         await session.execute(delete(Suppression).where(_barred_by(changed)))
         await session.execute(
             update(Business)
-            .where(Business.id.in_(changed))
+            .where(Business.id.in_(listed(changed)))
             .values(do_not_contact=False, do_not_contact_reason=None)
             .execution_options(synchronize_session=None)
         )
@@ -170,7 +171,7 @@ async def _opted_out(session: ReadSession, business_ids: Collection[int]) -> lis
         select(Business.id, Business.name, ContactPoint.value, ContactPoint.state)
         .join(ContactPoint, ContactPoint.business_id == Business.id)
         .where(
-            Business.id.in_(business_ids),
+            Business.id.in_(listed(business_ids)),
             Business.do_not_contact.is_(True),
             ContactPoint.state.in_(_OPTED_OUT),
         )
@@ -182,14 +183,14 @@ async def _opted_out(session: ReadSession, business_ids: Collection[int]) -> lis
 def _keys(business_ids: Sequence[int]) -> Select[str, str]:
     """The leads themselves, as what is barred."""
     return select(literal(SuppressionKind.BUSINESS, Suppression.kind.type), Business.key).where(
-        Business.id.in_(business_ids)
+        Business.id.in_(listed(business_ids))
     )
 
 
 def _addresses(business_ids: Sequence[int], kind: ContactKind) -> Select[str, str]:
     """Their addresses of a kind that are not known to be wrong, as what is barred."""
     return select(literal(_BARRED[kind], Suppression.kind.type), ContactPoint.value).where(
-        ContactPoint.business_id.in_(business_ids),
+        ContactPoint.business_id.in_(listed(business_ids)),
         ContactPoint.kind == kind,
         ContactPoint.state != ContactState.INVALID,
     )
@@ -197,7 +198,7 @@ def _addresses(business_ids: Sequence[int], kind: ContactKind) -> Select[str, st
 
 def _barred_by(business_ids: Sequence[int]) -> ColumnElement[bool]:
     """A suppression that is there because of these leads alone."""
-    keys = select(Business.key).where(Business.id.in_(business_ids))
+    keys = select(Business.key).where(Business.id.in_(listed(business_ids)))
     by_key = and_(Suppression.kind == SuppressionKind.BUSINESS, Suppression.value.in_(keys))
     return or_(by_key, *(_barred_address(business_ids, kind) for kind in _BARRED))
 
@@ -209,7 +210,7 @@ def _barred_address(business_ids: Sequence[int], kind: ContactKind) -> ColumnEle
         .where(ContactPoint.kind == kind, ContactPoint.value == Suppression.value)
     )
     own = having.where(
-        Business.id.in_(business_ids), Business.do_not_contact_reason == Suppression.reason
+        Business.id.in_(listed(business_ids)), Business.do_not_contact_reason == Suppression.reason
     )
     others = having.where(Business.id.not_in(business_ids), Business.do_not_contact.is_(True))
     return and_(Suppression.kind == _BARRED[kind], own.exists(), ~others.exists())

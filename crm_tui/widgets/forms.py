@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Button, Input, Static, TextArea
 
 from crm_tui.errors import UserError
@@ -88,7 +89,7 @@ class Form(ModalScreen[bool]):
         *,
         save: Save,
         verb: str = "Save",
-        about: Content | None = None,
+        about: Content | Widget | None = None,
     ) -> None:
         super().__init__()
         self._title = title
@@ -127,7 +128,9 @@ class Form(ModalScreen[bool]):
         """Title, what it is about, the fields, a line for words, and what the keys do."""
         with Vertical(id="form"):
             yield Static(styled(self._title), id="form-title")
-            if self._about is not None:
+            if isinstance(self._about, Widget):
+                yield self._about
+            elif self._about is not None:
                 yield Static(self._about, id="form-about")
             yield self._fields
             yield Static(id="form-words")
