@@ -30,7 +30,8 @@ _HELP = (
     "+ -     wider, narrower",
     "=       usual width",
     "r       usual columns",
-    "enter   keep      esc  as before",
+    "enter   keep",
+    "esc     as before",
 )
 
 
@@ -111,7 +112,7 @@ class ColumnsChooser(ModalScreen[bool]):
         width = str(self._width[key] or "") if on else ""
         remark = "no room" if on and not fits else width
         role = Role.TEXT if on and fits else Role.QUIET
-        name = styled(f" {mark} {fit(_TITLES[key], 18)}", role)
+        name = styled(f"  {mark} {fit(_TITLES[key], 18)}", role)
         return name + styled(remark.rjust(9), Role.QUIET)
 
     @property

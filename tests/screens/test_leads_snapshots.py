@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from crm_tui.services import events, leads, timeline
 from crm_tui.services.events import NewEvent
 from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
 from tests.conftest import NOW
+from tests.screens.looks import Look, SnapCompare, in_every_look
 
 SIZES = ((80, 24), (120, 40))
 SIZE_IDS = [f"{width}x{height}" for width, height in SIZES]
@@ -96,6 +97,20 @@ def pressed(*keys: str, theme: str = "dark") -> Callable[[Pilot[None]], object]:
     return run
 
 
+def rested(*keys: str) -> Callable[[Pilot[None]], object]:
+    """Press keys, and let what comes a moment later come too."""
+
+    async def run(pilot: Pilot[None]) -> None:
+        result = pressed(*keys)(pilot)
+        assert isinstance(result, Coroutine)
+        await result
+        await pilot.pause(0.3)
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+    return run
+
+
 @pytest.mark.parametrize("size", SIZES, ids=SIZE_IDS)
 @pytest.mark.parametrize(
     "keys",
@@ -130,6 +145,34 @@ def test_the_light_theme_looks_as_agreed(
     app = CrmApp(store, settings, now=lambda: NOW)
     run = pressed("space", "j", theme="light")
     assert snap_compare(app, terminal_size=size, run_before=run)
+
+
+@in_every_look
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("slash", *"city:"),
+        ("slash", *"score>x", "enter"),
+        ("v", "v", "c"),
+        ("vertical_line", "j", "j", "plus"),
+        ("space", "j", "space", "slash", *"queens", "enter"),
+    ],
+    ids=["completing", "problem", "views", "columns", "hidden"],
+)
+def test_what_helps_with_the_list_looks_as_agreed(
+    look: Look, store: Path, snap_compare: SnapCompare, keys: tuple[str, ...]
+) -> None:
+    assert look.compare(snap_compare, store, run_before=rested(*keys))
+
+
+@pytest.mark.parametrize(
+    "size", [(80, 40), (120, 40), (160, 50)], ids=["80x40", "120x40", "160x50"]
+)
+def test_the_lead_beside_the_list_looks_as_agreed(
+    store: Path, settings: Settings, snap_compare: Callable[..., bool], size: tuple[int, int]
+) -> None:
+    app = CrmApp(store, settings, now=lambda: NOW)
+    assert snap_compare(app, terminal_size=size, run_before=rested("p", "j"))
 
 
 def test_the_list_uses_the_room_of_a_wide_window(
