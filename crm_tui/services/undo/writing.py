@@ -73,26 +73,33 @@ async def recording(
         BadInput: the action was undone while it was still going on.
     """
     own = entry or Entry()
+    goes_on = own.id is not None
     made = Recording(await _open(session, own, words, now=now))
     await _record_into(session, made.id, own.part)
     yield made
     await session.flush()
     await session.execute(text("DELETE FROM undo_recording"))
-    wrote = await session.scalar(
-        select(UndoChange.id).where(UndoChange.entry_id == made.id).limit(1)
-    )
-    made.wrote = wrote is not None
+    made.wrote = goes_on or await _is_written(session, made.id)
     if not made.wrote:
         await session.execute(delete(UndoEntry).where(UndoEntry.id == made.id))
         return
-    if own.words is not None:
+    said = own.words or words
+    if goes_on or said != words:
         await session.execute(
-            update(UndoEntry).where(UndoEntry.id == made.id).values(words=own.words)
+            update(UndoEntry).where(UndoEntry.id == made.id).values(words=said, changed_at=now)
         )
-    # What was undone before cannot be done again after something else was done.
-    await session.execute(
-        update(UndoEntry).where(UndoEntry.state == UndoState.UNDONE).values(state=UndoState.DROPPED)
-    )
+    if not goes_on:
+        # What was undone before cannot be done again after something else was done.
+        await session.execute(
+            update(UndoEntry)
+            .where(UndoEntry.state == UndoState.UNDONE)
+            .values(state=UndoState.DROPPED)
+        )
+
+
+async def _is_written(session: WriteSession, entry_id: int) -> bool:
+    changes = select(UndoChange.id).where(UndoChange.entry_id == entry_id).limit(1)
+    return await session.scalar(changes) is not None
 
 
 async def recorded_as(session: WriteSession) -> int:
@@ -112,9 +119,6 @@ async def _open(session: WriteSession, entry: Entry, words: str, *, now: datetim
     state = await session.scalar(select(UndoEntry.state).where(UndoEntry.id == entry.id))
     if state is not UndoState.DONE:
         raise BadInput("This was undone while it was still going on, so it was stopped.")
-    await session.execute(
-        update(UndoEntry).where(UndoEntry.id == entry.id).values(words=words, changed_at=now)
-    )
     return entry.id
 
 
