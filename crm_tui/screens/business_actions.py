@@ -76,7 +76,8 @@ class BusinessScreen(ContactActions, SiteActions, MergeActions):
         from crm_tui.services import bulk, leads
 
         async def set_field(name: str, text: str) -> None:
-            await self.apply(subjects, bulk.set_field(name, text, self.host.settings))
+            change = bulk.set_field(name, text, self.host.settings)
+            await self.apply(subjects, change, careful=not text.strip())
 
         lead = subjects.only
         if lead is None:

@@ -179,13 +179,16 @@ class BusinessDesk(AppScreen):
         key = await self.write(words, change)
         await self.show_again(array("q", (lead_id,)), key)
 
-    async def apply(self, subjects: Subjects, change: Change, *, asked: bool = False) -> None:
+    async def apply(
+        self, subjects: Subjects, change: Change, *, asked: bool = False, careful: bool = False
+    ) -> None:
         """Do to one lead what can be done to many; or to many at once, asking before.
 
         Args:
             subjects: To whom.
             change: What.
             asked: Whether the operator has seen how many there are and agreed.
+            careful: Whether to ask however few they are.
 
         Raises:
             UserError: It cannot be done to these, or another job is running.
@@ -193,7 +196,7 @@ class BusinessDesk(AppScreen):
         change.admit(len(subjects.ids))
         if subjects.only is not None:
             await self._apply_to_one(subjects, change)
-        elif asked or len(subjects.ids) <= MANY:
+        elif asked or (len(subjects.ids) <= MANY and not careful):
             self._apply_to_many(subjects, change)
         else:
             self._ask_first(subjects, change)

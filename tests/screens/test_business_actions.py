@@ -239,6 +239,14 @@ async def test_many_leads_get_a_field_a_follow_up_and_an_outcome(
     assert (cities, outcomes, sorted(due)) == ({"Queens"}, {Outcome.INTERESTED}, ids)
 
 
+async def test_clearing_a_field_of_many_is_asked_about(desk: Desk) -> None:
+    await desk.press("*", "e", "2", "enter")
+    assert isinstance(desk.screen, Confirm)
+    assert str(desk.screen.query_one("#do", Button).label) == "Clear the city of 3 leads"
+    await desk.press("enter")
+    assert desk.said() == "Cleared the city of 1 lead; 2 were so already. u takes it back."
+
+
 async def test_more_than_fifty_are_asked_about_with_their_number_on_the_button(
     desk: Desk, add_lead: AddLead
 ) -> None:
