@@ -15,7 +15,7 @@ from crm_tui.services import lead_rows
 from crm_tui.services.lead_rows import LeadQuery
 
 EVERY, RESULT_MS = 0.03, 150
-TYPED = ("springfield plumbing", "springfield score>60")
+TYPED = ("springfield plumbing", "score>60 springfield")
 _NOTHING = "No lead matches"
 _NAME = 20
 """Letters of the first name that are looked for; a list may cut the rest."""
