@@ -16,7 +16,6 @@ from textual.widget import Widget
 from crm_tui.actions import ANY_LETTER, key_words
 from crm_tui.errors import UserError
 from crm_tui.screens.business_actions import BusinessScreen, Target
-from crm_tui.screens.columns_chooser import ColumnsChooser
 from crm_tui.screens.lead_arrangement import Arrangement, choose_sort
 from crm_tui.screens.lead_columns import LEAD_COLUMNS, USUAL, arranged
 from crm_tui.screens.lead_completing import choose_facet
@@ -211,6 +210,7 @@ class LeadsScreen(BusinessScreen):
 
     def action_columns(self) -> None:
         """Choose the columns, their order and their widths."""
+        from crm_tui.screens.columns_chooser import ColumnsChooser
 
         def left(_kept: bool | None) -> None:  # noqa: FBT001 - Textual's callback
             self.arrangement.keep()
