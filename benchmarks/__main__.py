@@ -7,6 +7,7 @@ import sys
 import time
 
 from benchmarks import (
+    bulk,
     idle,
     importing,
     keys,
@@ -34,6 +35,7 @@ ALL = {
     "sqlite_basics": sqlite_basics.run,
     "importing": importing.run,
     "sites": sites.run,
+    "bulk": bulk.run,
 }
 
 

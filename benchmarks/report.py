@@ -39,6 +39,8 @@ How it is measured:
   warms the caches, the programs taking turns.
 - Memory is what is resident; of an import, at its peak.
 - Imports and builds are timed over the whole run of the command, its start included.
+- Bulk changes are timed in one process, as long as one waits for them in the app; the medians of 3
+  runs, each on a fresh copy of the store.
 """
 
 

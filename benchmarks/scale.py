@@ -29,6 +29,7 @@ class Scale:
     leads: int
     import_rows: int
     sites: int
+    bulk: int
     runs: int
     keys: int
 
@@ -38,8 +39,8 @@ class Scale:
         return f"{self.leads:,} leads"
 
 
-FULL = Scale(leads=1_000_000, import_rows=100_000, sites=1_000, runs=9, keys=40)
-QUICK = Scale(leads=20_000, import_rows=4_000, sites=100, runs=3, keys=10)
+FULL = Scale(leads=1_000_000, import_rows=100_000, sites=1_000, bulk=10_000, runs=9, keys=40)
+QUICK = Scale(leads=20_000, import_rows=4_000, sites=100, bulk=1_000, runs=3, keys=10)
 
 
 def big_store(scale: Scale) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import (
+    bulk,
     importing,
     keys,
     memory,
@@ -22,7 +23,7 @@ from benchmarks import (
 from benchmarks.measure import Measure, Verdict
 from benchmarks.scale import Scale
 
-TINY = Scale(leads=2_000, import_rows=400, sites=20, runs=1, keys=6)
+TINY = Scale(leads=2_000, import_rows=400, sites=20, bulk=600, runs=1, keys=6)
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +89,13 @@ def test_the_same_list_is_the_same_file(tmp_path: Path) -> None:
 
 def test_sites_built_again_are_the_same() -> None:
     assert misses(sites.run(TINY), "sites", "pages") == []
+
+
+def test_bulk_changes_their_undo_and_redo_are_measured() -> None:
+    measures = bulk.run(TINY)
+    assert [m.what for m in measures] == [
+        "a bulk change: slowest",
+        "its undo: slowest",
+        "its redo: slowest",
+    ]
+    assert all(measure.value is not None for measure in measures)
