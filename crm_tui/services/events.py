@@ -29,6 +29,7 @@ from sqlalchemy.orm import aliased
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event
+from crm_tui.db.types import listed
 from crm_tui.services import statuses
 from crm_tui.vocabulary import ContactStatus, EventKind
 
@@ -65,8 +66,8 @@ _RENEW_ACTIVITY = text(
     " SELECT occurred_at, summary FROM event WHERE event.business_id = business.id"
     " AND event.kind NOT IN :quiet AND event.by_machine = 0 AND event.is_voided = 0"
     " ORDER BY event.occurred_at DESC, event.id DESC LIMIT 1)"
-    " WHERE id IN :ids"
-).bindparams(bindparam("quiet", sorted(QUIET), expanding=True), bindparam("ids", expanding=True))
+    " WHERE id IN (SELECT value FROM json_each(:ids))"
+).bindparams(bindparam("quiet", sorted(QUIET), expanding=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ async def tell(
         Event.summary: literal(summary),
         Event.data: literal({}, Event.data.type) if data is None else data,
     }
-    rows = select(*values.values()).where(Business.id.in_(business_ids))
+    rows = select(*values.values()).where(Business.id.in_(listed(business_ids)))
     await session.execute(insert(Event).from_select(list(values), rows))
     changed: dict[Any, Any] = {Business.updated_at: now}
     if kind not in QUIET:
@@ -156,7 +157,7 @@ async def tell(
         changed[Business.last_activity] = case((older, summary), else_=Business.last_activity)
     await session.execute(
         update(Business)
-        .where(Business.id.in_(business_ids))
+        .where(Business.id.in_(listed(business_ids)))
         .values(changed)
         .execution_options(synchronize_session=None)
     )
@@ -246,10 +247,10 @@ async def void_many(
     session: WriteSession, keys: Mapping[int, Sequence[str]], *, why: str, now: datetime
 ) -> list[str]:
     """Take events of businesses out, one voided event each; returns the keys of those."""
-    moment = _moment(now)
+    beginning = _moment(now) + secrets.token_hex(8)
     voids = [
-        (business_id, moment + secrets.token_hex(10), sorted(named))
-        for business_id, named in keys.items()
+        (business_id, f"{beginning}{number:04x}", sorted(named))
+        for number, (business_id, named) in enumerate(keys.items())
     ]
     given = func.json_each(json.dumps(voids)).table_valued("value")
     business_id = func.json_extract(given.c.value, "$[0]")
@@ -285,9 +286,7 @@ async def _take_out(session: WriteSession, keys: Sequence[str]) -> None:
         turned = await session.execute(
             update(Event)
             .where(
-                Event.key.in_(
-                    select(func.json_each(json.dumps(named)).table_valued("value").c.value)
-                ),
+                Event.key.in_(listed(named)),
                 Event.is_voided.is_distinct_from(out),
             )
             .values(is_voided=out)
@@ -334,7 +333,7 @@ async def mark_voided(session: WriteSession, business_ids: Collection[int]) -> N
 async def renew_activity(session: WriteSession, business_ids: Collection[int]) -> None:
     """Compute the last activity of businesses again from the events that stand."""
     for ids in _chunks(business_ids):
-        await session.execute(_RENEW_ACTIVITY, {"ids": ids})
+        await session.execute(_RENEW_ACTIVITY, {"ids": json.dumps(ids)})
 
 
 def _is_named() -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from sqlalchemy import Text, func, literal, select, true, update
 from crm_tui.config import Settings
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business
+from crm_tui.db.types import listed
 from crm_tui.errors import BadInput
 from crm_tui.services import derived, events, leads, typed
 from crm_tui.services.sites.gather import mark_out_of_date
@@ -73,7 +74,7 @@ async def differing(
     )
     found = await session.scalars(
         select(Business.id).where(
-            Business.id.in_(business_ids), Business.erased_at.is_(None), differs
+            Business.id.in_(listed(business_ids)), Business.erased_at.is_(None), differs
         )
     )
     return list(found)
@@ -109,7 +110,7 @@ async def set_field(
         await events.tell(session, changed, EventKind.EDITED, summary, now=now, data=data)
         await session.execute(
             update(Business)
-            .where(Business.id.in_(changed))
+            .where(Business.id.in_(listed(changed)))
             .values(change.values)
             .execution_options(synchronize_session=None)
         )

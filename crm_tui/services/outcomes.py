@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business
+from crm_tui.db.types import listed
 from crm_tui.services import events
 from crm_tui.vocabulary import EventKind, Outcome
 
@@ -36,7 +37,7 @@ async def other_than(
         differs |= Business.outcome_reason.is_distinct_from(reason)
     found = await session.scalars(
         select(Business.id).where(
-            Business.id.in_(business_ids),
+            Business.id.in_(listed(business_ids)),
             Business.erased_at.is_(None),
             differs,
         )
@@ -61,7 +62,7 @@ async def set_outcome(
         await events.tell(session, changed, EventKind.OUTCOME_SET, summary, now=now, data=said)
         await session.execute(
             update(Business)
-            .where(Business.id.in_(changed))
+            .where(Business.id.in_(listed(changed)))
             .values(outcome=outcome, outcome_reason=reason)
             .execution_options(synchronize_session=None)
         )

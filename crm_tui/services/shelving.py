@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business
+from crm_tui.db.types import listed
 from crm_tui.services import events
 from crm_tui.vocabulary import EventKind
 
@@ -22,7 +23,7 @@ async def standing(
     is_archived = Business.archived_at.is_not(None)
     found = await session.scalars(
         select(Business.id).where(
-            Business.id.in_(business_ids),
+            Business.id.in_(listed(business_ids)),
             Business.erased_at.is_(None),
             is_archived if archived else ~is_archived,
         )
@@ -69,7 +70,7 @@ async def _put(
         return
     await session.execute(
         update(Business)
-        .where(Business.id.in_(business_ids))
+        .where(Business.id.in_(listed(business_ids)))
         .values(archived_at=archived_at)
         .execution_options(synchronize_session=None)
     )

@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Event, Site
+from crm_tui.db.types import listed
 from crm_tui.vocabulary import ContactStatus, EventKind, SiteStatus, WebsiteStatus
 
 CHUNK = 500
@@ -197,7 +198,7 @@ async def _write(
 ) -> set[int]:
     """Write a status where it differs, a statement for each status; returns where that was."""
     stored = await session.execute(
-        select(Business.id, type_coerce(column, Text)).where(Business.id.in_(folded))
+        select(Business.id, type_coerce(column, Text)).where(Business.id.in_(listed(folded)))
     )
     by_status: dict[str, list[int]] = {}
     for business_id, status in stored:
@@ -206,7 +207,7 @@ async def _write(
     for status, ids in by_status.items():
         await session.execute(
             update(Business)
-            .where(Business.id.in_(ids))
+            .where(Business.id.in_(listed(ids)))
             .values({column: status})
             .execution_options(synchronize_session=None)
         )
@@ -230,7 +231,7 @@ async def _fold_contact(
             type_coerce(Event.by_machine, Integer),
             case((by_hand, func.json_extract(Event.data, "$.overrules"))),
         ).where(
-            Event.business_id.in_(business_ids),
+            Event.business_id.in_(listed(business_ids)),
             SPEAKS,
             Event.moves_to.is_not(None),
             Event.is_voided.is_(False),
@@ -256,7 +257,7 @@ async def _fold_website(
 ) -> dict[int, WebsiteStatus]:
     sites: dict[int, list[SiteStatus]] = {}
     for business_id, status in await session.execute(
-        select(Site.business_id, Site.status).where(Site.business_id.in_(business_ids))
+        select(Site.business_id, Site.status).where(Site.business_id.in_(listed(business_ids)))
     ):
         sites.setdefault(business_id, []).append(status)
     builds = await _build_events(session, [i for i in business_ids if not _stands(sites.get(i))])
@@ -275,7 +276,7 @@ async def _build_events(
 ) -> dict[int, list[BuildEvent]]:
     rows = await session.execute(
         select(Event.business_id, Event.occurred_at, Event.key, Event.kind).where(
-            Event.business_id.in_(business_ids),
+            Event.business_id.in_(listed(business_ids)),
             Event.kind.in_(
                 (
                     EventKind.SITE_BUILDING,

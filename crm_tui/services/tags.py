@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, BusinessTag, Tag
+from crm_tui.db.types import listed
 from crm_tui.errors import BadInput
 from crm_tui.services import events
 from crm_tui.text import fold
@@ -97,7 +98,7 @@ async def add(
         known = insert_or(Tag).values(name=tag, folded=fold(tag))
         await session.execute(known.on_conflict_do_nothing(index_elements=[Tag.folded]))
         leads = select(Business.id, _id_of(tag), literal(now, BusinessTag.created_at.type)).where(
-            Business.id.in_(changed)
+            Business.id.in_(listed(changed))
         )
         columns = ["business_id", "tag_id", "created_at"]
         await session.execute(insert(BusinessTag).from_select(columns, leads))
@@ -118,7 +119,7 @@ async def remove(
     if changed:
         await session.execute(
             delete(BusinessTag)
-            .where(BusinessTag.business_id.in_(changed), BusinessTag.tag_id == _id_of(tag))
+            .where(BusinessTag.business_id.in_(listed(changed)), BusinessTag.tag_id == _id_of(tag))
             .execution_options(synchronize_session=None)
         )
         await events.tell(session, changed, EventKind.TAGGED, f"untagged {tag}", now=now)
@@ -133,7 +134,9 @@ async def _those(
     )
     test = tagged.exists() if carrying else ~tagged.exists()
     found = await session.scalars(
-        select(Business.id).where(Business.id.in_(business_ids), Business.erased_at.is_(None), test)
+        select(Business.id).where(
+            Business.id.in_(listed(business_ids)), Business.erased_at.is_(None), test
+        )
     )
     return list(found)
 

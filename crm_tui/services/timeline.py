@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Event
+from crm_tui.db.types import listed
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import events, points, search, statuses
 from crm_tui.services.events import OPERATOR, NewEvent
@@ -265,7 +266,7 @@ async def other_than(
     """Those of the leads with another contact status; leads that are gone are left out."""
     found = await session.scalars(
         select(Business.id).where(
-            Business.id.in_(business_ids),
+            Business.id.in_(listed(business_ids)),
             Business.erased_at.is_(None),
             Business.contact_status != status,
         )
