@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, Static
@@ -117,6 +118,14 @@ async def test_five_calls_in_a_row_are_fifteen_keys(desk: Desk) -> None:
     assert len(await desk.follow_ups()) == 5
     assert desk.leads_list.target is not None
     assert desk.leads_list.target.name == "Flo"
+
+
+async def test_calls_typed_ahead_are_for_one_lead_after_the_other(desk: Desk) -> None:
+    for key in ("a", "1", "enter") * 3:
+        desk.app.post_message(events.Key(key, key if len(key) == 1 else "\r"))
+    while len(await desk.calls()) < 3 or desk.in_a_form():
+        await desk.pilot.pause(0.05)
+    assert await desk.calls() == [(number, "no_answer", "") for number in range(3)]
 
 
 async def test_a_call_says_what_was_kept_and_is_taken_back_in_one_step(
