@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crm_tui.cli.long_work import progress_of, stop_on_interrupt
 from crm_tui.cli.output import (
     MOST_ID,
     invocation,
@@ -126,9 +127,17 @@ def export(
                 db, wanted, sys.stdout, form=form.value, lossless=lossless, now=now
             )
         else:
-            result = await exporting.export_leads(
-                db, wanted, form=form.value, target=output, lossless=lossless, now=now
-            )
+            with stop_on_interrupt() as stopped, progress_of("Exporting") as progress:
+                result = await exporting.export_leads(
+                    db,
+                    wanted,
+                    form=form.value,
+                    target=output,
+                    lossless=lossless,
+                    now=now,
+                    progress=progress,
+                    cancelled=stopped,
+                )
             written = result.written
         say(f"Exported {plural(written, 'lead')}.")
         if json:

@@ -21,7 +21,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -182,7 +182,7 @@ async def _documents_of(session: ReadSession, ids: Sequence[int]) -> list[dict[s
     facts = {row["id"]: row for row in rows.mappings()}
     points = await _points(session, ids)
     tags = await leads.tags_of(session, ids)
-    notes, contacted = await _history(session, ids)
+    history = await _history(session, ids)
     tasks = await _next_tasks(session, ids)
     google_ids = await _google_ids(session, ids)
     documents = []
@@ -194,8 +194,9 @@ async def _documents_of(session: ReadSession, ids: Sequence[int]) -> list[dict[s
             **facts[lead_id],
             "points": points.get(lead_id, []),
             "tags": list(tags.get(lead_id, ())),
-            "notes": notes.get(lead_id, []),
-            "last_contacted": contacted.get(lead_id),
+            "notes": history.notes.get(lead_id, []),
+            "calls": history.calls.get(lead_id, []),
+            "last_contacted": history.contacted.get(lead_id),
             "do_not_contact": facts[lead_id]["do_not_contact_reason"],
             "follow_up": due,
             "follow_up_note": what,
@@ -227,12 +228,19 @@ async def _points(session: ReadSession, ids: Sequence[int]) -> dict[int, list[di
     return points
 
 
-async def _history(
-    session: ReadSession, ids: Sequence[int]
-) -> tuple[dict[int, list[str]], dict[int, datetime]]:
-    """The notes of leads, oldest first, and when each was last contacted."""
+@dataclass(slots=True)
+class _History:
+    """Of each lead: its notes and calls, oldest first, and when it was last contacted."""
+
+    notes: dict[int, list[str]] = field(default_factory=dict)
+    calls: dict[int, list[dict[str, str]]] = field(default_factory=dict)
+    contacted: dict[int, datetime] = field(default_factory=dict)
+
+
+async def _history(session: ReadSession, ids: Sequence[int]) -> _History:
+    columns = (Event.business_id, Event.kind, Event.body, Event.moves_to, Event.occurred_at)
     rows = await session.execute(
-        select(Event.business_id, Event.kind, Event.body, Event.moves_to, Event.occurred_at)
+        select(*columns, Event.data)
         .where(
             Event.business_id.in_(ids),
             Event.kind.in_([EventKind.NOTE, *_CONTACTS]),
@@ -240,14 +248,18 @@ async def _history(
         )
         .order_by(Event.occurred_at, Event.id)
     )
-    notes: dict[int, list[str]] = defaultdict(list)
-    contacted: dict[int, datetime] = {}
-    for lead_id, kind, body, moves_to, at in rows:
+    history = _History()
+    for lead_id, kind, body, moves_to, at, data in rows:
         if kind is EventKind.NOTE:
-            notes[lead_id].append(body or "")
-        elif moves_to is not ContactStatus.PENDING:
-            contacted[lead_id] = at
-    return notes, contacted
+            history.notes.setdefault(lead_id, []).append(body or "")
+            continue
+        if kind is EventKind.CALL:
+            call = {"at": at.isoformat(), "outcome": str(data["outcome"])}
+            call |= {"text": body} if body else {}
+            history.calls.setdefault(lead_id, []).append(call)
+        if moves_to is not ContactStatus.PENDING:
+            history.contacted[lead_id] = at
+    return history
 
 
 async def _next_tasks(session: ReadSession, ids: Sequence[int]) -> dict[int, tuple[datetime, str]]:

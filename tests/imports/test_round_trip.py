@@ -16,16 +16,16 @@ from sqlalchemy import update
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business
-from crm_tui.services import export, timeline
+from crm_tui.services import export, lead_rows, shelving, tags, timeline
 from crm_tui.services.export import ExportFormat
 from crm_tui.services.imports.run import import_file
 from crm_tui.services.lead_rows import LeadQuery
-from crm_tui.vocabulary import CallOutcome
+from crm_tui.vocabulary import CallOutcome, ContactStatus
 
 if TYPE_CHECKING:
     from tests.conftest import AddLead
 
-ALL = LeadQuery()
+ALL = LeadQuery("is:archived or -is:archived")
 
 
 @pytest.fixture
@@ -68,7 +68,13 @@ async def test_a_store_comes_out_of_its_export_as_it_was(
     async with db.write() as session:
         await timeline.add_note(session, ace, "First\nnote", at=now - timedelta(days=3), now=now)
         await timeline.add_note(session, ace, "+Second", at=now - timedelta(days=2), now=now)
-        await timeline.log_call(session, ace, CallOutcome.NO, at=now - timedelta(days=1), now=now)
+        at = now - timedelta(days=1)
+        await timeline.log_call(session, ace, CallOutcome.TALKED, note="Call again", at=at, now=now)
+        await timeline.log_call(session, ace, CallOutcome.NO, at=at + timedelta(hours=1), now=now)
+        # What is set by hand overrules the calls, here as there.
+        await timeline.set_status(session, ace, ContactStatus.OPENED, now=now)
+        await tags.add(session, [ace], "vip, hot", now=now)
+        await shelving.archive(session, [ace], now=now)
         await session.execute(
             update(Business)
             .where(Business.id == ace)
@@ -85,8 +91,12 @@ async def test_a_store_comes_out_of_its_export_as_it_was(
     result = await import_file(other_db, target, settings=settings, now=now)
     assert (result.format, result.created, result.problems) == ("crm-tui", 2, [])
     assert await documents(other_db, tmp_path, now) == await documents(db, tmp_path, now)
+    async with other_db.read() as session:
+        assert await lead_rows.count(session, LeadQuery("is:archived again has:call")) == 1
     again = await import_file(other_db, target, settings=settings, now=now)
     assert (again.created, again.merged, again.skipped, again.rejected) == (0, 0, 2, 0)
+    own = await import_file(db, target, settings=settings, now=now)
+    assert (own.created, own.merged, own.skipped, own.rejected) == (0, 0, 2, 0)
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])

@@ -19,7 +19,7 @@ from crm_tui.errors import BadInput
 from crm_tui.services import export, timeline
 from crm_tui.services.export import ExportFormat
 from crm_tui.services.imports import cells
-from crm_tui.services.imports.captured import CapturedLead, ReadOptions
+from crm_tui.services.imports.captured import CapturedCall, CapturedLead, ReadOptions
 from crm_tui.services.imports.reading import read
 from crm_tui.services.imports.sniff import sniff
 from crm_tui.services.lead_rows import LeadQuery
@@ -59,7 +59,8 @@ async def rich_lead(db: Database, add_lead: AddLead, now: datetime) -> int:
     async with db.write() as session:
         await timeline.add_note(session, lead, "First note.\nTwo lines.", now=now)
         await timeline.add_note(session, lead, "-Second note", now=now)
-        await timeline.log_call(session, lead, CallOutcome.NO, at=now - timedelta(days=2), now=now)
+        at = now - timedelta(days=2)
+        await timeline.log_call(session, lead, CallOutcome.NO, note="=No\nthanks", at=at, now=now)
         await session.execute(
             update(Business)
             .where(Business.id == lead)
@@ -139,6 +140,7 @@ async def test_everything_an_import_can_take_back_is_in_the_file(
     assert lead.hours == {"mon": [["09:00", "17:00"]], "sun": []}
     assert lead.custom == {"price_range": "$", "Shoe size": [43, None]}
     assert lead.notes == ("First note.\nTwo lines.", "-Second note")
+    assert lead.calls == (CapturedCall(now - timedelta(days=2), CallOutcome.NO, "=No\nthanks"),)
     assert lead.tags == ("a, b", "hot")
     assert lead.status is ContactStatus.REPLIED
     assert (lead.outcome, lead.outcome_reason) == ("lost", "said no")

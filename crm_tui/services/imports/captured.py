@@ -10,6 +10,7 @@ from typing import Any
 from crm_tui.services.contacts import Contact
 from crm_tui.services.hours import Hours
 from crm_tui.vocabulary import (
+    CallOutcome,
     ContactKind,
     ContactState,
     ContactStatus,
@@ -55,6 +56,15 @@ class CapturedPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class CapturedCall:
+    """A phone call that was logged, as our own exports tell it: when (aware UTC), how it went."""
+
+    at: datetime
+    outcome: CallOutcome
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RawRow:
     """A record of an old store as it stood there, and the id it is known by from then on."""
 
@@ -93,6 +103,7 @@ class CapturedLead:
     google_id: str | None = None
     points: tuple[CapturedPoint, ...] = ()
     notes: tuple[str, ...] = ()
+    calls: tuple[CapturedCall, ...] = ()
     tags: tuple[str, ...] = ()
     status: ContactStatus | None = None
     website_status: WebsiteStatus | None = None

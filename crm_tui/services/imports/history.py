@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from crm_tui.services.imports.captured import CapturedLead
+from crm_tui.services.imports.captured import CapturedCall, CapturedLead
 from crm_tui.services.imports.known import Known
 from crm_tui.services.imports.merge import Filled
 from crm_tui.services.imports.rows import Row, Rows
+from crm_tui.services.timeline import CALL_WORDS
 from crm_tui.vocabulary import ContactKind, ContactStatus, EventKind, SuppressionKind
 
 _SUPPRESSED = {
@@ -20,6 +21,7 @@ def add_history(rows: Rows, known: Known, lead: CapturedLead, filled: Filled) ->
     """Add what a lead brings of its past and future; returns what that was, in words."""
     at = min(lead.last_contacted or lead.created_at or rows.origin.now, rows.origin.now)
     words = ["note" for text in lead.notes if _note(rows, known, text.strip(), at)]
+    words += ["call" for call in lead.calls if _call(rows, known, call)]
     if _status(rows, known, lead, at):
         words.append("status")
     if lead.do_not_contact and _stop(rows, known, lead.do_not_contact, at):
@@ -37,6 +39,26 @@ def _note(rows: Rows, known: Known, text: str, at: datetime) -> bool:
     return rows.happened(known, EventKind.NOTE, at, "note", content=text, body=text)
 
 
+def _call(rows: Rows, known: Known, call: CapturedCall) -> bool:
+    """Record a call; how far contact came with it, the lead's status says."""
+    at = min(call.at, rows.origin.now)
+    if (at, call.outcome) in known.calls:
+        return False
+    known.calls.add((at, call.outcome))
+    text = call.text.strip()
+    if text:
+        known.notes.append(text)
+    return rows.happened(
+        known,
+        EventKind.CALL,
+        at,
+        f"call: {CALL_WORDS[call.outcome]}",
+        content=f"{at} {call.outcome}",
+        body=text or None,
+        data={"outcome": call.outcome},
+    )
+
+
 def _status(rows: Rows, known: Known, lead: CapturedLead, at: datetime) -> bool:
     """Record how far contact had come, where that is further than what is known."""
     status = lead.status or ContactStatus.PENDING
@@ -45,6 +67,7 @@ def _status(rows: Rows, known: Known, lead: CapturedLead, at: datetime) -> bool:
         # That somebody was contacted, but not how, is worth a line where nothing more is known.
         return (
             lead.last_contacted is not None
+            and not lead.calls
             and reached is ContactStatus.PENDING
             and rows.happened(
                 known,

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, column, func, select, union_all
+from sqlalchemy import Select, bindparam, case, column, func, select, union_all
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Business, BusinessAlias, BusinessTag, ContactPoint, Event, Tag, Task
 from crm_tui.services.imports.match import LOOKED_AT, By, Found, Identity, Index, identity
-from crm_tui.vocabulary import AliasKind, ContactKind, ContactState, EventKind
+from crm_tui.vocabulary import AliasKind, CallOutcome, ContactKind, ContactState, EventKind
 
 _ALIASES = {
     By.LEGACY: AliasKind.LEGACY,
@@ -65,6 +65,7 @@ class Known:
         aliases: By kind and value.
         tags: Its tags, folded.
         notes: Texts of its notes and calls.
+        calls: When it was called, and how that went.
         events: Keys of the events an import could write again.
         due: When its follow-ups are due.
         emptied: Fields the operator has emptied, with the value each had.
@@ -77,6 +78,7 @@ class Known:
     aliases: set[tuple[AliasKind, str]] = field(default_factory=set)
     tags: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    calls: set[tuple[datetime, CallOutcome]] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
     due: set[datetime] = field(default_factory=set)
     emptied: dict[str, Any] = field(default_factory=dict)
@@ -230,7 +232,11 @@ async def _load_emptied(
 ) -> None:
     rows = await session.execute(
         select(Event.business_id, Event.data)
-        .where(Event.business_id.in_(select(_IDS.c.value)), Event.kind == EventKind.EDITED)
+        .where(
+            Event.business_id.in_(select(_IDS.c.value)),
+            Event.kind == EventKind.EDITED,
+            Event.is_voided.is_(False),
+        )
         .order_by(Event.id),
         ids,
     )
@@ -279,13 +285,16 @@ async def _load_history(
     session: ReadSession, known: Mapping[int, Known], ids: Mapping[str, str]
 ) -> None:
     asked = select(_IDS.c.value)
-    for business_id, key, body in await session.execute(
-        select(Event.business_id, Event.key, Event.body).where(
+    outcome = case((Event.kind == EventKind.CALL, func.json_extract(Event.data, "$.outcome")))
+    for business_id, key, body, at, went in await session.execute(
+        select(Event.business_id, Event.key, Event.body, Event.occurred_at, outcome).where(
             Event.business_id.in_(asked), Event.kind.in_(_HISTORY)
         ),
         ids,
     ):
         known[business_id].events.add(key)
+        if went:
+            known[business_id].calls.add((at, CallOutcome(went)))
         if body:
             known[business_id].notes.append(body.strip())
     for business_id, due_at in await session.execute(

@@ -28,6 +28,7 @@ class Prepared:
         lead = self.lead
         return bool(
             lead.notes
+            or lead.calls
             or lead.status
             or lead.last_contacted
             or lead.do_not_contact

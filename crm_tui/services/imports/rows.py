@@ -111,6 +111,7 @@ class Rows:
         content: str,
         body: str | None = None,
         moves_to: ContactStatus | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> bool:
         """Note something the file tells of, unless an import has told it of this business before.
 
@@ -121,11 +122,18 @@ class Rows:
         if key in known.events:
             return False
         known.events.add(key)
-        self.events.append(
-            self._event(
-                NewEvent(known.id, kind, at, summary, SOURCE, key, moves_to=moves_to, body=body)
-            )
+        event = NewEvent(
+            known.id,
+            kind,
+            at,
+            summary,
+            SOURCE,
+            key,
+            moves_to=moves_to,
+            body=body,
+            data=dict(data or {}),
         )
+        self.events.append(self._event(event))
         return True
 
     def keep_raw(self, raw: RawRow) -> None:

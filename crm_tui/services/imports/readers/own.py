@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from crm_tui.clock import parse_time
 from crm_tui.services import contacts, hours
 from crm_tui.services.addresses import Address, country_code
 from crm_tui.services.imports import cells
 from crm_tui.services.imports.captured import (
+    CapturedCall,
     CapturedLead,
     CapturedPoint,
     ReadOptions,
@@ -27,13 +29,13 @@ from crm_tui.services.imports.captured import (
 from crm_tui.services.imports.readers.draft import Draft
 from crm_tui.services.imports.readers.records import mappings
 from crm_tui.services.imports.source import Source
-from crm_tui.vocabulary import ContactKind, ContactState, ContactStatus, Outcome
+from crm_tui.vocabulary import CallOutcome, ContactKind, ContactState, ContactStatus, Outcome
 
 COLUMNS = tuple(
     """
     key name category phone email website street city region postal_code country
-    contact_status website_status outcome outcome_reason tags notes last_contacted do_not_contact
-    follow_up follow_up_note rating review_count photo_count latitude longitude timezone hours
+    contact_status website_status outcome outcome_reason tags notes calls last_contacted
+    do_not_contact follow_up follow_up_note rating review_count photo_count latitude longitude timezone hours
     place_id google_id created_at archived_at points custom
     """.split()
 )
@@ -87,6 +89,7 @@ def lead(record: Mapping[str, Any], row: int, options: ReadOptions) -> CapturedL
         place_id=cells.text(record.get("place_id")) or None,
         google_id=cells.text(record.get("google_id")) or None,
         notes=_texts(record.get("notes")),
+        calls=_calls(record.get("calls"), options),
         tags=cells.words(_json(record.get("tags"))),
         status=_word(ContactStatus, record.get("contact_status")),
         website_status=cells.website_status(record.get("website_status")),
@@ -173,6 +176,19 @@ def _texts(value: Any) -> tuple[str, ...]:
     decoded = _json(value)
     notes = decoded if isinstance(decoded, list) else [decoded]
     return tuple(text for note in notes if (text := cells.lines(note)))
+
+
+def _calls(value: Any, options: ReadOptions) -> tuple[CapturedCall, ...]:
+    """The calls that can be read, each in its place."""
+    found = []
+    for item in _list(_json(value)):
+        if not isinstance(item, dict):
+            continue
+        at = parse_time(cells.text(item.get("at")), zone=options.zone)
+        outcome = _word(CallOutcome, item.get("outcome"))
+        if at is not None and outcome is not None:
+            found.append(CapturedCall(at, outcome, cells.lines(item.get("text"))))
+    return tuple(found)
 
 
 def _moment(
