@@ -68,7 +68,6 @@ class CallsScreen(BusinessScreen):
         self._wanted = wanted
         self._title = title
         self.shown = asyncio.Event()
-        self._ids: array[int] | None = None
         self._round = Round()
         self._lead_id: int | None = None
         self._page: LeadPage | None = None
@@ -100,35 +99,41 @@ class CallsScreen(BusinessScreen):
     # Reading
 
     async def _begin(self) -> None:
-        await self._read_round()
+        """Read who is to be called and who was today; the list stays as it is now."""
+        db, ids = await self.host.store(), await self._wanted()
+        self._round = await calling.round_of(db, ids, now=self.host.now(), zone=self._zone)
         await self._go_to(self._round.following(None))
         self.shown.set()
 
-    async def _read_round(self) -> None:
-        """Who is to be called, and who was today; the list itself stays as it was at the start."""
-        if self._ids is None:
-            self._ids = await self._wanted()
-        self._round = await calling.round_of(
-            await self.host.store(), self._ids, now=self.host.now(), zone=self._zone
-        )
+    async def _go_to(self, lead_id: int | None, *, by: int = 1) -> None:
+        """Show another lead, with empty fields; None is the end of the list.
 
-    async def _go_to(self, lead_id: int | None) -> None:
-        """Show another lead, with empty fields; None is the end of the list."""
+        Who cannot be called any more since the list was read is passed over.
+        """
         self._lead_id, self._warned = lead_id, False
-        await self._read_lead()
+        while not await self._read_lead() and self._lead_id is not None:
+            gone = self._lead_id
+            self._lead_id = self._round.following(gone, by)
+            self._round = self._round.without(gone)
         self.query_one(CallFields).begin()
 
-    async def _read_lead(self) -> None:
-        page: LeadPage | None = None
-        entries: list[TimelineEntry] = []
+    async def _read_lead(self) -> bool:
+        """Read and show the lead; False where there is none, or none that can be called."""
         lead_id = self._lead_id
-        if lead_id is not None:
+        if lead_id is None:
+            self._show(None, [])
+            return False
+        try:
             page = await self.page_of(lead_id)
-            async with (await self.host.store()).read() as session:
-                entries = await timeline.entries(session, lead_id)
+        except NotFound:
+            return False
+        async with (await self.host.store()).read() as session:
+            entries = await timeline.entries(session, lead_id)
+        if not lead_facts.can_be_called(page):
+            return False
         if lead_id == self._lead_id:
-            self._page = page
-            self._show(entries)
+            self._show(page, entries)
+        return True
 
     def data_changed(self) -> None:
         """Bring the lead and the progress up to date; what is typed stays."""
@@ -136,26 +141,21 @@ class CallsScreen(BusinessScreen):
             self.work(self._read_again(), group="again")
 
     async def _read_again(self) -> None:
-        await self._read_round()
-        try:
-            await self._read_lead()
-        except NotFound:
-            await self._go_to(self._round.following(None))
+        async with (await self.host.store()).read() as session:
+            called = await calling.called_today(session, now=self.host.now(), zone=self._zone)
+        self._round.done = called.intersection(self._round.ids)
+        if not await self._read_lead():
+            await self._go_to(self._lead_id)
 
     async def show_again(self, lead_ids: array[int], key: str | None = None) -> None:
         """Show what an action wrote; who must not be called any more is left."""
         del lead_ids, key
-        following = self._round.following(self._lead_id)
-        await self._read_round()
-        if self._lead_id in self._round.ids:
-            await self._read_lead()
-        else:
-            await self._go_to(following if following in self._round.ids else None)
+        await self._read_again()
 
     # Showing
 
-    def _show(self, entries: Sequence[TimelineEntry]) -> None:
-        page, now = self._page, self.host.now()
+    def _show(self, page: LeadPage | None, entries: Sequence[TimelineEntry]) -> None:
+        self._page, now = page, self.host.now()
         self.set_class(page is None, "-ended")
         self._say("progress", self._progress())
         if page is None:
@@ -260,7 +260,7 @@ class CallsScreen(BusinessScreen):
         if before is None:
             self.host.say("This is the first lead of the list.")
         elif self._may_leave():
-            self.with_form(self._go_to(before))
+            self.with_form(self._go_to(before, by=-1))
 
     def action_leave(self) -> None:
         """End calling."""

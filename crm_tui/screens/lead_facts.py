@@ -177,6 +177,12 @@ def phone_to_call(page: LeadPage) -> PointRow | None:
     return next((each for each in phones if each.state is not ContactState.INVALID), None)
 
 
+def can_be_called(page: LeadPage) -> bool:
+    """Whether there is a number to call, and it may be called."""
+    barred = page.business["do_not_contact"] or page.business["erased_at"] is not None
+    return not barred and phone_to_call(page) is not None
+
+
 def phone_line(page: LeadPage, *, now: datetime, region: str = "") -> Content:
     """The number to call, as a link a terminal can dial, the time there, and whether it is open.
 

@@ -11,6 +11,7 @@ from sqlalchemy import exists, select
 
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Event, Task
+from crm_tui.db.types import listed
 from crm_tui.services import leads, points, tasks, timeline
 from crm_tui.services.when import end_of_day
 from crm_tui.text import fold
@@ -18,6 +19,9 @@ from crm_tui.vocabulary import CallOutcome, ContactKind, ContactState, EventKind
 
 CALL_BACK = "call back"
 """What a follow-up set with a call says."""
+
+_FEW = 20_000
+"""So many leads are looked up one by one sooner than all leads are gone through."""
 
 _A_CALL = "call"
 """How the words of a follow-up begin that a call settles."""
@@ -136,6 +140,10 @@ class Round:
             place += by
         return None
 
+    def without(self, lead_id: int) -> Round:
+        """The round without a lead that cannot be called any more."""
+        return Round(array("q", (i for i in self.ids if i != lead_id)), self.done - {lead_id})
+
     def place(self, lead_id: int) -> int:
         """Where a lead stands in the round, counted from 1."""
         return self.ids.index(lead_id) + 1
@@ -157,12 +165,12 @@ async def round_of(
         ContactPoint.kind == ContactKind.PHONE,
         ContactPoint.state != ContactState.INVALID,
     )
-    may_be_called = await db.integers(
-        select(Business.id).where(
-            Business.do_not_contact.is_(False), Business.erased_at.is_(None), reached
-        )
+    may_be_called = select(Business.id).where(
+        Business.do_not_contact.is_(False), Business.erased_at.is_(None), reached
     )
-    wanted = await asyncio.to_thread(_in_order, ids, may_be_called)
+    if len(ids) <= _FEW:
+        may_be_called = may_be_called.where(Business.id.in_(listed(ids)))
+    wanted = await asyncio.to_thread(_in_order, ids, await db.integers(may_be_called))
     async with db.read() as session:
         called = await called_today(session, now=now, zone=zone)
     return Round(wanted, called.intersection(wanted))
