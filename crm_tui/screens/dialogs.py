@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -214,15 +215,23 @@ class Picker(ModalScreen[str | None]):
             matching.insert(begun, Pick(typed, visible(typed), self._new))
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options([Option(_line(pick), id=pick.value) for pick in matching])
+        options.add_options([Option(self._line(pick), id=pick.value) for pick in matching])
         options.highlighted = 0 if matching else None
         self.set_class(not matching, "-nothing")
 
+    def _line(self, pick: Pick) -> Content:
+        """A name and its remark, all remarks beginning at one column; what has no room is cut."""
+        longest = max((cell_len(each.remark) for each in self._picks), default=0)
+        column = min(_REMARKS_AT, max(_ROOM - longest, _ROOM // 2))
+        name = styled(pick.name).truncate(column - 2 if pick.remark else _ROOM, ellipsis=True)
+        if not pick.remark:
+            return name
+        remark = styled(pick.remark, Role.QUIET).truncate(_ROOM - column, ellipsis=True)
+        return name + " " * (column - name.cell_length) + remark
 
-_NAME_WIDTH = 40
 
+_ROOM = 54
+"""Cells of a line of a picker, beside border, padding and scrollbar."""
 
-def _line(pick: Pick) -> Content:
-    name = styled(pick.name)
-    gap = " " * max(_NAME_WIDTH - name.cell_length, 1)
-    return name + Content(gap) + styled(pick.remark, Role.QUIET)
+_REMARKS_AT = 40
+"""The column remarks begin at, where they are short enough."""

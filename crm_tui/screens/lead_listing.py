@@ -173,7 +173,7 @@ class LeadListing:
         total: int | None = None,
     ) -> None:
         self._generation += 1
-        self._table.nothing = _NOTHING
+        self._table.nothing = _NOTHING if asked.text.strip() else ""
         self._table.show(order, rows, total=total, keep=keep, sort=asked.sort)
         self.shown.set()
 

@@ -171,7 +171,7 @@ class Palette(ModalScreen[str | None]):
 
     def _options(self) -> list[Option]:
         actions = [each for each in self._actions.values() if self._matches(each.action.title)]
-        actions.sort(key=lambda each: not self._begins(each.action.title))
+        actions.sort(key=lambda each: (bool(each.why_not), not self._begins(each.action.title)))
         entries = [each for each in self._entries if self._matches(_entry_words(each))]
         if not self._typed.strip():
             entries = entries[:_ENTRIES_AT_FIRST]
@@ -241,6 +241,8 @@ def _lead_line(row: LeadRow) -> Content:
 
 def _line(name: str, remark: str = "", role: Role = Role.TEXT) -> Content:
     """A name at the left, a remark at the right, both cut where there is no room for them."""
-    left = styled(name, role).truncate(_ROOM if not remark else _NAME_ROOM, ellipsis=True)
+    if not remark:
+        return styled(name, role).truncate(_ROOM, ellipsis=True)
+    left = styled(name, role).truncate(_NAME_ROOM, ellipsis=True)
     right = styled(remark, Role.QUIET).truncate(_ROOM - left.cell_length - 2, ellipsis=True)
     return left + " " * (_ROOM - left.cell_length - right.cell_length) + right

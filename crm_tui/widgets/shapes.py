@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 _PLAIN_TERMINALS = frozenset({"linux", "dumb", "vt100", "vt102", "vt220", "cons25"})
@@ -15,12 +16,18 @@ _MARKS = dict(zip("▸●○◐▲■…↓↑←→", ">*o+!#~v^<>", strict=Tru
 _SIGNS = dict(zip("·–—“”‘’×⟨⟩", ".--\"\"''x<>", strict=True))  # noqa: RUF001 - likewise
 _CONTROLS = {chr(code): "?" for code in range(0x2400, 0x2427)}
 
+_SORT_MARK = re.compile(r"(?<=\w)[↓↑]")
+"""An arrow right after a word, as a table marks its order: "v" would be read as a letter of it."""
+_COMPARED = {"↓": ">", "↑": "<"}
+
 _TABLE = str.maketrans(_BOXES | _BLOCKS | _MARKS | _SIGNS | _CONTROLS)
 
 
 def plain_shapes(text: str) -> str:
     """The same text with our shapes, borders and signs as ASCII, each in a cell as before."""
-    return text if text.isascii() else text.translate(_TABLE)
+    if text.isascii():
+        return text
+    return _SORT_MARK.sub(lambda mark: _COMPARED[mark[0]], text).translate(_TABLE)
 
 
 def wants_plain_shapes(environ: Mapping[str, str]) -> bool:
