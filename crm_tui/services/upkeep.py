@@ -9,7 +9,7 @@ from pathlib import Path
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.errors import UserError
-from crm_tui.services import rescoring
+from crm_tui.services import rescoring, undo
 from crm_tui.services.backup import backup_if_due
 from crm_tui.services.imports.batches import take_back_interrupted
 from crm_tui.services.sites.claims import repair_stuck
@@ -19,7 +19,9 @@ from crm_tui.text import plural
 async def tend(
     db: Database, *, settings: Settings, config_path: Path | None, now: datetime
 ) -> list[str]:
-    """Back the store up if that is due, take back what was cut off, score again what has aged.
+    """Back the store up if due, take back what was cut off, score again what has aged, forget.
+
+    What is forgotten are actions that are too old to be undone.
 
     Runs beside the app, after the first paint. Returns sentences for the operator; what went
     wrong is one of them, and keeps nothing else from being done.
@@ -45,6 +47,7 @@ async def tend(
         if builds:
             said.append(f"The builds of {plural(builds, 'site')} had been cut off.")
         await rescoring.refresh(db, settings.score, now=now)
+        await undo.prune(db)
     except UserError as error:
         said.append(str(error))
     return said

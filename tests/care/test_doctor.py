@@ -15,11 +15,11 @@ from crm_tui.config import ScoreSettings, Settings
 from crm_tui.db.engine import Database, beside
 from crm_tui.db.locks import held
 from crm_tui.errors import StoreError
-from crm_tui.services import backup, timeline
+from crm_tui.services import backup, bulk, timeline, undo
 from crm_tui.services.doctor import Report, Severity, examine
 from crm_tui.services.events import NewEvent, record
 from crm_tui.services.sites import files
-from crm_tui.vocabulary import CallOutcome, EventKind
+from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -85,6 +85,28 @@ async def test_a_history_written_by_the_services_is_sound(
     assert report.findings == ()
 
 
+async def test_what_was_done_undone_and_done_again_is_sound(
+    leads: Database, settings: Settings, now: datetime
+) -> None:
+    for change in (bulk.add_tag("vip"), bulk.set_status(ContactStatus.REPLIED), bulk.archive()):
+        await bulk.run(leads, [1, 2, 3], change, now=now)
+    for turn in (undo.undo, undo.undo, undo.redo):
+        await turn(leads, settings=settings, now=now)
+    report = await examine(leads.path, settings=settings, now=now)
+    assert report.findings == ()
+
+
+async def test_an_undo_that_was_cut_off_is_told(
+    leads: Database, settings: Settings, now: datetime
+) -> None:
+    await bulk.run(leads, [1, 2], bulk.add_tag("vip"), now=now)
+    execute(leads.path, "UPDATE undo_entry SET state = 'undoing'")
+    report = await examine(leads.path, settings=settings, now=now)
+    assert warnings(report) == {"undo": 1}
+    assert report.findings[0].detail.startswith("undone or done again in part: tagged 2 leads vip;")
+    assert report.ok
+
+
 @pytest.mark.parametrize(
     ("check", "damage"),
     [
@@ -98,6 +120,13 @@ async def test_a_history_written_by_the_services_is_sound(
                 " '2026-11-01T00:00:00.000000Z', 'replied', 'replied', 'test', 'reply'"
                 " FROM business WHERE id < 3"
             ),
+        ),
+        ("folded", "UPDATE business SET city_folded = 'bronx' WHERE id < 3"),
+        ("folded", "UPDATE business SET name_folded = 'x' WHERE id < 3"),
+        ("voided", "UPDATE event SET is_voided = 1 WHERE business_id < 3"),
+        (
+            "undo",
+            "INSERT INTO undo_entry (words, created_at, changed_at) VALUES ('a', '', ''), ('b', '', '')",
         ),
         ("primaries", "UPDATE business SET phone = '+12125550199' WHERE id < 3"),
         ("primaries", "UPDATE business SET email = 'a@example.com' WHERE id < 3"),

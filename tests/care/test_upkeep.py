@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, ImportBatch
-from crm_tui.services import backup
+from crm_tui.services import backup, timeline, undo
 from crm_tui.services.upkeep import tend
 
 
@@ -47,6 +47,18 @@ async def test_a_start_scores_again_what_has_aged(
     before = scores(leads.path)
     await tend(leads, settings=settings, config_path=config, now=now + timedelta(days=31))
     assert all(after < old for after, old in zip(scores(leads.path), before, strict=True))
+
+
+async def test_a_start_forgets_what_is_too_old_to_be_undone(
+    leads: Database, settings: Settings, config: Path, now: datetime
+) -> None:
+    for number in range(undo.KEPT + 2):
+        async with undo.action(leads, f"note {number}", now=now) as session:
+            await timeline.add_note(session, 1, "hello", now=now)
+    await tend(leads, settings=settings, config_path=config, now=now)
+    async with leads.read() as session:
+        lines = await undo.entries(session, limit=undo.KEPT * 2)
+    assert (len(lines), lines[-1].words) == (undo.KEPT, "note 2")
 
 
 async def test_a_backup_that_fails_is_said_and_the_rest_is_done(

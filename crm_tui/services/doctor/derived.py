@@ -1,16 +1,16 @@
-"""Whether what follows from other data is what it should be: statuses, primaries, search, scores."""
+"""Whether what follows from other data is what it should be: events, statuses, search, scores."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Select, and_, func, or_, select, text, union
+from sqlalchemy import Select, and_, func, or_, select, text, union, update
 
 from crm_tui.db import snapshot
 from crm_tui.db.models import Business, ContactPoint, Event, SearchDoc, Site
 from crm_tui.errors import StoreError
-from crm_tui.services import derived, points, rescoring, search, statuses
+from crm_tui.services import derived, events, points, rescoring, search, statuses
 from crm_tui.services.doctor.findings import NAMED, Check, Finding, Patient, Severity, named
 from crm_tui.text import plural
 from crm_tui.vocabulary import ContactKind, ContactStatus, EventKind, WebsiteStatus
@@ -19,6 +19,95 @@ CHUNK = 500
 
 _INDEX_CHECK = text("INSERT INTO search_index (search_index, rank) VALUES ('integrity-check', 1)")
 _INDEX_REBUILD = text("INSERT INTO search_index (search_index) VALUES ('rebuild')")
+
+
+async def find_voided(patient: Patient) -> list[Finding]:
+    """Compare which events are marked as taken out with what the voided events say."""
+    wrong = await _wrongly_voided(patient)
+    if not wrong:
+        return []
+    detail = (
+        f"events are on the timeline, or missing there, against what was voided: {_leads(wrong)}"
+    )
+    return [Finding("voided", Severity.ERROR, len(wrong), detail)]
+
+
+async def repair_voided(patient: Patient) -> str:
+    """Mark the events again, with the last activity and the search index that follow."""
+    wrong = await _wrongly_voided(patient)
+    for ids in _chunks(wrong):
+        async with patient.db.write() as session:
+            await events.mark_voided(session, ids)
+            await events.renew_activity(session, ids)
+            await search.index(session, ids)
+    return f"events of {plural(len(wrong), 'lead')} marked again" if wrong else ""
+
+
+async def _wrongly_voided(patient: Patient) -> array[int]:
+    wrong = array("q")
+    for ids in _chunks(await patient.db.integers(_WITH_VOIDS)):
+        async with patient.db.read() as session:
+            voids = await session.execute(
+                select(Event.business_id, Event.key, Event.data).where(
+                    Event.business_id.in_(ids), Event.kind == EventKind.VOIDED
+                )
+            )
+            named: dict[int, dict[str, list[str]]] = {}
+            for lead, key, data in voids:
+                named.setdefault(lead, {})[key] = data["voids"]
+            marked: dict[int, set[str]] = {}
+            out = {lead: statuses.taken_out(voided) for lead, voided in named.items()}
+            for lead, key, voided in await session.execute(
+                select(Event.business_id, Event.key, Event.is_voided).where(
+                    Event.business_id.in_(ids)
+                )
+            ):
+                if voided != (key in out.get(lead, ())):
+                    marked.setdefault(lead, set()).add(key)
+        wrong.extend(sorted(marked))
+    return wrong
+
+
+_WITH_VOIDS = select(
+    union(
+        select(Event.business_id).where(Event.kind == EventKind.VOIDED),
+        select(Event.business_id).where(Event.is_voided.is_(True)),
+    ).subquery()
+)
+
+
+async def find_folded(patient: Patient) -> list[Finding]:
+    """Compare the folded columns, by which the filter finds text, with what they are made from."""
+    wrong = await patient.db.integers(_WRONG_FOLDED)
+    if not wrong:
+        return []
+    detail = f"folded text differs from what it is made from: {_leads(wrong)}"
+    return [Finding("folded", Severity.ERROR, len(wrong), detail)]
+
+
+async def repair_folded(patient: Patient) -> str:
+    """Fold the text again."""
+    wrong = await patient.db.integers(_WRONG_FOLDED)
+    values = {column: func.fold(getattr(Business, name)) for name, column in search.FOLDED.items()}
+    for ids in _chunks(wrong):
+        async with patient.db.write() as session:
+            await session.execute(
+                update(Business)
+                .where(Business.id.in_(ids))
+                .values(values)
+                .execution_options(synchronize_session=None)
+            )
+    return f"text of {plural(len(wrong), 'lead')} folded again" if wrong else ""
+
+
+_WRONG_FOLDED = select(Business.id).where(
+    or_(
+        *(
+            getattr(Business, column).is_distinct_from(func.fold(getattr(Business, name)))
+            for name, column in search.FOLDED.items()
+        )
+    )
+)
 
 
 async def find_status_drift(patient: Patient) -> list[Finding]:
@@ -191,7 +280,10 @@ def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
 
 
+# What was taken out first: the statuses are folded from the events that stand.
 CHECKS = (
+    Check("voided", find_voided, repair_voided),
+    Check("folded", find_folded, repair_folded),
     Check("status_drift", find_status_drift, repair_status_drift),
     Check("primaries", find_primaries, repair_primaries),
     Check("search_index", find_search_index, repair_search_index),

@@ -10,18 +10,28 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.locks import is_held
-from crm_tui.db.models import Business, ImportBatch, Setting, Site, Unmatched
+from crm_tui.db.models import (
+    Business,
+    ImportBatch,
+    Merge,
+    Setting,
+    Site,
+    UndoChange,
+    UndoEntry,
+    Unmatched,
+)
 from crm_tui.services import backup, statuses
 from crm_tui.services.doctor.findings import Check, Finding, Patient, Severity, named
 from crm_tui.services.imports import batches, owner, unfinished
 from crm_tui.services.restore import SENDING_STOPPED
 from crm_tui.services.sites import claims, files
+from crm_tui.services.undo.recorded import RECORDED
 from crm_tui.text import plural, visible
-from crm_tui.vocabulary import UnmatchedKind, UnmatchedState, WebsiteStatus
+from crm_tui.vocabulary import UndoState, UnmatchedKind, UnmatchedState, WebsiteStatus
 
 CHUNK = 100
 NO_BACKUP = timedelta(days=2)
@@ -239,6 +249,52 @@ async def repair_interrupted_imports(patient: Patient) -> str:
     return f"{plural(len(taken_back), 'import')} taken back" if taken_back else ""
 
 
+async def find_undo(patient: Patient) -> list[Finding]:
+    """See that undo can read what it wrote down, and whether an undo was cut off."""
+    async with patient.db.read() as session:
+        unreadable = await session.scalar(select(func.count(UndoChange.id)).where(_UNREADABLE)) or 0
+        bare = await session.scalar(select(func.count(UndoEntry.id)).where(_BARE)) or 0
+        cut_off = list(
+            await session.scalars(
+                select(UndoEntry.words).where(
+                    UndoEntry.state.in_((UndoState.UNDOING, UndoState.REDOING))
+                )
+            )
+        )
+    findings = []
+    if unreadable or bare:
+        detail = "actions that undo cannot read, or that have nothing to take back"
+        findings.append(Finding("undo", Severity.ERROR, unreadable + bare, detail))
+    if cut_off:
+        detail = (
+            f"undone or done again in part: {visible(named(cut_off), 300)}; "
+            "`crm-tui undo` or `crm-tui redo` goes on with it"
+        )
+        findings.append(Finding("undo", Severity.WARNING, len(cut_off), detail))
+    return findings
+
+
+async def repair_undo(patient: Patient) -> str:
+    """Forget what cannot be taken back anyway."""
+    async with patient.db.write() as session:
+        changes = await session.scalars(
+            delete(UndoChange).where(_UNREADABLE).returning(UndoChange.id)
+        )
+        forgotten = len(changes.all())
+        entries = await session.scalars(delete(UndoEntry).where(_BARE).returning(UndoEntry.id))
+        forgotten += len(entries.all())
+    return f"{plural(forgotten, 'record')} of undo forgotten" if forgotten else ""
+
+
+_UNREADABLE = or_(
+    UndoChange.table_name.not_in(list(RECORDED)), func.json_valid(UndoChange.record) == 0
+)
+_BARE = and_(
+    ~select(UndoChange.id).where(UndoChange.entry_id == UndoEntry.id).exists(),
+    ~select(Merge.id).where(Merge.entry_id == UndoEntry.id).exists(),
+)
+
+
 async def find_backups(patient: Patient) -> list[Finding]:
     """See that there is a recent backup, once there is something to lose."""
     async with patient.db.read() as session:
@@ -267,6 +323,7 @@ CHECKS = (
     Check("stuck_sites", find_stuck_sites, repair_stuck_sites),
     Check("missing_files", find_missing_files, repair_missing_files),
     Check("interrupted_imports", find_interrupted_imports, repair_interrupted_imports),
+    Check("undo", find_undo, repair_undo),
     Check("backups", find_backups),
     Check("sending_stopped", find_sending_stopped),
 )
