@@ -183,6 +183,11 @@ def is_full(error: BaseException) -> bool:
     return _FULL in str(error.__cause__)
 
 
+def reason_of(error: StoreError) -> str:
+    """Why a store could not be used, for who knows better what was changed before."""
+    return str(error).partition(" Nothing was changed")[0]
+
+
 def _sentence(problem: str, path: Path) -> str | None:
     sentences = {
         "database is locked": f"The store {path} is locked by another program. "

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from crm_tui.config import ScoreSettings, Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Event, SearchDoc, Task
-from crm_tui.errors import BadInput
+from crm_tui.errors import BadInput, StoreError
 from crm_tui.services import bulk, leads, search, statuses, tags, timeline, undo
 from crm_tui.services.bulk import Change
 from crm_tui.services.lead_rows import LeadQuery, count
@@ -297,6 +297,25 @@ async def test_a_cancelled_change_says_how_far_it_came_and_undoes_that(
     assert await words_of_entries(db) == ["set the status of 1,000 leads to called"]
     assert (await undo.undo(db, settings=settings, now=now)).restored == 1000
     assert set(await column(db, "contact_status")) == {"pending"}
+
+
+async def test_a_disk_that_fills_up_midway_is_said_with_what_was_done_until_then(
+    db: Database, many: list[int], now: datetime
+) -> None:
+    async def pages() -> int:
+        async with db.read() as session:
+            return await session.scalar(text("PRAGMA page_count")) or 0
+
+    before = await pages()
+    await bulk.run(db, many[:500], bulk.add_tag("first"), now=now)
+    after = await pages()
+    async with db.write() as session:  # room for one more chunk, not for two
+        room = (after - before) * 3 // 2
+        await session.execute(text(f"PRAGMA max_page_count = {after + room}"))
+    with pytest.raises(StoreError, match=r"is full\. Done until then: tagged 500 leads vip\.$"):
+        await bulk.run(db, many, bulk.add_tag("vip"), now=now)
+    assert await words_of_entries(db) == ["tagged 500 leads vip", "tagged 500 leads first"]
+    assert sum("vip" in each for each in await tagged(db, many)) == 500
 
 
 CHANGES = {

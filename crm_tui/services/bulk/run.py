@@ -10,8 +10,9 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from crm_tui.db.engine import Database, WriteSession
+from crm_tui.db.engine import Database, WriteSession, reason_of
 from crm_tui.db.models import Business
+from crm_tui.errors import StoreError
 from crm_tui.services import undo
 from crm_tui.services.bulk.changes import Change
 from crm_tui.text import plural
@@ -74,7 +75,7 @@ async def run(
 
     Raises:
         BadInput: it cannot be done to so many leads, or was undone while it was going on.
-        StoreError: the store cannot be written; what was done until then stands.
+        StoreError: the store cannot be written; what was done until then stands, and is said.
     """
     change.admit(len(ids))
     name = await _name_of_the_only(db, ids)
@@ -85,9 +86,16 @@ async def run(
         if cancelled():
             stopped = True
             break
-        async with _transaction(db, change, entry, now) as session:
-            changed += len(await change.apply(session, chunk, now=now))
-            entry.words = change.done(name or plural(changed, "lead"))
+        try:
+            async with _transaction(db, change, entry, now) as session:
+                different = len(await change.apply(session, chunk, now=now))
+                entry.words = change.done(name or plural(changed + different, "lead"))
+        except StoreError as error:
+            if not changed:
+                raise
+            done = change.done(plural(changed, "lead"))
+            raise StoreError(f"{reason_of(error)} Done until then: {done}.") from error
+        changed += different
         reached += len(chunk)
         progress(reached, len(ids))
     return BulkResult(

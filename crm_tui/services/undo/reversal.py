@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 
 from crm_tui.config import ScoreSettings, Settings
-from crm_tui.db.engine import Database, ReadSession, WriteSession
+from crm_tui.db.engine import Database, ReadSession, WriteSession, reason_of
 from crm_tui.db.models import Business, UndoChange, UndoEntry
-from crm_tui.errors import BadInput, NotFound
+from crm_tui.errors import BadInput, NotFound, StoreError
 from crm_tui.services.undo.apply import Turned, turn
 from crm_tui.services.undo.changes import Change, RecordId, read
 from crm_tui.services.undo.history import REDOABLE, UNDOABLE, EntryLine, next_redo, next_undo
@@ -142,8 +142,14 @@ class _Reversal:
             if cancelled():
                 result.stopped = True
                 break
-            async with self.db.write() as session:
-                turned = await self._turn(session, entry, part)
+            try:
+                async with self.db.write() as session:
+                    turned = await self._turn(session, entry, part)
+            except StoreError as error:
+                if not taken:
+                    raise
+                how_far = f"It came through {len(taken)} of {len(parts)} parts; try again to go on."
+                raise StoreError(f"{reason_of(error)} {how_far}") from error
             left |= {each: (turned.owners[each], why) for each, why in turned.left.items()}
             taken.append(part)
             progress(len(taken), len(parts))
