@@ -38,7 +38,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import events, on, work
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
@@ -427,6 +427,11 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
             self.exit()
 
     # Events and errors
+
+    def is_urgent(self, key: events.Key) -> bool:
+        """What cancels a job does not wait for its end."""
+        stop = self.keymap.action("everywhere.stop")
+        return self._jobs.running is not None and key.key in stop.keys
 
     def key_arrives(self) -> None:
         """A key takes away the sentence in the footer, before it does what it does."""

@@ -58,10 +58,16 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
         """Pass a key on, or keep it while one before it is being done."""
         if not isinstance(event, events.Key) or event.is_forwarded:
             await super().on_event(event)
-        elif self._busy:
+        elif self._busy and not self.is_urgent(event):
             self._typed_ahead.append(event)
+        elif self._busy:
+            await super().on_event(event)
         else:
             await self._press(event)
+
+    def is_urgent(self, _key: events.Key) -> bool:
+        """Whether a key is for what is going on just now, and waits for no other."""
+        return False
 
     def key_arrives(self) -> None:
         """Called just before a key is handed on."""

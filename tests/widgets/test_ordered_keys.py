@@ -50,6 +50,26 @@ async def test_keys_wait_for_a_slow_one_and_stay_in_step_after_it() -> None:
     assert app.told == ["key", "a", "key", "b", "key", "c", "key", "d"]
 
 
+class Urgent(Host):
+    def is_urgent(self, key: events.Key) -> bool:
+        return key.key == "c"
+
+
+async def test_an_urgent_key_does_not_wait_for_those_before_it() -> None:
+    app, never = Urgent(), asyncio.Event()
+    async with app.run_test() as pilot:
+        app.keys_wait_for(never)
+        for key in "bdc":
+            app.post_message(events.Key(key, key))
+        while "c" not in app.told:
+            await pilot.pause(0.05)
+        assert "d" not in app.told
+        never.set()
+        while "d" not in app.told:
+            await pilot.pause(0.05)
+    assert app.told == ["key", "b", "c", "key", "d"]
+
+
 async def test_a_key_whose_widget_is_gone_holds_up_no_others() -> None:
     app = Host()
     async with app.run_test() as pilot:
