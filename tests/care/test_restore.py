@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from crm_tui.config import Settings
 from crm_tui.db import migrate, snapshot
 from crm_tui.db.engine import Database
 from crm_tui.errors import BadInput, StoreError
-from crm_tui.services import backup
+from crm_tui.services import backup, bulk, undo
 from crm_tui.services.backup import make_backup
 from crm_tui.services.restore import restore
 from crm_tui.services.store import open_store
@@ -56,6 +57,31 @@ def test_a_restored_store_is_as_it_was_and_sends_nothing(
     }
     assert execute(store, "SELECT name FROM sqlite_master WHERE name = 'sqlar'") == []
     assert snapshot.problems(store) == []
+
+
+async def test_what_can_be_undone_views_and_what_is_not_the_same_come_back_too(
+    leads: Database, config: Path, settings: Settings, now: datetime
+) -> None:
+    await bulk.run(leads, [1, 2, 3], bulk.add_tag("vip"), now=now)
+    await bulk.run(leads, [1, 2, 3], bulk.archive(), now=now)
+    await undo.undo(leads, settings=settings, now=now)
+    await leads.close()
+    execute(leads.path, "INSERT INTO distinct_pair VALUES (1, 2, '2026-11-22T09:30:00.000000Z')")
+    tables = ("undo_entry", "undo_change", "saved_view", "distinct_pair", "business_tag", "event")
+    before = {table: execute(leads.path, f"SELECT * FROM {table}") for table in tables}
+    assert all(before.values())
+    made = make_backup(leads.path, None, config_path=config, now=now)
+    execute(leads.path, *(f"DELETE FROM {table}" for table in tables if table != "event"))
+    restore(made, leads.path, now=now, config_path=config)
+    assert {table: execute(leads.path, f"SELECT * FROM {table}") for table in tables} == before
+    db = Database(leads.path)
+    redone = await undo.redo(db, settings=settings, now=now)
+    assert (redone.words, redone.restored, redone.left) == ("archived 3 leads", 3, [])
+    for restored in (3, 3):
+        undone = await undo.undo(db, settings=settings, now=now)
+        assert (undone.restored, undone.left) == (restored, [])
+    await db.close()
+    assert execute(leads.path, "SELECT * FROM business_tag") == []
 
 
 def test_what_was_there_is_backed_up_first(
