@@ -52,15 +52,10 @@ from crm_tui.keymap import read_keymap
 from crm_tui.palettes import FOLDER, SHIPPED, hard_to_read, read_own
 from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm, Pick, Picker
-from crm_tui.screens.help import HelpScreen
 from crm_tui.screens.jobs import Jobs
 from crm_tui.screens.lasting import LastingApp
 from crm_tui.screens.leads import LeadsScreen
-from crm_tui.screens.palette import Palette
 from crm_tui.screens.site_work import SiteWork
-from crm_tui.screens.sites import SitesScreen
-from crm_tui.screens.today import TodayScreen
-from crm_tui.screens.undoing import turn_back
 from crm_tui.session import Draft, Session
 from crm_tui.text import visible
 from crm_tui.widgets.appearance import DressedApp
@@ -77,6 +72,18 @@ _WATCH_EVERY = 2.0
 """Seconds between looks whether the store was changed."""
 _UPKEEP_AFTER = 3.0
 """Seconds after the store is open: a start has other things to do."""
+
+
+def _today() -> Screen[None]:
+    from crm_tui.screens.today import TodayScreen
+
+    return TodayScreen()
+
+
+def _sites() -> Screen[None]:
+    from crm_tui.screens.sites import SitesScreen
+
+    return SitesScreen()
 
 
 class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
@@ -96,8 +103,8 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
     AREA = "everywhere"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "leads": LeadsScreen,
-        "today": TodayScreen,
-        "sites": SitesScreen,
+        "today": _today,
+        "sites": _sites,
     }
     DEFAULT_MODE = "leads"
 
@@ -326,11 +333,15 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     def action_palette(self) -> None:
         """Find an action, a lead or something done by its name."""
+        from crm_tui.screens.palette import Palette
+
         palette = Palette(self._front())
         self.push_screen(palette, palette.do)
 
     def action_help(self) -> None:
         """Show all keys."""
+        from crm_tui.screens.help import HelpScreen
+
         self.push_screen(HelpScreen(at_hand(self._front())))
 
     async def action_back(self) -> None:
@@ -352,10 +363,14 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     def action_undo(self) -> None:
         """Take the last action back."""
+        from crm_tui.screens.undoing import turn_back
+
         turn_back(self)
 
     def action_redo(self) -> None:
         """Do again what was taken back last."""
+        from crm_tui.screens.undoing import turn_back
+
         turn_back(self, again=True)
 
     def why_not(self, action_id: str) -> str | None:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -33,7 +33,6 @@ from crm_tui.screens.dialogs import Confirm
 from crm_tui.session import Draft, Session
 from crm_tui.text import visible
 from crm_tui.widgets.clipboard import copy_sequence, copy_with, sent_words
-from crm_tui.widgets.forms import Form
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.ordered_keys import OrderedKeysApp
 from crm_tui.widgets.terminal import LeanDriver
@@ -52,6 +51,14 @@ _WORK_MAY_TAKE = 1.5
 
 _LONGEST_END = 5.0
 """Seconds after which the app ends in any case, once a signal asked for it."""
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A screen that knows what is typed on it and not saved: a form, or a screen with fields."""
+
+    def draft(self, now: datetime) -> Draft | None:
+        """What there is to keep."""
 
 
 class LastingApp(OrderedKeysApp, inherit_bindings=False):
@@ -219,7 +226,7 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
     def _keep_texts(self, stack: Sequence[Screen[Any]]) -> None:
         """What is typed and not saved."""
         for screen in stack:
-            draft = screen.draft(self.now()) if isinstance(screen, Form | AppScreen) else None
+            draft = screen.draft(self.now()) if isinstance(screen, Keeps) else None
             if draft is not None:
                 self.session.keep(draft)
 

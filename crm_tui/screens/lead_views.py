@@ -18,7 +18,6 @@ from crm_tui.screens.dialogs import Confirm
 from crm_tui.text import visible
 from crm_tui.widgets.columns import fit
 from crm_tui.widgets.facts import styled
-from crm_tui.widgets.forms import Form, LineField
 from crm_tui.widgets.lines import Lines
 from crm_tui.widgets.look import Role
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from crm_tui.screens.lead_arrangement import Arrangement
     from crm_tui.screens.lead_listing import Asked, LeadListing
     from crm_tui.services.views import View
+    from crm_tui.widgets.forms import Form, Save
 
 SHOW_ALL = "v"
 """The letter after `v` that shows all views instead of one."""
@@ -236,8 +236,8 @@ class ViewsDialog(ModalScreen[None]):
             self._shows.host.say(f"Saved the view {visible(view.name)}. Undo takes it back.")
             await self._read(view)
 
-        fields = _fields(current.name if current else "", (current and current.letter) or "")
-        self.app.push_screen(Form("Save the list as a view", fields, save=save))
+        name, letter = (current.name, current.letter) if current else ("", None)
+        self.app.push_screen(_form("Save the list as a view", name, letter, save))
 
     def action_edit(self) -> None:
         """Give the view another name or letter."""
@@ -261,7 +261,7 @@ class ViewsDialog(ModalScreen[None]):
             await self._read(renamed)
 
         title = f"Name and letter of {visible(view.name)}"
-        self.app.push_screen(Form(title, _fields(view.name, view.letter or ""), save=save))
+        self.app.push_screen(_form(title, view.name, view.letter, save))
 
     async def action_move(self, by: int) -> None:
         """Move the view in the order, the cursor with it."""
@@ -319,8 +319,11 @@ class ViewsDialog(ModalScreen[None]):
             self._show_all()
 
 
-def _fields(name: str, letter: str) -> list[LineField]:
-    return [
+def _form(title: str, name: str, letter: str | None, save: Save) -> Form:
+    from crm_tui.widgets.forms import Form, LineField
+
+    fields = [
         LineField("name", "Name", name),
-        LineField("letter", "Letter after v", letter, hint="none"),
+        LineField("letter", "Letter after v", letter or "", hint="none"),
     ]
+    return Form(title, fields, save=save)

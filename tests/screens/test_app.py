@@ -18,8 +18,9 @@ HOSTILE = "\x1b]52;c;eA==\x07[/] [red]\u202eevil"
 
 
 def test_the_first_frame_needs_neither_the_database_nor_the_templates() -> None:
-    heavy = ("sqlalchemy", "aiosqlite", "alembic", "jinja2", "phonenumbers", "rapidfuzz")
-    code = f"import sys, crm_tui.app; print([m for m in {heavy} if m in sys.modules])"
+    heavy = ["sqlalchemy", "aiosqlite", "alembic", "jinja2", "phonenumbers", "rapidfuzz"]
+    heavy += ["crm_tui.services", "crm_tui.widgets.forms", "crm_tui.screens.today"]
+    code = f"import sys, crm_tui.app; print([m for m in {heavy!r} if m in sys.modules])"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
