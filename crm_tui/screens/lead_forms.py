@@ -247,11 +247,16 @@ def field_form(whom: str, save: Callable[[str, str], Awaitable[None]]) -> Form:
 
 
 def export_form(whom: str, stem: str, save: SaveFile) -> Form:
-    """Leads to be written to a file, whose ending follows the format unless another was typed."""
+    """Leads to be written to a file; one that is there is replaced when that was said twice."""
+    agreed: Path | None = None
 
     async def store(values: Mapping[str, str]) -> None:
+        nonlocal agreed
         form: ExportFormat = "json" if values["format"] == "json" else "csv"
         path = _file(values["path"], f"{stem}.{form}")
+        if path != agreed and _is_there(path):
+            agreed = path
+            raise BadInput(f"{visible(path.name, 60)} is there already. enter again replaces it.")
         await save(path, form, lossless=values["format"] == _LOSSLESS)
 
     return Form(
@@ -271,6 +276,10 @@ def export_form(whom: str, stem: str, save: SaveFile) -> Form:
         save=store,
         verb="Export",
     )
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists()
 
 
 def _file(typed: str, usual: str) -> Path:

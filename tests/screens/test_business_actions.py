@@ -276,6 +276,20 @@ async def test_a_selection_is_written_to_a_file(desk: Desk, tmp_path: Path) -> N
     ]
 
 
+async def test_a_file_that_is_there_is_replaced_only_when_that_is_said_twice(
+    desk: Desk, tmp_path: Path
+) -> None:
+    target = tmp_path / "leads.csv"
+    target.write_text("mine", encoding="utf-8")
+    await desk.press("E", "tab")
+    desk.screen.query_one("#path", Input).value = str(target)
+    await desk.press("enter")
+    assert "leads.csv is there already" in str(desk.screen.query_one("#form-words", Static).content)
+    assert text_of(target) == "mine"
+    await desk.press("enter")
+    assert "Ada" in text_of(target)
+
+
 async def test_a_file_that_cannot_be_written_is_said(desk: Desk, tmp_path: Path) -> None:
     await desk.press("E", "tab")
     desk.screen.query_one("#path", Input).value = str(tmp_path / "not there" / "leads.csv")
