@@ -22,7 +22,9 @@ from crm_tui.services.demo import make_demo
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 11, 20, 15, 4, tzinfo=UTC)
-SIZE = (120, 34)
+SIZE, LARGE = (120, 34), (160, 50)
+_REST = 0.2
+"""Seconds after a key until what waits for the operator to rest is there: the lead beside the list."""
 
 
 async def pictures(pilot: Pilot[None]) -> None:
@@ -31,8 +33,19 @@ async def pictures(pilot: Pilot[None]) -> None:
     _take(pilot, "leads")
     await _press(pilot, "down", "down", "down", "enter")
     _take(pilot, "lead")
-    await _press(pilot, "escape", "5")
+    await _press(pilot, "escape", "v", "c", "C")
+    _take(pilot, "calls")
+    await _press(pilot, "escape", "2")
+    _take(pilot, "today")
+    await _press(pilot, "5")
     _take(pilot, "sites")
+
+
+async def large_pictures(pilot: Pilot[None]) -> None:
+    """What a large window has room for: a filtered list with the lead under the cursor beside it."""
+    await _settle(pilot)
+    await _press(pilot, "/", *"score>=70 -has:website", "enter", "p", "down", "down")
+    _take(pilot, "leads-pane")
 
 
 async def _press(pilot: Pilot[None], *keys: str) -> None:
@@ -42,6 +55,8 @@ async def _press(pilot: Pilot[None], *keys: str) -> None:
 
 
 async def _settle(pilot: Pilot[None]) -> None:
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause(_REST)
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()
 
@@ -75,9 +90,11 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "crm.db"
         await make_demo(store, now=NOW)
-        app = CrmApp(store, Settings(), now=lambda: NOW)
-        async with app.run_test(size=SIZE) as pilot:
-            await pictures(pilot)
+        for size, walk in ((SIZE, pictures), (LARGE, large_pictures)):
+            app = CrmApp(store, Settings(), now=lambda: NOW, environ={})
+            async with app.run_test(size=size) as pilot:
+                await walk(pilot)
+            store.with_name(f"{store.name}.session.json").unlink(missing_ok=True)
         await site_pictures(store)
 
 
