@@ -134,10 +134,7 @@ class Footer(Widget):
         help_key = self._help_key()
         left = self._lead_in()
         for each in self._actions():
-            key = self._key(each) + Content(" " * _KEY_GAP)
-            if self._about and left.cell_length + key.cell_length > self.size.width:
-                break
-            left += key
+            left += self._key(each) + Content(" " * _KEY_GAP)
         gap = self.size.width - left.cell_length - help_key.cell_length
         return left + Content(" " * gap) + help_key if gap >= 0 else left
 
@@ -161,8 +158,16 @@ class Footer(Widget):
         return styled(self._about + " " * _KEY_GAP, Role.ACCENT) if self._about else Content("")
 
     def _actions(self) -> Sequence[Action]:
-        actions = [keymap_of(self).action(each) for each in self._action_ids]
-        return [each for each in actions if each.keys]
+        """Those that have a key, as many as leave room for the one that shows all keys."""
+        room = self.size.width - self._lead_in().cell_length - self._help_key().cell_length
+        fitting = []
+        for each in map(keymap_of(self).action, self._action_ids):
+            room -= self._key(each).cell_length + _KEY_GAP if each.keys else 0
+            if room < 0:
+                break
+            if each.keys:
+                fitting.append(each)
+        return fitting
 
     def _key(self, shown: Action) -> Content:
         title = shown.title[0].lower() + shown.title[1:]
