@@ -248,3 +248,21 @@ async def test_who_waits_with_the_second_of_two_keys_is_told_which_there_are(des
     await desk.press("j", "g", "k")
     await desk.pilot.pause(0.6)
     assert desk.said == ""
+
+
+async def test_what_cannot_be_done_just_now_comes_after_what_can(desk: Desk) -> None:
+    await desk.press("enter", "colon")
+    shown = desk.shown()
+    refused = [i for i, line in enumerate(shown) if line.endswith("No follow-up is open here.")]
+    assert refused
+    assert min(refused) > shown.index(next(line for line in shown if line.startswith("Note")))
+
+
+@pytest.mark.parametrize("length", range(62, 70))
+async def test_what_was_done_takes_one_line_however_long_it_is(
+    desk: Desk, db: Database, length: int
+) -> None:
+    await note(db, 1, "n" * (length - len("Undo: ")))
+    await desk.press("colon")
+    options = desk.app.screen.query_one(OptionList)
+    assert options.virtual_size.height == options.option_count

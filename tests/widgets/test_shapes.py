@@ -29,6 +29,11 @@ def test_borders_blocks_and_signs_are_ascii_in_as_many_cells() -> None:
         assert len(plain_shapes(text)) == len(text)
 
 
+def test_the_mark_of_the_order_is_no_letter_of_the_title() -> None:
+    assert plain_shapes(f"Score{DESCENDING} Name{ASCENDING}") == "Score> Name<"
+    assert plain_shapes("↑ ↓ tomorrow") == "^ v tomorrow"
+
+
 def test_what_others_wrote_in_their_script_stays() -> None:
     assert plain_shapes("Café ▸ Λεμεσός 東京") == "Café > Λεμεσός 東京"
 
