@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Any
 
 import pytest
@@ -128,3 +128,36 @@ def test_whether_a_place_is_open_is_said_with_until_when(
     assert (opening.words if opening else None) == said
     if opening is not None:
         assert opening.open is opening.words.startswith("open")
+
+
+@given(
+    times=st.dictionaries(
+        st.sampled_from(hours.DAYS),
+        st.lists(st.tuples(st.integers(0, 1439), st.integers(1, 1440)), max_size=3),
+    ),
+    day=st.integers(0, 6),
+    minute=st.integers(0, 1439),
+)
+@settings(max_examples=200)
+def test_open_is_open_minute_by_minute(
+    times: dict[str, list[tuple[int, int]]], day: int, minute: int
+) -> None:
+    """Agrees with looking at the spans of the day, and at those of the day before past midnight."""
+    known = {
+        each: [[f"{a // 60:02}:{a % 60:02}", f"{b // 60:02}:{b % 60:02}"] for a, b in spans]
+        for each, spans in times.items()
+    }
+    # 23 November 2026 is a Monday.
+    found = hours.opening(
+        known, datetime(2026, 11, 23 + day, minute // 60, minute % 60, tzinfo=UTC)
+    )
+    today = times.get(hours.DAYS[day], [])
+    before = times.get(hours.DAYS[day - 1], [])
+    is_open = any(a <= minute < (b if b > a else b + 1440) for a, b in today) or any(
+        b <= a and minute < b for a, b in before
+    )
+    if is_open or hours.DAYS[day] in times:
+        assert found is not None
+        assert found.open is is_open
+    else:
+        assert found is None
