@@ -75,7 +75,7 @@ def _list(context: typer.Context, *, json: bool) -> None:
             ],
         )
         said = plural(len(lines), "action")
-        say(f"{said}. Imports and builds of sites are not among them: see crm-tui imports list.")
+        say(f"{said}. An import is taken back with: crm-tui imports undo.")
 
     with_store(context, work)
 
@@ -108,7 +108,7 @@ def _turn(context: typer.Context, entry: int | None, *, undoing: bool, json: boo
     if (more := len(undone.left) - _NAMED) > 0:
         say(f"… and {more:,} more; --json names all.")
     _say_turned(undone, undoing=undoing)
-    if undone.stopped or (undone.left and undone.restored):
+    if undone.stopped or (undone.left and undone.any_done):
         raise typer.Exit(Exit.IN_PART)
     if undone.left:
         raise typer.Exit(Exit.REFUSED)
@@ -116,7 +116,7 @@ def _turn(context: typer.Context, entry: int | None, *, undoing: bool, json: boo
 
 def _say_turned(undone: Undone, *, undoing: bool) -> None:
     done = "Undone" if undoing else "Done again"
-    if not undone.restored and not undone.stopped:
+    if not undone.any_done and not undone.stopped:
         say(f"Nothing could be {done.lower()}: {undone.words}.")
     elif undone.stopped:
         again = "undo" if undoing else "redo"

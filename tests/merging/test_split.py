@@ -123,9 +123,7 @@ async def test_what_was_changed_since_is_left_and_named(work: Work, db: Database
     await work.merge(keep, other)
     await work.edit(keep, category="Roofer")
     split = await work.split(other)
-    assert [(left.name, left.why) for left in split.left] == [
-        ("Ada", "category, category folded changed since")
-    ]
+    assert [(left.name, left.why) for left in split.left] == [("Ada", "category changed since")]
     async with db.read() as session:
         rows = await session.execute(select(Business.id, Business.category))
         assert {tuple(row) for row in rows} == {(keep, "Roofer"), (other, "Plumber")}

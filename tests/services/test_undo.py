@@ -220,8 +220,8 @@ async def test_a_field_that_changed_since_is_left_and_named_and_others_are_resto
     async with db.write() as session:
         await leads.edit(session, bea, {"city": "Yonkers"}, settings=work.settings, now=work.tick())
     undone = await work.take_back()
-    assert undone.restored == 2  # the line on the timeline of both is gone
-    assert undone.left == [undo.Left(bea, "Bea", "city, city folded changed since")]
+    assert undone.restored == 1  # of the other only the line on the timeline is gone
+    assert undone.left == [undo.Left(bea, "Bea", "city changed since")]
     async with db.read() as session:
         assert list(await session.scalars(select(Business.city).order_by(Business.id))) == [
             "Queens",
@@ -307,6 +307,35 @@ async def test_an_undo_that_was_stopped_goes_on_where_it_stopped(
     assert stopped.restored == 2
     assert (await work.take_back()).restored == 2
     assert picture(store_path) == before
+
+
+@pytest.mark.parametrize("parts", [0, 1])
+async def test_what_was_stopped_can_be_turned_round(
+    work: Work, add_lead: AddLead, db: Database, store_path: Path, parts: int
+) -> None:
+    ids = [await add_lead(f"Lead {n}") for n in range(3)]
+    before = picture(store_path)
+    entry = undo.Entry()
+    for lead in ids:
+        async with undo.action(db, "tagged some", now=work.tick(), entry=entry) as session:
+            await tag(session, [lead], work.now)
+    done = picture(store_path)
+
+    def stop_after() -> Callable[[], bool]:
+        answers = iter([False] * parts + [True])
+        return lambda: next(answers)
+
+    settings = work.settings
+    await undo.undo(db, settings=settings, now=work.tick(), cancelled=stop_after())
+    if parts:
+        await undo.redo(db, settings=settings, now=work.tick())
+    assert picture(store_path) == done
+    await work.take_back()
+    await undo.redo(db, settings=settings, now=work.tick(), cancelled=stop_after())
+    if parts:
+        await work.take_back()
+    assert picture(store_path) == before
+    assert (await undo.redo(db, settings=settings, now=work.tick())).restored == len(ids)
 
 
 async def test_an_action_that_goes_on_after_it_was_undone_is_stopped(

@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from crm_tui.db.engine import ReadSession
+from crm_tui.services import search
 from crm_tui.services.undo.recorded import MARKS, RECORDED
 
 Values = dict[str, Any]
 """Columns of a record as they are stored; floats as SQL literals."""
+
+_REPEATS = frozenset({"sort_name", *search.FOLDED.values()})
+"""Columns that say again what another one says, for sorting and comparing."""
 
 _decode = msgspec.json.Decoder(Values).decode
 _decode_key = msgspec.json.Decoder(list[Any]).decode
@@ -116,7 +120,8 @@ def _difference(there: Values | None, expected: Values | None, wanted: Values | 
     changed = [n for n, value in expected.items() if there[n] != value and n not in fine]
     if not changed:
         return None
-    return f"{', '.join(name.replace('_', ' ') for name in changed)} changed since"
+    named = [name for name in changed if name not in _REPEATS] or changed
+    return f"{', '.join(name.replace('_', ' ') for name in named)} changed since"
 
 
 async def _current(

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from crm_tui.config import ScoreSettings, Settings
 from crm_tui.db.engine import Database, ReadSession, WriteSession, reason_of
 from crm_tui.db.models import Business, UndoChange, UndoEntry
+from crm_tui.db.types import listed
 from crm_tui.errors import BadInput, NotFound, StoreError
 from crm_tui.services.undo.apply import Turned, turn
 from crm_tui.services.undo.changes import Change, RecordId, read
@@ -31,12 +32,14 @@ class Left:
 class Undone:
     """What was undone (or done again), in words: how many leads, and which were left as they are.
 
-    `stopped` says that it was cancelled halfway; the next undo goes on with it.
+    A lead that was left in part counts as left. `any_done` says whether anything was turned, if only
+    lines of timelines; `stopped` that it was cancelled halfway: the next undo goes on with it.
     """
 
     words: str
     restored: int = 0
     left: list[Left] = field(default_factory=list)
+    any_done: bool = False
     stopped: bool = False
 
 
@@ -154,10 +157,12 @@ class _Reversal:
             taken.append(part)
             progress(len(taken), len(parts))
         async with self.db.read() as session:
-            result.restored = await self._restored(session, entry.id, taken)
             result.left = await _name(session, left)
+            kept = [each.business_id for each in result.left if each.business_id is not None]
+            result.any_done = await self._restored(session, entry.id, taken) > 0
+            result.restored = await self._restored(session, entry.id, taken, but=kept)
         if not result.stopped:
-            await self._finish(entry.id, any_done=bool(result.restored))
+            await self._finish(entry.id, any_done=result.any_done)
         return result
 
     async def _choose(self, session: ReadSession, entry_id: int | None) -> EntryLine:
@@ -182,14 +187,17 @@ class _Reversal:
             .values(state=state, changed_at=self.now)
         )
 
-    async def _restored(self, session: ReadSession, entry_id: int, parts: Sequence[int]) -> int:
-        """How many leads these parts turned; other records where it was none."""
+    async def _restored(
+        self, session: ReadSession, entry_id: int, parts: Sequence[int], *, but: Sequence[int] = ()
+    ) -> int:
+        """How many leads these parts turned, but for some; other records where it was none."""
         if not parts:
             return 0
         turned = (
             UndoChange.entry_id == entry_id,
             UndoChange.part.between(min(parts), max(parts)),
             UndoChange.state == (ChangeState.UNDONE if self.undoing else ChangeState.DONE),
+            func.coalesce(UndoChange.business_id, 0).not_in(listed(but)),
         )
         leads = select(func.count(UndoChange.business_id.distinct())).where(*turned)
         record = UndoChange.table_name + UndoChange.record

@@ -1,0 +1,86 @@
+"""What the command line promises about the daily work, seen from outside."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+
+
+def change_from_elsewhere(store: Path, city: str, lead: int) -> None:
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE business SET city = ? WHERE id = ?", (city, lead))
+
+
+def cities(cli: Cli) -> dict[int, str]:
+    return {lead["id"]: lead["city"] for lead in cli("leads", "list", "", "--json").json["leads"]}
+
+
+def shown(cli: Cli, lead: int) -> Any:
+    """All about a lead but when its row was last written, which undoing does as well."""
+    document = cli("leads", "show", str(lead), "--json").json
+    del document["lead"]["updated_at"]
+    return document
+
+
+def test_an_undo_in_part_counts_what_is_back_and_names_what_is_left(
+    cli: Cli, store_path: Path
+) -> None:
+    for name in ("Ada", "Bea", "Cy"):
+        cli("leads", "add", name, "--city", "Queens")
+    cli("leads", "bulk", "", "--set", "city=Bronx", "--yes")
+    change_from_elsewhere(store_path, "Yonkers", 2)
+    ran = cli("undo", "--json")
+    assert ran.code == 3
+    assert ran.json == {
+        "undone": "set the city of 3 leads to Bronx",
+        "restored": 2,
+        "left": [{"id": 2, "why": "city changed since"}],
+    }
+    assert cities(cli) == {1: "Queens", 2: "Yonkers", 3: "Queens"}
+
+
+def test_an_undo_that_finds_its_only_lead_changed_names_it(cli: Cli, store_path: Path) -> None:
+    cli("leads", "add", "Ada", "--city", "Queens")
+    cli("leads", "edit", "1", "city=Bronx")
+    change_from_elsewhere(store_path, "Yonkers", 1)
+    ran = cli("undo", "--json")
+    assert (ran.code, ran.json["restored"]) == (3, 0)
+    assert ran.json["left"] == [{"id": 1, "why": "city changed since"}]
+    assert cities(cli) == {1: "Yonkers"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("--set-status", "replied"),
+        ("--set-outcome", "interested"),
+        ("--tag", "VIP"),
+        ("--set", "city=Ünïted"),
+        ("--set", "category="),
+        ("--follow-up", "in 2 weeks"),
+        ("--never", "asked us to stop"),
+        ("--archive",),
+    ],
+)
+def test_undo_and_redo_of_a_bulk_change_give_back_every_lead_as_it_was(
+    cli: Cli, change: tuple[str, ...]
+) -> None:
+    for name in ("Ada", "Bea"):
+        cli("leads", "add", name, "--city", "Queens", "--category", "Plumber")
+    cli("leads", "call", "1", "--outcome", "voicemail", "--note", "said hello")
+    before = [shown(cli, 1), shown(cli, 2)]
+    assert cli("leads", "bulk", "", *change, "--yes", "--json").json["changed"] == 2
+    after = [shown(cli, 1), shown(cli, 2)]
+    assert before[0] != after[0]
+    for _ in range(2):
+        assert cli("undo").code == 0
+        assert [shown(cli, 1), shown(cli, 2)] == before
+        assert cli("redo").code == 0
+        assert [shown(cli, 1), shown(cli, 2)] == after
