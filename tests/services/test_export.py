@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+from array import array
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from sqlalchemy import insert, update
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, BusinessAlias, BusinessTag, ContactPoint, Tag, Task
-from crm_tui.errors import BadInput
+from crm_tui.errors import BadInput, Cancelled
 from crm_tui.services import export, timeline
 from crm_tui.services.export import ExportFormat
 from crm_tui.services.imports import cells
@@ -269,3 +270,21 @@ def test_the_guard_against_formulas_is_always_undone(cell: str) -> None:
     assert cells.unprotected(export.protected(cell)) == cell
     if export.protected(cell) == cell and cell[:1] in {"=", "@", "\t", "\r"}:
         pytest.fail("a formula was left unguarded")
+
+
+async def test_an_export_of_these_leads_tells_how_far_it_is_and_leaves_nothing_when_stopped(
+    db: Database, add_lead: AddLead, tmp_path: Path, now: datetime
+) -> None:
+    ids = array("q", [await add_lead(name) for name in ("Cy", "Bo", "Ada")][:2])
+    told: list[tuple[int, int]] = []
+    target = tmp_path / "leads.csv"
+    done = await export.export_leads(
+        db, ids, form="csv", target=target, now=now, progress=lambda *far: told.append(far)
+    )
+    assert (done.written, told) == (2, [(2, 2)])
+    with pytest.raises(Cancelled):
+        await export.export_leads(
+            db, ids, form="json", target=target, now=now, cancelled=lambda: True
+        )
+    assert [path.name for path in tmp_path.glob("*leads*")] == ["leads.csv"]
+    assert target.read_text(encoding="utf-8").count("\n") == 3
