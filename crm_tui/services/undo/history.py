@@ -16,8 +16,9 @@ KEPT = 200
 
 _CHUNK = 5_000
 
-UNDOABLE = (UndoState.DONE, UndoState.UNDOING)
-REDOABLE = (UndoState.UNDONE, UndoState.REDOING)
+# What was cut off midway can be gone on with, or turned round.
+UNDOABLE = (UndoState.DONE, UndoState.UNDOING, UndoState.REDOING)
+REDOABLE = (UndoState.UNDONE, UndoState.REDOING, UndoState.UNDOING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,10 @@ class _Reversal:
             result.any_done = await self._restored(session, entry.id, taken) > 0
             result.restored = await self._restored(session, entry.id, taken, but=kept)
         if not result.stopped:
-            await self._finish(entry.id, any_done=result.any_done)
+            await self._finish(entry.id, any_done=result.any_done or not parts)
+        elif not taken:
+            async with self.db.write() as session:
+                await self._set_state(session, entry.id, entry.state)
         return result
 
     async def _choose(self, session: ReadSession, entry_id: int | None) -> EntryLine:
