@@ -45,6 +45,7 @@ def build_document(report: BuildReport) -> dict[str, Any]:
         "unchanged": report.unchanged,
         "failed": len(report.failures),
         "cancelled": report.cancelled,
+        "undo": report.entry_id,
         "sites": [
             {
                 "slug": site.slug,
@@ -75,6 +76,8 @@ def say_built(report: BuildReport) -> None:
         f"{report.built:,} built, {report.unchanged:,} unchanged, {len(report.failures):,} failed."
     )
     say(f"Stopped: {said}" if report.cancelled else said.capitalize())
+    if report.entry_id is not None:
+        say("First sites are archived again by: crm-tui undo.")
     if len(report.sites) == 1:
         say(f"See it with: crm-tui sites open {report.sites[0].slug}")
 

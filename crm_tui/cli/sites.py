@@ -239,7 +239,13 @@ async def _build(db: Database, ids: Sequence[int], renderer: Renderer) -> BuildR
 
     with stop_on_interrupt() as stopped, progress_of("Building sites") as progress:
         return await build_sites(
-            db, ids, renderer=renderer, clock=utc_now, progress=progress, cancelled=stopped
+            db,
+            ids,
+            renderer=renderer,
+            clock=utc_now,
+            undoable=True,
+            progress=progress,
+            cancelled=stopped,
         )
 
 

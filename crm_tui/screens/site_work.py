@@ -55,6 +55,7 @@ class SiteWork:
             lead_ids,
             renderer=await self._themed(),
             clock=self._host.now,
+            undoable=True,
             progress=job.progress if job else lambda _done, _total: None,
             cancelled=lambda: job is not None and job.cancelled,
         )

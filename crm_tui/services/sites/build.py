@@ -4,30 +4,33 @@ A builder claims a chunk of businesses (their status becomes `generating`), rend
 records all of them in one transaction and writes the files after it. Killed at any point, it leaves
 no site without a business and no half page, and what it had claimed goes back to what its sites
 say as soon as anybody builds again.
+
+A business's first site can be taken back by undo, which archives it. A site that is built again
+says what the facts say now; taking that back would mean to say what is wrong.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
-from crm_tui.db.engine import Database, ReadSession, WriteSession
-from crm_tui.db.models import Site
+from crm_tui.db.engine import Database, WriteSession
+from crm_tui.db.models import Business, Site
 from crm_tui.errors import StoreError
-from crm_tui.services import events
-from crm_tui.services.events import OPERATOR, NewEvent
-from crm_tui.services.sites import claims, files, gather
-from crm_tui.services.sites.plans import Page, Plan, Present, plan_sites, render_pages
+from crm_tui.services import events, undo
+from crm_tui.services.sites import claims, files, gather, storing
+from crm_tui.services.sites.plans import Page, Plan, plan_sites, render_pages
 from crm_tui.services.sites.render import Renderer
-from crm_tui.services.sites.slugs import make_slug
-from crm_tui.vocabulary import EventKind, SiteStatus
+from crm_tui.services.sites.storing import Recorded
+from crm_tui.text import plural
+from crm_tui.vocabulary import SiteStatus
 
 CHUNK = 50
 PATIENCE = timedelta(seconds=20)
@@ -35,7 +38,6 @@ PATIENCE = timedelta(seconds=20)
 
 _RETRY_SECONDS = 0.05
 _OTHER_BUILDER = "another crm-tui is building it; try again when that has finished"
-_PRESENT = (Site.id, Site.slug, Site.status, Site.texts, Site.content_hash, Site.out_of_date)
 _T = TypeVar("_T")
 
 
@@ -61,11 +63,15 @@ class NotBuilt:
 
 @dataclass(slots=True)
 class BuildReport:
-    """What a build came to; whom neither list names was not reached before it was cancelled."""
+    """What a build came to; whom neither list names was not reached before it was cancelled.
+
+    `entry_id` is by what undo knows the first sites; None where it knows of none.
+    """
 
     sites: list[BuiltSite] = field(default_factory=list)
     failures: list[NotBuilt] = field(default_factory=list)
     cancelled: bool = False
+    entry_id: int | None = None
 
     @property
     def built(self) -> int:
@@ -84,6 +90,7 @@ async def build_sites(
     *,
     renderer: Renderer,
     clock: Callable[[], datetime],
+    undoable: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> BuildReport:
@@ -97,6 +104,7 @@ async def build_sites(
         business_ids: which businesses, in this order.
         renderer: the themes.
         clock: tells the time, aware UTC.
+        undoable: whether it is something the operator does, which undo remembers.
         progress: called after every chunk with how many are done, of how many.
         cancelled: asked before every chunk whether to stop.
 
@@ -105,26 +113,30 @@ async def build_sites(
     """
     await claims.repair_stuck(db, now=clock())
     with claims.builder(db.path) as name:
-        return await _Build(db, name, renderer, clock).run(business_ids, progress, cancelled)
-
-
-class _Recorded(NamedTuple):
-    """A site whose row is in the store, made from what was planned."""
-
-    plan: Plan
-    site: Present
+        entry = undo.Entry() if undoable else None
+        build = _Build(db, name, renderer, clock, entry)
+        report = await build.run(business_ids, progress, cancelled)
+    report.entry_id = entry.id if entry else None
+    return report
 
 
 class _Build:
     """One run of one builder."""
 
     def __init__(
-        self, db: Database, name: str, renderer: Renderer, clock: Callable[[], datetime]
+        self,
+        db: Database,
+        name: str,
+        renderer: Renderer,
+        clock: Callable[[], datetime],
+        entry: undo.Entry | None,
     ) -> None:
         self._db = db
         self._name = name
         self._renderer = renderer
         self._clock = clock
+        self._entry = entry
+        self._first = 0
         self._report = BuildReport()
 
     async def run(
@@ -159,7 +171,7 @@ class _Build:
         """Bring the sites of some businesses up to date; returns those another builder has."""
         async with self._db.read() as session:
             facts = await gather.site_facts(session, business_ids)
-            present = await _present_sites(session, business_ids)
+            present = await storing.present_sites(session, business_ids)
         for unknown in [each for each in business_ids if each not in facts]:
             self._report.failures.append(NotBuilt(unknown, "", "there is no such lead"))
         plans = await asyncio.to_thread(plan_sites, self._renderer, facts, present)
@@ -181,31 +193,64 @@ class _Build:
         """Claim what has to be built; returns that, and what has to be looked at again later."""
         if not plans:
             return [], []
-        ids = [plan.business_id for plan in plans]
-        async with self._db.write() as session:
-            # Another builder may have finished one since it was read.
-            present = await _present_sites(session, ids)
-            same = [plan for plan in plans if present.get(plan.business_id) == plan.site]
-            claimed = await claims.claim(
-                session, self._db.path, [plan.business_id for plan in same], self._name, now=now
-            )
+        claimed: set[int] = set()
+        for first in (True, False):
+            of_kind = [plan for plan in plans if (plan.site is None) is first]
+            if not of_kind:
+                continue
+            ids = [plan.business_id for plan in of_kind]
+            async with self._transaction(ids, now, first=first) as session:
+                # Another builder may have finished one since it was read.
+                present = await storing.present_sites(session, ids)
+                same = [p.business_id for p in of_kind if present.get(p.business_id) == p.site]
+                claimed |= await claims.claim(session, self._db.path, same, self._name, now=now)
         return (
-            [plan for plan in same if plan.business_id in claimed],
-            [business_id for business_id in ids if business_id not in claimed],
+            [plan for plan in plans if plan.business_id in claimed],
+            [plan.business_id for plan in plans if plan.business_id not in claimed],
         )
 
-    async def _record(self, pages: list[Page], now: datetime) -> list[_Recorded]:
-        """Store the pages, or why there is none, and end the claims, in one transaction."""
+    @asynccontextmanager
+    async def _transaction(
+        self, ids: Sequence[int], now: datetime, *, first: bool
+    ) -> AsyncIterator[WriteSession]:
+        """A transaction about these businesses; undo remembers it where it is about first sites."""
+        if not first or self._entry is None:
+            async with self._db.write() as session:
+                yield session
+            return
+        words = f"built {plural(self._first, 'site')}" if self._first else "began to build sites"
+        async with undo.action(self._db, words, now=now, entry=self._entry) as session:
+            yield session
+            if self._first == 1:
+                name = await session.scalar(select(Business.name).where(Business.id == ids[-1]))
+                self._entry.words = f"built a site for {name}"
+            elif self._first:
+                self._entry.words = f"built {plural(self._first, 'site')}"
+
+    async def _record(self, pages: list[Page], now: datetime) -> list[Recorded]:
+        """Store the pages, or why there is none, and end the claims."""
+        recorded: list[Recorded] = []
+        for first in (True, False):
+            of_kind = [page for page in pages if (page.plan.site is None) is first]
+            if of_kind:
+                recorded += await self._record_kind(of_kind, now, first=first)
+        return recorded
+
+    async def _record_kind(
+        self, pages: list[Page], now: datetime, *, first: bool
+    ) -> list[Recorded]:
+        """Store first sites, or sites that were built again, in one transaction."""
         ids = [page.plan.business_id for page in pages]
-        async with self._db.write() as session:
+        async with self._transaction(ids, now, first=first) as session:
             ours = await claims.release(session, ids, self._name)
             good = [page for page in pages if not page.problem and page.plan.business_id in ours]
             bad = [page for page in pages if page.problem and page.plan.business_id in ours]
-            recorded = await _store(session, good, now=now)
+            recorded = await storing.store(session, good, now=now)
+            self._first += len(recorded) if first else 0
             await events.record(
                 session,
-                *(_built_event(each, now) for each in recorded),
-                *(_failed_event(page, now) for page in bad),
+                *(storing.built_event(each, now) for each in recorded),
+                *(storing.failed_event(page, now) for page in bad),
                 now=now,
             )
         for page in bad:
@@ -217,7 +262,7 @@ class _Build:
 
     async def _keep(self, plans: list[Plan]) -> None:
         """See to it that what is up to date is not called out of date, and has its file."""
-        sites = [_Recorded(plan, plan.site) for plan in plans if plan.site is not None]
+        sites = [Recorded(plan, plan.site) for plan in plans if plan.site is not None]
         if marked := [each.site.id for each in sites if each.site.out_of_date]:
             async with self._db.write() as session:
                 await session.execute(
@@ -225,7 +270,7 @@ class _Build:
                 )
         await self._finish(sites, changed=False)
 
-    async def _finish(self, sites: list[_Recorded], *, changed: bool) -> None:
+    async def _finish(self, sites: list[Recorded], *, changed: bool) -> None:
         """Write the files that are missing or differ, and report the sites."""
         problems = await files.restore(self._db, [each.site.id for each in sites])
         for plan, site in sites:
@@ -244,86 +289,6 @@ class _Build:
         ids = [plan.business_id for plan in plans]
         async with self._db.write() as session:
             await claims.abandon(session, ids, [self._name], now=self._clock())
-
-
-async def _present_sites(session: ReadSession, business_ids: Sequence[int]) -> dict[int, Present]:
-    """The newest site of each business that stands and was built by us."""
-    rows = await session.execute(
-        select(Site.business_id, *_PRESENT)
-        .where(
-            Site.business_id.in_(business_ids),
-            Site.theme != gather.IMPORTED,
-            Site.status != SiteStatus.ARCHIVED,
-        )
-        .order_by(Site.id)
-    )
-    return {row.business_id: Present(*row[1:]) for row in rows}
-
-
-async def _store(session: WriteSession, pages: list[Page], *, now: datetime) -> list[_Recorded]:
-    """Write the sites' rows. What changed while they were rendered leaves them out of date."""
-    ids = [page.plan.business_id for page in pages]
-    facts = await gather.site_facts(session, ids)
-    present = await _present_sites(session, ids)
-    first = [page.plan.facts for page in pages if page.plan.site is None]
-    wanted = [make_slug(each.name, each.city, each.key) for each in first]
-    slugs = iter(await gather.free_slugs(session, wanted))
-    new, again = [], []
-    for page in pages:
-        plan, stored = page.plan, present.get(page.plan.business_id)
-        made_of = gather.facts_hash(plan.facts)
-        texts_kept = plan.site is None or stored is None or stored.texts == plan.site.texts
-        facts_kept = gather.facts_hash(facts[plan.business_id]) == made_of
-        row = {
-            "theme": plan.theme,
-            "out_of_date": not (texts_kept and facts_kept),
-            "content_hash": plan.content_hash,
-            "facts_hash": made_of,
-            "built_at": now,
-            "html": page.html,
-        }
-        if plan.site is None:
-            origin = {"business_id": plan.business_id, "slug": next(slugs), "created_at": now}
-            new.append(row | origin)
-        else:
-            again.append(row | {"id": plan.site.id})
-    made = await _insert(session, new)
-    if again:
-        await session.execute(update(Site), again)
-    return [_Recorded(page.plan, page.plan.site or made[page.plan.business_id]) for page in pages]
-
-
-async def _insert(session: WriteSession, rows: list[dict[str, Any]]) -> dict[int, Present]:
-    if not rows:
-        return {}
-    inserted = await session.execute(insert(Site).returning(Site.business_id, *_PRESENT), rows)
-    return {row.business_id: Present(*row[1:]) for row in inserted}
-
-
-def _built_event(recorded: _Recorded, now: datetime) -> NewEvent:
-    plan, site = recorded
-    summary = "site built again" if plan.site else "site built"
-    return NewEvent(
-        plan.business_id,
-        EventKind.SITE_BUILT,
-        now,
-        summary,
-        OPERATOR,
-        data={"slug": site.slug},
-        site_id=site.id,
-    )
-
-
-def _failed_event(page: Page, now: datetime) -> NewEvent:
-    return NewEvent(
-        page.plan.business_id,
-        EventKind.SITE_FAILED,
-        now,
-        "the site could not be built",
-        OPERATOR,
-        body=page.problem,
-        site_id=page.plan.site.id if page.plan.site else None,
-    )
 
 
 async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
