@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -84,3 +85,24 @@ def test_undo_and_redo_of_a_bulk_change_give_back_every_lead_as_it_was(
         assert [shown(cli, 1), shown(cli, 2)] == before
         assert cli("redo").code == 0
         assert [shown(cli, 1), shown(cli, 2)] == after
+
+
+@pytest.mark.parametrize(("form", "options"), [("csv", ("--lossless",)), ("csv", ()), ("json", ())])
+def test_an_export_gives_a_lead_back_whose_only_number_was_wrong(
+    cli: Cli, store_path: Path, empty_store: Path, tmp_path: Path, form: str, options: tuple[str]
+) -> None:
+    cli("leads", "add", "Ada", "--phone", "718 555 0142", "--email", "ada@ada.example")
+    cli("leads", "call", "1", "--outcome", "wrong_number", "--note", "a bakery")
+    before = shown(cli, 1)["lead"]
+    file = tmp_path / f"leads.{form}"
+    cli("leads", "export", "", "--format", form, *options, "-o", str(file))
+    shutil.copy(empty_store, store_path)
+    assert cli("import", str(file)).code == 0
+    after = shown(cli, 1)["lead"]
+    for name in ("phone", "email", "qualification_score", "contact_status", "outcome"):
+        assert after[name] == before[name], name
+    told = [
+        [(point["value"], point["primary"], point["state"]) for point in lead["contact_points"]]
+        for lead in (before, after)
+    ]
+    assert told[0] == told[1]

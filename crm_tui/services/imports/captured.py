@@ -27,7 +27,8 @@ class CapturedPoint:
     `value` is E.164, a lower-case e-mail address or a canonical URL where `valid`; otherwise it is
     what the source said, kept so that the operator can correct it. `domain` is the registrable
     domain where it tells businesses apart: of websites of their own and of e-mail addresses that
-    are not at a free mail provider. `state` is known only from our own exports.
+    are not at a free mail provider. `state`, and whether it is the `primary` one of its kind, are
+    known only from our own exports.
     """
 
     kind: ContactKind
@@ -39,6 +40,7 @@ class CapturedPoint:
     domain: str = ""
     valid: bool = True
     state: ContactState | None = None
+    primary: bool = False
 
     @classmethod
     def of(cls, contact: Contact, *, person: str = "", title: str = "") -> CapturedPoint:

@@ -63,7 +63,10 @@ def _fillable_address(values: dict[str, Any], new: dict[str, Any]) -> tuple[str,
 
 
 def add_points(known: Known, lead: CapturedLead) -> list[tuple[KnownPoint, CapturedPoint]]:
-    """Add the contact points a business lacks; the first usable one of a kind is the primary."""
+    """Add the contact points a business lacks; the first usable one of a kind is the primary.
+
+    A new lead of our own export keeps the one it had, though it was found to be wrong since.
+    """
     added = []
     for captured in lead.points:
         if (captured.kind, captured.value) in known.points:
@@ -82,7 +85,8 @@ def add_points(known: Known, lead: CapturedLead) -> list[tuple[KnownPoint, Captu
         )
         known.points[captured.kind, captured.value] = point
         added.append((point, captured))
-        if column and captured.valid and known.values[column] is None:
+        may_lead = captured.valid or (captured.primary and known.new)
+        if column and may_lead and known.values[column] is None:
             point.primary = True
             known.values[column] = captured.value
     return added

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, time
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -114,7 +115,7 @@ def _add_points(record: Mapping[str, Any], draft: Draft) -> None:
     for column, kind in _PLAIN_COLUMNS:
         written = cells.text(record.get(column))
         if (kind, written) in points:
-            draft.point(points[kind, written])
+            draft.point(replace(points[kind, written], primary=True))
         elif kind is ContactKind.PHONE:
             draft.phone(written)
         elif kind is ContactKind.EMAIL:
