@@ -76,9 +76,13 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
         """Keep the keys that follow until `ready` is set, for two seconds at most.
 
         For keys typed ahead that mean what is not there yet, such as the first row of a list that
-        is still being read.
+        is still being read. The key in hand, if there is one, is done first.
         """
-        self._gate = ready
+        if self._busy:
+            self._gate = ready
+        else:
+            self._busy = True
+            self._waiting = asyncio.create_task(self._next_when(ready))
 
     async def _press(self, key: events.Key) -> None:
         self._busy = True

@@ -55,6 +55,18 @@ class Urgent(Host):
         return key.key == "c"
 
 
+async def test_keys_wait_for_what_they_mean_before_the_first_of_them_is_done() -> None:
+    app, ready = Host(), asyncio.Event()
+    async with app.run_test() as pilot:
+        app.keys_wait_for(ready)
+        app.post_message(events.Key("b", "b"))
+        await pilot.pause(0.1)
+        assert app.told == []
+        ready.set()
+        while "b" not in app.told:
+            await pilot.pause(0.05)
+
+
 async def test_an_urgent_key_does_not_wait_for_those_before_it() -> None:
     app, never = Urgent(), asyncio.Event()
     async with app.run_test() as pilot:
@@ -63,11 +75,11 @@ async def test_an_urgent_key_does_not_wait_for_those_before_it() -> None:
             app.post_message(events.Key(key, key))
         while "c" not in app.told:
             await pilot.pause(0.05)
-        assert "d" not in app.told
+        assert app.told == ["c"]
         never.set()
         while "d" not in app.told:
             await pilot.pause(0.05)
-    assert app.told == ["key", "b", "c", "key", "d"]
+    assert app.told == ["c", "key", "b", "key", "d"]
 
 
 async def test_a_key_whose_widget_is_gone_holds_up_no_others() -> None:
