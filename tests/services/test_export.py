@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import os
 from array import array
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -286,5 +287,5 @@ async def test_an_export_of_these_leads_tells_how_far_it_is_and_leaves_nothing_w
         await export.export_leads(
             db, ids, form="json", target=target, now=now, cancelled=lambda: True
         )
-    assert [path.name for path in tmp_path.glob("*leads*")] == ["leads.csv"]
+    assert [name for name in os.listdir(tmp_path) if "leads" in name] == ["leads.csv"]
     assert target.read_text(encoding="utf-8").count("\n") == 3
