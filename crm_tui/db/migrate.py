@@ -48,6 +48,11 @@ def revision(path: Path) -> str | None:
             raise StoreError(
                 f"{path} is not a store of crm-tui: it is not an SQLite file. It was not touched."
             ) from None
+        if error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN:
+            raise StoreError(
+                f"The store {path} cannot be opened. Check that you may write to the file and its "
+                "folder."
+            ) from None
         raise StoreError(
             f"The store {path} cannot be read ({error}). If it is damaged, restore a backup with "
             "`crm-tui restore FILE`."
