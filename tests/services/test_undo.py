@@ -329,35 +329,6 @@ async def test_what_was_stopped_can_be_turned_round(
     await undo.undo(db, settings=settings, now=work.tick(), cancelled=stop_after())
     if parts:
         await undo.redo(db, settings=settings, now=work.tick())
-    assert picture(store_path) == done
-    await work.take_back()
-    await undo.redo(db, settings=settings, now=work.tick(), cancelled=stop_after())
-    if parts:
-        await work.take_back()
-    assert picture(store_path) == before
-    assert (await undo.redo(db, settings=settings, now=work.tick())).restored == len(ids)
-
-
-@pytest.mark.parametrize("parts", [0, 1])
-async def test_what_was_stopped_can_be_turned_round(
-    work: Work, add_lead: AddLead, db: Database, store_path: Path, parts: int
-) -> None:
-    ids = [await add_lead(f"Lead {n}") for n in range(3)]
-    before = picture(store_path)
-    entry = undo.Entry()
-    for lead in ids:
-        async with undo.action(db, "tagged some", now=work.tick(), entry=entry) as session:
-            await tag(session, [lead], work.now)
-    done = picture(store_path)
-
-    def stop_after() -> Callable[[], bool]:
-        answers = iter([False] * parts + [True])
-        return lambda: next(answers)
-
-    settings = work.settings
-    await undo.undo(db, settings=settings, now=work.tick(), cancelled=stop_after())
-    if parts:
-        await undo.redo(db, settings=settings, now=work.tick())
     async with db.read() as session:
         assert [line.state for line in await undo.entries(session)] == [UndoState.DONE]
     assert picture(store_path) == done
