@@ -329,8 +329,8 @@ async def test_what_was_stopped_can_be_turned_round(
     await undo.undo(db, settings=settings, now=work.tick(), cancelled=stop_after())
     if parts:
         await undo.redo(db, settings=settings, now=work.tick())
-    async with db.read() as session:
-        assert [line.state for line in await undo.entries(session)] == [UndoState.DONE]
+    async with db.read() as reader:
+        assert [line.state for line in await undo.entries(reader)] == [UndoState.DONE]
     assert picture(store_path) == done
     await work.take_back()
     await undo.redo(db, settings=settings, now=work.tick(), cancelled=stop_after())
