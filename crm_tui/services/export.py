@@ -172,7 +172,8 @@ async def write_leads(
 async def _documents(db: Database, ids: array[int]) -> AsyncIterator[list[dict[str, Any]]]:
     for start in range(0, len(ids), _CHUNK):
         async with db.read() as session:
-            yield await _documents_of(session, ids[start : start + _CHUNK])
+            documents = await _documents_of(session, ids[start : start + _CHUNK])
+        yield documents
 
 
 async def _documents_of(session: ReadSession, ids: Sequence[int]) -> list[dict[str, Any]]:
