@@ -143,10 +143,11 @@ async def _do(
     db: Database, ids: Sequence[int], change: Change, now: datetime, *, json: bool
 ) -> bool:
     """Change leads and say what was done; False where that was cut short."""
-    from crm_tui.services import bulk
+    from crm_tui.services import bulk, undo
 
     with stop_on_interrupt() as stopped, progress_of("Changing leads") as progress:
         result = await bulk.run(db, ids, change, now=now, progress=progress, cancelled=stopped)
+        await undo.prune(db)  # who works by scripts alone never starts the app, which does it
     if json:
         show_json(_document(result.matched, result.changed, result.unchanged, result.entry_id))
     if result.cancelled:
@@ -161,7 +162,7 @@ def _say_done(result: BulkResult) -> None:
         return
     said = f"{result.words[:1].upper()}{result.words[1:]}"
     if result.unchanged:
-        said += f"; {result.unchanged:,} were so already"
+        said += f"; {result.unchanged:,} {'was' if result.unchanged == 1 else 'were'} so already"
     back = "" if result.entry_id is None else " All of it back: crm-tui undo."
     say(f"{said}.{back}")
 

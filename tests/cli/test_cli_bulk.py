@@ -47,7 +47,7 @@ def test_with_yes_it_is_done_counted_and_undone(cli: Cli, three: list[int]) -> N
     ran = cli("leads", "bulk", "", "--tag", "VIP", "--yes", "--json")
     assert ran.code == 0
     assert ran.json == {"matched": 3, "changed": 2, "unchanged": 1, "undo": 5}
-    assert ran.err == "Tagged 2 leads VIP; 1 were so already. All of it back: crm-tui undo.\n"
+    assert ran.err == "Tagged 2 leads VIP; 1 was so already. All of it back: crm-tui undo.\n"
     undone = cli("undo", "--json")
     assert undone.json == {"undone": "tagged 2 leads VIP", "restored": 2, "left": []}
     assert tags(cli) == {"Ada": ["vip"], "Bea": [], "Cy": []}

@@ -159,8 +159,10 @@ class _Reversal:
         async with self.db.read() as session:
             result.left = await _name(session, left)
             kept = [each.business_id for each in result.left if each.business_id is not None]
-            result.any_done = await self._restored(session, entry.id, taken) > 0
             result.restored = await self._restored(session, entry.id, taken, but=kept)
+            result.any_done = result.restored > 0 or (
+                bool(kept) and await self._restored(session, entry.id, taken) > 0
+            )
         if not result.stopped:
             await self._finish(entry.id, any_done=result.any_done or not parts)
         elif not taken:
