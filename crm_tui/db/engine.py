@@ -64,6 +64,8 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._watch: AsyncConnection | None = None
+        self._watches = 0
+        self._one_watcher = asyncio.Lock()
         self._readers = _engine(path, _READER_PRAGMAS, begin="BEGIN", pool_size=4)
         self._writer = _engine(path, _PRAGMAS, begin="BEGIN IMMEDIATE", pool_size=1)
         self._read_sessions = async_sessionmaker(
@@ -141,11 +143,23 @@ class Database:
     async def data_version(self) -> int:
         """A number that differs when another connection has changed the store since."""
         with store_errors(self.path):
-            if self._watch is None:
-                self._watch = await self._readers.connect()
-            version = (await self._watch.exec_driver_sql("PRAGMA data_version")).scalar_one()
-            await self._watch.rollback()
-        return int(version)
+            async with self._one_watcher:
+                if self._watch is None:
+                    self._watch = await self._readers.connect()
+                    self._watches += 1
+                try:
+                    version = (
+                        await self._watch.exec_driver_sql("PRAGMA data_version")
+                    ).scalar_one()
+                    await self._watch.rollback()
+                except BaseException:
+                    # The connection of a task that was cancelled is given up; the next look takes
+                    # another, which counts from its own beginning.
+                    given_up, self._watch = self._watch, None
+                    with suppress(DatabaseError):
+                        await given_up.close()
+                    raise
+        return self._watches << 32 | int(version)
 
     async def close(self) -> None:
         """Close every connection; the driver's threads would otherwise keep the program alive."""

@@ -42,6 +42,10 @@ _NAME_ROOM = 40
 """Cells a name may take where there is a remark to be seen."""
 
 
+_PLACES = {"business": 0, "list": 2}
+"""What one comes for stands first, what a key does sooner last; all else between them."""
+
+
 class Palette(ModalScreen[str | None]):
     """Type a part of what you want; enter does it, or opens the lead.
 
@@ -91,7 +95,7 @@ class Palette(ModalScreen[str | None]):
         super().__init__()
         self._front = front
         there = [each for each in at_hand(front) if each.action.id != _SELF]
-        there.sort(key=lambda each: each.action.area == "list")
+        there.sort(key=lambda each: _PLACES.get(each.action.area, 1))
         self._actions = {each.action.id: each for each in there}
         self._entries: Sequence[EntryLine] = ()
         self._leads: Sequence[LeadRow] = ()

@@ -348,3 +348,13 @@ async def test_a_read_cancelled_at_any_moment_leaves_no_thread_and_says_nothing(
         thread.join(5)
         assert not thread.is_alive()
     assert capfd.readouterr().err == ""
+
+
+async def test_a_look_for_changes_that_was_cancelled_does_not_spoil_the_next(db: Database) -> None:
+    before = await db.data_version()
+    look = asyncio.ensure_future(db.data_version())
+    await asyncio.sleep(0)
+    look.cancel()
+    await asyncio.gather(look, return_exceptions=True)
+    assert await db.data_version() >= before
+    assert await db.data_version() == await db.data_version()

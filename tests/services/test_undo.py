@@ -546,3 +546,20 @@ async def test_undoing_everything_restores_the_store_and_redoing_everything_repe
         assert picture(path) == pictures[-1]
     finally:
         await db.close()
+
+
+async def test_what_was_half_undone_is_not_done_again_after_something_else_was_done(
+    work: Work, add_lead: AddLead, db: Database
+) -> None:
+    ids = [await add_lead(f"Lead {n}") for n in range(2)]
+    entry = undo.Entry()
+    for lead in ids:
+        async with undo.action(db, "tagged some", now=work.tick(), entry=entry) as session:
+            await tag(session, [lead], work.now)
+    steps = iter([False, True])
+    await undo.undo(db, settings=work.settings, now=work.tick(), cancelled=lambda: next(steps))
+    await work.note(ids[0])
+    with pytest.raises(BadInput, match="nothing to redo"):
+        await work.do_again()
+    assert (await work.take_back()).words == f"note on {ids[0]}"
+    assert (await work.take_back()).words == "tagged some"

@@ -46,23 +46,24 @@ async def entries(session: ReadSession, *, limit: int = 100) -> list[EntryLine]:
 
 
 async def next_undo(session: ReadSession) -> EntryLine | None:
-    """The action that undo takes back next; one that was cut off while it was taken back first."""
+    """The action that undo takes back next: the last that stands, wholly or in part."""
     row = await session.execute(
-        select(*_LINE)
-        .where(UndoEntry.state.in_(UNDOABLE))
-        .order_by((UndoEntry.state == UndoState.UNDOING).desc(), UndoEntry.id.desc())
-        .limit(1)
+        select(*_LINE).where(UndoEntry.state.in_(UNDOABLE)).order_by(UndoEntry.id.desc()).limit(1)
     )
     found = row.first()
     return None if found is None else EntryLine(*found)
 
 
 async def next_redo(session: ReadSession) -> EntryLine | None:
-    """The action that redo does again next: the one that was undone last."""
+    """The action that redo does again next: the one undone last, if nothing was done since."""
+    last_done = select(func.max(UndoEntry.id)).where(UndoEntry.state == UndoState.DONE)
     row = await session.execute(
         select(*_LINE)
-        .where(UndoEntry.state.in_(REDOABLE))
-        .order_by((UndoEntry.state == UndoState.REDOING).desc(), UndoEntry.id)
+        .where(
+            UndoEntry.state.in_(REDOABLE),
+            UndoEntry.id > func.coalesce(last_done.scalar_subquery(), 0),
+        )
+        .order_by(UndoEntry.id)
         .limit(1)
     )
     found = row.first()
