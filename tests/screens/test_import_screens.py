@@ -11,13 +11,13 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
 from crm_tui.app import CrmApp
-from crm_tui.screens.jobs import RunningJob
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.screens.import_columns import ColumnsScreen
 from crm_tui.screens.import_file import FileDialog
 from crm_tui.screens.import_report import ReportScreen
 from crm_tui.screens.importer import ImportScreen
+from crm_tui.screens.jobs import RunningJob
 from crm_tui.screens.lead import LeadScreen
 from crm_tui.services import lead_rows, leads
 from crm_tui.services.imports import finding
