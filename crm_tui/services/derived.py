@@ -6,14 +6,16 @@ from events (services.statuses), and last activity too (services.events).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from crm_tui.config import ScoreSettings
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business
+from crm_tui.db.types import listed
 from crm_tui.services import points, scoring, search
 
 CHUNK = 500
@@ -59,8 +61,13 @@ async def rescore(
     """Score businesses again; returns those whose score changed."""
     fresh = await outdated_scores(session, business_ids, score=score, now=now)
     if fresh:
-        changes = [{"id": each, "qualification_score": points} for each, points in fresh.items()]
-        await session.execute(update(Business), changes)
+        given = func.json_each(json.dumps(list(fresh.items()))).table_valued("value")
+        await session.execute(
+            update(Business)
+            .where(Business.id == func.json_extract(given.c.value, "$[0]"))
+            .values(qualification_score=func.json_extract(given.c.value, "$[1]"))
+            .execution_options(synchronize_session=None)
+        )
     return list(fresh)
 
 
@@ -68,14 +75,10 @@ async def outdated_scores(
     session: ReadSession, business_ids: Sequence[int], *, score: ScoreSettings, now: datetime
 ) -> dict[int, int]:
     """Those of the businesses whose stored score is not what it should be, with what it should."""
-    facts = await score_facts(session, business_ids)
-    stored = await session.execute(
-        select(Business.id, Business.qualification_score).where(Business.id.in_(business_ids))
-    )
     return {
         business_id: fresh
-        for business_id, old in stored
-        if (fresh := scoring.points(facts[business_id], score, now=now)) != old
+        for business_id, old, facts in await _facts(session, business_ids)
+        if (fresh := scoring.points(facts, score, now=now)) != old
     }
 
 
@@ -83,9 +86,17 @@ async def score_facts(
     session: ReadSession, business_ids: Sequence[int]
 ) -> dict[int, scoring.ScoreFacts]:
     """What the score of each of these businesses is made from."""
+    return {business_id: facts for business_id, _, facts in await _facts(session, business_ids)}
+
+
+async def _facts(
+    session: ReadSession, business_ids: Sequence[int]
+) -> list[tuple[int, int, scoring.ScoreFacts]]:
+    """Each business with its stored score and what its score is made from."""
     rows = await session.execute(
         select(
             Business.id,
+            Business.qualification_score,
             Business.website,
             Business.rating,
             Business.review_count,
@@ -94,18 +105,6 @@ async def score_facts(
             Business.phone,
             Business.category,
             Business.captured_at,
-        ).where(Business.id.in_(business_ids))
+        ).where(Business.id.in_(listed(business_ids)))
     )
-    return {
-        row.id: scoring.ScoreFacts(
-            website=row.website,
-            rating=row.rating,
-            review_count=row.review_count,
-            photo_count=row.photo_count,
-            email=row.email,
-            phone=row.phone,
-            category=row.category,
-            captured_at=row.captured_at,
-        )
-        for row in rows
-    }
+    return [(id_, stored, scoring.ScoreFacts(*facts)) for id_, stored, *facts in rows]

@@ -149,17 +149,16 @@ async def tell(
         Event.data: literal({}, Event.data.type) if data is None else data,
     }
     rows = select(*values.values()).where(Business.id.in_(listed(business_ids)))
-    await session.execute(insert(Event).from_select(list(values), rows))
+    await session.flush()
+    connection = await session.connection()  # past the session, which would track what is written
+    await connection.execute(insert(Event).from_select(list(values), rows))
     changed: dict[Any, Any] = {Business.updated_at: now}
     if kind not in QUIET:
         older = func.coalesce(Business.last_activity_at, literal("", Text)) <= at
         changed[Business.last_activity_at] = case((older, at), else_=Business.last_activity_at)
         changed[Business.last_activity] = case((older, summary), else_=Business.last_activity)
-    await session.execute(
-        update(Business)
-        .where(Business.id.in_(listed(business_ids)))
-        .values(changed)
-        .execution_options(synchronize_session=None)
+    await connection.execute(
+        update(Business).where(Business.id.in_(listed(business_ids))).values(changed)
     )
     if moves_to is not None:
         await statuses.refold(session, list(business_ids), sites=False)
@@ -266,7 +265,9 @@ async def void_many(
         Event.summary: literal(why),
         Event.data: func.json_object("voids", func.json_extract(given.c.value, "$[2]")),
     }
-    await session.execute(insert(Event).from_select(list(values), select(*values.values())))
+    await session.flush()
+    connection = await session.connection()
+    await connection.execute(insert(Event).from_select(list(values), select(*values.values())))
     await _take_out(session, [key for named in keys.values() for key in named])
     return [key for _, key, _ in voids]
 
@@ -279,11 +280,12 @@ async def _take_out(session: WriteSession, keys: Sequence[str]) -> None:
     """
     out: ColumnElement[bool] = true()
     named: Sequence[str] = keys
+    connection = await session.connection()
     loud: set[int] = set()
     moved: set[int] = set()
     built: set[int] = set()
     while named:
-        turned = await session.execute(
+        turned = await connection.execute(
             update(Event)
             .where(
                 Event.key.in_(listed(named)),
@@ -291,7 +293,6 @@ async def _take_out(session: WriteSession, keys: Sequence[str]) -> None:
             )
             .values(is_voided=out)
             .returning(*_FOLLOWED)
-            .execution_options(synchronize_session=None)
         )
         named, out = [], _IS_NAMED
         for business_id, is_loud, moves, builds, voids in turned:

@@ -167,6 +167,7 @@ async def refold(session: WriteSession, business_ids: Sequence[int], *, sites: b
         sites: whether their sites or builds have changed; otherwise the website status stands.
     """
     changed: set[int] = set()
+    await session.flush()
     for start in range(0, len(business_ids), CHUNK):
         ids = business_ids[start : start + CHUNK]
         contact = await _fold_contact(session, ids)
@@ -197,7 +198,8 @@ async def _write(
     folded: Mapping[int, ContactStatus] | Mapping[int, WebsiteStatus],
 ) -> set[int]:
     """Write a status where it differs, a statement for each status; returns where that was."""
-    stored = await session.execute(
+    connection = await session.connection()
+    stored = await connection.execute(
         select(Business.id, type_coerce(column, Text)).where(Business.id.in_(listed(folded)))
     )
     by_status: dict[str, list[int]] = {}
@@ -219,7 +221,8 @@ async def _fold_contact(
 ) -> dict[int, ContactStatus]:
     """The contact statuses from the events that stand, whichever void took the others out."""
     by_hand = Event.kind == EventKind.STATUS_SET
-    rows = await session.execute(
+    connection = await session.connection()
+    rows = await connection.execute(
         # As they are stored: many rows are read here, and little of each is looked at.
         select(
             Event.business_id,

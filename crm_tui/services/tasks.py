@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import Select, func, insert, literal_column, select, update
+from sqlalchemy import Select, func, insert, literal, literal_column, select, update
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Task
@@ -79,22 +79,27 @@ async def add_many(
     known = await session.scalars(
         select(Business.id).where(Business.id.in_(business_ids), Business.erased_at.is_(None))
     )
-    if missing := sorted(set(business_ids) - set(known)):
+    leads = sorted(known)
+    if missing := sorted(set(business_ids) - set(leads)):
         raise NotFound(f"There is no lead {missing[0]}.")
-    if not business_ids:
+    if not leads:
         return []
-    rows = [
-        {"business_id": each, "what": said, "due_at": due_at, "created_at": now}
-        for each in business_ids
-    ]
-    inserted = await session.scalars(
-        insert(Task).returning(Task.id, sort_by_parameter_order=True), rows
+    rows = select(
+        Business.id,
+        literal(said),
+        literal(due_at, Task.due_at.type),
+        literal(now, Task.created_at.type),
+    ).where(Business.id.in_(leads))
+    columns = ["business_id", "what", "due_at", "created_at"]
+    made = await session.execute(
+        insert(Task).from_select(columns, rows).returning(Task.business_id, Task.id)
     )
-    task_ids = list(inserted)
-    words = f"follow-up {say_date(due_at, now=now, zone=zone)}"
-    added = await named(session, task_ids)
-    await _tell(session, EventKind.TASK_ADDED, words, added, now=now)
-    return task_ids
+    task_ids = {row.business_id: row.id for row in made}
+    summary = f"follow-up {say_date(due_at, now=now, zone=zone)}: {said}"
+    newest = select(func.max(Task.id)).where(Task.business_id == Business.id).scalar_subquery()
+    data = func.json_object("task", newest)
+    await events.tell(session, leads, EventKind.TASK_ADDED, summary, now=now, data=data)
+    return [task_ids[each] for each in business_ids]
 
 
 async def done(session: WriteSession, task_ids: Collection[int], *, now: datetime) -> list[int]:

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Site
+from crm_tui.db.types import listed
 from crm_tui.services.sites.facts import SiteFacts, canonical
 from crm_tui.services.sites.slugs import LONGEST_KEPT
 from crm_tui.vocabulary import ContactKind, ContactState, SiteStatus
@@ -94,7 +95,7 @@ async def mark_out_of_date(session: WriteSession, business_ids: Sequence[int]) -
         sites = (
             await session.execute(
                 select(Site.id, Site.business_id, Site.facts_hash).where(
-                    Site.business_id.in_(ids),
+                    Site.business_id.in_(listed(ids)),
                     Site.facts_hash.is_not(None),
                     Site.out_of_date.is_(False),
                     Site.status != SiteStatus.ARCHIVED,

@@ -53,10 +53,9 @@ async def turn(
     voided = {change.id for change in timeline}
     plain = [change for change in changes if change.id not in voided]
     left, settled = await disagreements(session, plain)
-    turned = Turned(left=left, owners={c.record: c.business_id for c in changes})
+    turned = Turned(left)
     if any(record.table == "merge" for record in left):
-        turned.left = {change.record: _MERGED_ON for change in plain}
-        return turned
+        return Turned({c.record: _MERGED_ON for c in plain}, _owners(plain))
     wanted = [c for c in plain if c.record not in left and c.record not in settled]
     applied, refused = await write(session, wanted, write_down=undoing and in_book)
     turned.left |= refused
@@ -66,7 +65,12 @@ async def turn(
         done = [c for c in plain if c.record in settled] + applied + timeline
         await _mark(session, done, keys if undoing else {}, undoing=undoing)
         await _mark_left(session, [c.id for c in changes if c.record in turned.left])
+    turned.owners = _owners(c for c in changes if c.record in turned.left)
     return turned
+
+
+def _owners(changes: Iterable[Change]) -> dict[RecordId, int | None]:
+    return {change.record: change.business_id for change in changes}
 
 
 def _comings_and_goings(changes: Iterable[Change]) -> set[int | None]:
@@ -111,19 +115,18 @@ class _Concerned:
         return concerned
 
     def _add(self, change: Change) -> None:
-        leads = {
-            each
-            for each in (change.business_id, _lead_of(change.now), _lead_of(change.then))
-            if each is not None
-        }
+        table, then = change.record.table, change.then
+        if table == "business" and change.business_id is not None and change.now and then:
+            self.any.add(change.business_id)
+            for name in then:
+                self.columns.setdefault(name, set()).add(change.business_id)
+            return
+        named = (change.business_id, _lead_of(change.now), _lead_of(then))
+        leads = {each for each in named if each is not None}
         self.any |= leads
-        table, moved = change.record.table, change.adds or change.deletes
-        if table == "business" and not moved:
-            for name in change.then or ():
-                self.columns.setdefault(name, set()).update(leads)
-        elif table in {"contact_point", "business", "event", "site"}:
+        if table in {"contact_point", "business", "event", "site"}:
             self.facts |= leads
-        if table in {"event", "site"} or (table == "business" and moved):
+        if table in {"business", "event", "site"}:
             self.history |= leads
 
 
@@ -154,14 +157,14 @@ async def _follow(
 
 async def _touch(session: WriteSession, business_ids: set[int], *, now: datetime) -> set[int]:
     """Note that leads have changed; returns those that are there."""
-    touched = await session.scalars(
+    connection = await session.connection()
+    touched = await connection.execute(
         update(Business)
         .where(Business.id.in_(listed(business_ids)))
         .values(updated_at=now)
         .returning(Business.id)
-        .execution_options(synchronize_session=None)
     )
-    return set(touched)
+    return set(touched.scalars())
 
 
 # Events
@@ -172,7 +175,8 @@ async def _void(
 ) -> dict[int, str]:
     """Take the events of an action out, or bring them back; the voiding keys by change."""
     named = {c.id: _key_of(c) if undoing else c.void_key for c in timeline}
-    rows = await session.execute(
+    connection = await session.connection()
+    rows = await connection.execute(
         select(Event.key, Event.business_id).where(
             Event.key.in_(listed([key for key in named.values() if key is not None]))
         )

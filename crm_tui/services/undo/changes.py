@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +17,7 @@ Values = dict[str, Any]
 _REPEATS = frozenset({"sort_name", *search.FOLDED.values()})
 """Columns that say again what another one says, for sorting and comparing."""
 
+_WRITTEN = {each.name: frozenset(each.written) for each in RECORDED.values()}
 _decode = msgspec.json.Decoder(Values).decode
 _decode_key = msgspec.json.Decoder(list[Any]).decode
 
@@ -75,7 +76,7 @@ async def disagreements(
     expected: dict[RecordId, Values | None] = {}
     wanted: dict[RecordId, Values | None] = {}
     for change in changes:
-        written = RECORDED[change.record.table].written
+        written = _WRITTEN[change.record.table]
         before = wanted.get(change.record)
         wanted[change.record] = change.then if before is None else _over(before, change.then)
         if change.record not in expected:
@@ -89,7 +90,7 @@ async def disagreements(
     settled: set[RecordId] = set()
     for record, values in expected.items():
         there = current.get(record)
-        if _is_there(there, wanted[record], RECORDED[record.table].written):
+        if _is_there(there, wanted[record], _WRITTEN[record.table]):
             settled.add(record)
         elif (reason := _difference(there, values, wanted[record])) is not None:
             left[record] = reason
@@ -100,11 +101,11 @@ def _over(before: Values, then: Values | None) -> Values | None:
     return None if then is None else before | then
 
 
-def _only(values: Values | None, names: Iterable[str]) -> Values | None:
-    return None if values is None else {n: values[n] for n in names if n in values}
+def _only(values: Values | None, names: Collection[str]) -> Values | None:
+    return None if values is None else {n: v for n, v in values.items() if n in names}
 
 
-def _is_there(there: Values | None, wanted: Values | None, written: Sequence[str]) -> bool:
+def _is_there(there: Values | None, wanted: Values | None, written: Collection[str]) -> bool:
     if there is None or wanted is None:
         return there is None and wanted is None
     return all(there[name] == value for name, value in wanted.items() if name in written)
