@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 LEADS = 20_000
 _NEW = """
-    INSERT INTO business (key, name, sort_name, name_folded, source, created_at, captured_at,
+    INSERT INTO business (key, name, sort_name, name_folded, source, source_folded, created_at, captured_at,
                           updated_at, custom)
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :leads)
-    SELECT 'key-' || i, 'Lead ' || i, 'lead ' || i, 'lead ' || i, 'test', :now, :now, :now, '{}'
+    SELECT 'key-' || i, 'Lead ' || i, 'lead ' || i, 'lead ' || i, 'test', 'test', :now, :now, :now, '{}'
     FROM n
 """
 _SEARCHED = "INSERT INTO search_doc SELECT id, name, '', '', '', '', '', '' FROM business"

@@ -108,7 +108,10 @@ async def test_an_answer_waits_until_it_is_sorted(
     async with db.read() as session:
         (entry, *_) = await timeline.entries(session, lead)
         page = await leads.page(session, lead, settings=Settings(), now=now)
-    assert (entry.kind, entry.summary) == (EventKind.OUTCOME_SET, "outcome set to interested")
+    assert (entry.kind, entry.summary) == (
+        EventKind.OUTCOME_SET,
+        "outcome set to interested: is interested",
+    )
     assert page.business["outcome"] is Outcome.INTERESTED
     assert page.business["outcome_reason"] == "is interested"
     await undo.undo(db, settings=Settings(), now=now)
