@@ -75,10 +75,11 @@ async def outdated_scores(
     session: ReadSession, business_ids: Sequence[int], *, score: ScoreSettings, now: datetime
 ) -> dict[int, int]:
     """Those of the businesses whose stored score is not what it should be, with what it should."""
+    points = scoring.scorer(score, now=now)
     return {
         business_id: fresh
         for business_id, old, facts in await _facts(session, business_ids)
-        if (fresh := scoring.points(facts, score, now=now)) != old
+        if (fresh := points(facts)) != old
     }
 
 
@@ -93,7 +94,9 @@ async def _facts(
     session: ReadSession, business_ids: Sequence[int]
 ) -> list[tuple[int, int, scoring.ScoreFacts]]:
     """Each business with its stored score and what its score is made from."""
-    rows = await session.execute(
+    await session.flush()
+    connection = await session.connection()  # whose rows come quicker than the session's
+    rows = await connection.execute(
         select(
             Business.id,
             Business.qualification_score,
@@ -107,4 +110,4 @@ async def _facts(
             Business.captured_at,
         ).where(Business.id.in_(listed(business_ids)))
     )
-    return [(id_, stored, scoring.ScoreFacts(*facts)) for id_, stored, *facts in rows]
+    return [(id_, stored, scoring.ScoreFacts(*facts)) for id_, stored, *facts in rows.all()]

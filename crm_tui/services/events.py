@@ -295,7 +295,7 @@ async def _take_out(session: WriteSession, keys: Sequence[str]) -> None:
             .returning(*_FOLLOWED)
         )
         named, out = [], _IS_NAMED
-        for business_id, is_loud, moves, builds, voids in turned:
+        for business_id, is_loud, moves, builds, voids in turned.all():
             if is_loud:
                 loud.add(business_id)
             if moves is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -82,10 +82,19 @@ def explain(facts: ScoreFacts, settings: ScoreSettings, *, now: datetime) -> Sco
 
 
 def points(facts: ScoreFacts, settings: ScoreSettings, *, now: datetime) -> int:
-    """The score alone, for many leads at once."""
-    weights = _weights(settings)
-    total = sum(share * weights[name] for name, share in _shares(facts, settings, now).items())
-    return min(100, max(0, round(total * _scale(settings))))
+    """The score alone."""
+    return scorer(settings, now=now)(facts)
+
+
+def scorer(settings: ScoreSettings, *, now: datetime) -> Callable[[ScoreFacts], int]:
+    """What gives the score alone, for many leads at once."""
+    weights, scale = _weights(settings), _scale(settings)
+
+    def score(facts: ScoreFacts) -> int:
+        total = sum(share * weights[name] for name, share in _shares(facts, settings, now).items())
+        return min(100, max(0, round(total * scale)))
+
+    return score
 
 
 @lru_cache(maxsize=8)

@@ -203,7 +203,7 @@ async def _write(
         select(Business.id, type_coerce(column, Text)).where(Business.id.in_(listed(folded)))
     )
     by_status: dict[str, list[int]] = {}
-    for business_id, status in stored:
+    for business_id, status in stored.all():
         if status != folded[business_id]:
             by_status.setdefault(folded[business_id], []).append(business_id)
     for status, ids in by_status.items():
@@ -241,7 +241,7 @@ async def _fold_contact(
         )
     )
     events: dict[int, list[StatusEvent]] = {}
-    for business_id, key, origin, at, moves_to, hand, machine, overrules in rows:
+    for business_id, key, origin, at, moves_to, hand, machine, overrules in rows.all():
         event = StatusEvent(
             key=key,
             origin=origin,

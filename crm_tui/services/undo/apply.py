@@ -164,7 +164,7 @@ async def _touch(session: WriteSession, business_ids: set[int], *, now: datetime
         .values(updated_at=now)
         .returning(Business.id)
     )
-    return set(touched.scalars())
+    return set(touched.scalars().all())
 
 
 # Events
@@ -181,7 +181,7 @@ async def _void(
             Event.key.in_(listed([key for key in named.values() if key is not None]))
         )
     )
-    owner = {row.key: row.business_id for row in rows}
+    owner = {row.key: row.business_id for row in rows.all()}
     by_business: dict[int, list[str]] = {}
     for key in named.values():
         if key is not None and key in owner and key not in by_business.get(owner[key], ()):

@@ -117,8 +117,9 @@ def _difference(there: Values | None, expected: Values | None, wanted: Values | 
         return None if there is None else "it came back since"
     if there is None:
         return "it is gone"
-    fine = MARKS.union(n for n, value in (wanted or {}).items() if there.get(n) == value)
-    changed = [n for n, value in expected.items() if there[n] != value and n not in fine]
+    changed = [name for name, value in expected.items() if there[name] != value]
+    fine = MARKS.union(n for n in changed if wanted and n in wanted and wanted[n] == there[n])
+    changed = [name for name in changed if name not in fine]
     if not changed:
         return None
     named = [name for name in changed if name not in _REPEATS] or changed
@@ -147,6 +148,6 @@ async def _current(
             f" WHERE ({', '.join(table.key)}) IN (SELECT {picked} FROM json_each(?))",
             (f"[{','.join(of_table)}]",),
         )
-        for key, values in rows:
+        for key, values in rows.all():
             found[RecordId(name, key)] = _decode(values)
     return found

@@ -268,7 +268,7 @@ async def _changes(
         .order_by(order)
     )
     changes = []
-    for id_, table, key, business_id, before, after, void_key in rows:
+    for id_, table, key, business_id, before, after, void_key in rows.all():
         now, then = (after, before) if undoing else (before, after)
         record = RecordId(table, key)
         changes.append(Change(id_, record, business_id, read(now), read(then), void_key))
