@@ -14,6 +14,12 @@ from tests.conftest import NOW
 from tests.screens.ways import folder_with_list
 
 
+@pytest.fixture(autouse=True)
+def _no_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upkeep has tests of its own; where a test takes long, it would change what is shown."""
+    monkeypatch.setattr("crm_tui.app._UPKEEP_AFTER", 3600.0)
+
+
 @pytest.fixture(scope="session")
 def made_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's store, made once, to be copied."""
