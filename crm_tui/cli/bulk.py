@@ -163,8 +163,9 @@ def _say_done(result: BulkResult) -> None:
     said = f"{result.words[:1].upper()}{result.words[1:]}"
     if result.unchanged:
         said += f"; {result.unchanged:,} {'was' if result.unchanged == 1 else 'were'} so already"
-    back = "" if result.entry_id is None else " All of it back: crm-tui undo."
-    say(f"{said}.{back}")
+    # What undo does not know of is computed: a score follows from the facts, now and later.
+    back = "There is nothing to undo" if result.entry_id is None else "All of it back: crm-tui undo"
+    say(f"{said}. {back}.")
 
 
 def _document(matched: int, changed: int, unchanged: int, entry: int | None) -> dict[str, Any]:
