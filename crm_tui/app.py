@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual import events, on, work
+from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
@@ -264,7 +265,8 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     def say(self, words: str, role: Role = Role.TEXT) -> None:
         """Show a sentence in the footer of the screen in front, until the next key."""
-        self._front().query_one(Footer).say(words, role)
+        with suppress(NoMatches):  # at the end the screens are gone before the last work is
+            self._front().query_one(Footer).say(words, role)
 
     def show_error(self, error: Exception) -> None:
         """Show a UserError as it is written; log a defect and say where it is."""
@@ -450,7 +452,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     def key_arrives(self) -> None:
         """A key takes away the sentence in the footer, before it does what it does."""
-        with suppress(StopIteration):
+        with suppress(StopIteration, NoMatches):  # the screens are gone before the last keys are
             self._front().query_one(Footer).clear()
 
     def _handle_exception(self, error: Exception) -> None:
