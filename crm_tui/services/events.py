@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,9 +13,11 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    Select,
     Text,
     bindparam,
     case,
+    cast,
     func,
     literal,
     select,
@@ -238,63 +240,70 @@ async def void(
 
     Returns the key of the voided event; voiding that one brings the others back.
     """
-    (key,) = await void_many(session, {business_id: keys}, why=why, now=now)
-    return key
+    given = func.json_each(json.dumps(keys)).table_valued("value")
+    named = select(literal(business_id).label("business_id"), given.c.value.label("key"))
+    voiding = await void_named(session, named, why=why, now=now)
+    return f"{voiding}{business_id}"
 
 
-async def void_many(
-    session: WriteSession, keys: Mapping[int, Sequence[str]], *, why: str, now: datetime
-) -> list[str]:
-    """Take events of businesses out, one voided event each; returns the keys of those."""
-    beginning = _moment(now) + secrets.token_hex(8)
-    voids = [
-        (business_id, f"{beginning}{number:04x}", sorted(named))
-        for number, (business_id, named) in enumerate(keys.items())
-    ]
-    given = func.json_each(json.dumps(voids)).table_valued("value")
-    business_id = func.json_extract(given.c.value, "$[0]")
+async def void_named(
+    session: WriteSession, named: Select[int, str], *, why: str, now: datetime
+) -> str:
+    """Take out the events that a statement names, with one voided event for each business.
+
+    Args:
+        session: the transaction.
+        named: each event's `business_id` and `key`.
+        why: what they were taken out for.
+        now: aware UTC.
+
+    Returns how the keys of the voided events begin; the number of the business follows.
+    """
+    beginning = f"{_moment(now)}{secrets.token_hex(8)}-"
+    each = named.distinct().order_by("key").subquery()
     at = literal(now, Event.occurred_at.type)
     values = {
-        Event.key: func.json_extract(given.c.value, "$[1]"),
-        Event.business_id: business_id,
-        Event.origin_id: business_id,
+        Event.key: literal(beginning) + cast(each.c.business_id, Text),
+        Event.business_id: each.c.business_id,
+        Event.origin_id: each.c.business_id,
         Event.occurred_at: at,
         Event.recorded_at: at,
         Event.kind: literal(EventKind.VOIDED, Event.kind.type),
         Event.source: literal(OPERATOR),
         Event.summary: literal(why),
-        Event.data: func.json_object("voids", func.json_extract(given.c.value, "$[2]")),
+        Event.data: func.json_object("voids", func.json_group_array(each.c.key)),
     }
+    rows = select(*values.values()).group_by(each.c.business_id)
     await session.flush()
     connection = await session.connection()
-    await connection.execute(insert(Event).from_select(list(values), select(*values.values())))
-    await _take_out(session, [key for named in keys.values() for key in named])
-    return [key for _, key, _ in voids]
+    await connection.execute(insert(Event).from_select(list(values), rows))
+    await _take_out(session, select(each.c.key))
+    return beginning
 
 
-async def _take_out(session: WriteSession, keys: Sequence[str]) -> None:
+async def _take_out(session: WriteSession, keys: Select[Any]) -> None:
     """Mark events that a new voided event names, and bring up to date what follows from them.
 
     Where a voided event goes, what it named may come back, and so on: a void can only name what
     was written before it, so this comes to an end.
     """
     out: ColumnElement[bool] = true()
-    named: Sequence[str] = keys
+    named: Select[Any] | None = keys
     connection = await session.connection()
     loud: set[int] = set()
     moved: set[int] = set()
     built: set[int] = set()
-    while named:
+    while named is not None:
         turned = await connection.execute(
             update(Event)
             .where(
-                Event.key.in_(listed(named)),
+                Event.key.in_(named),
                 Event.is_voided.is_distinct_from(out),
             )
             .values(is_voided=out)
             .returning(*_FOLLOWED)
         )
-        named, out = [], _IS_NAMED
+        further: list[str] = []
         for business_id, is_loud, moves, builds, voids in turned.all():
             if is_loud:
                 loud.add(business_id)
@@ -303,7 +312,8 @@ async def _take_out(session: WriteSession, keys: Sequence[str]) -> None:
             if builds:
                 built.add(business_id)
             if voids is not None:
-                named += json.loads(voids)
+                further += json.loads(voids)
+        named, out = listed(further) if further else None, _IS_NAMED
     await renew_activity(session, loud)
     await statuses.refold(session, sorted(moved - built), sites=False)
     await statuses.refold(session, sorted(built))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, Text, cast, func, literal, select, update
 
 from crm_tui.config import ScoreSettings
 from crm_tui.db.engine import WriteSession
@@ -15,7 +14,7 @@ from crm_tui.db.models import Business, Event, UndoChange
 from crm_tui.db.types import listed
 from crm_tui.services import derived, events, search, statuses
 from crm_tui.services.sites import gather
-from crm_tui.services.undo.changes import Change, RecordId, Values, disagreements
+from crm_tui.services.undo.changes import Change, Part, RecordId, Values, disagreements
 from crm_tui.services.undo.rows import write
 from crm_tui.vocabulary import ChangeState, EventKind
 
@@ -36,7 +35,7 @@ class Turned:
 
 async def turn(
     session: WriteSession,
-    changes: Sequence[Change],
+    part: Part,
     *,
     words: str,
     undoing: bool,
@@ -44,47 +43,29 @@ async def turn(
     now: datetime,
     in_book: bool = True,
 ) -> Turned:
-    """Turn the changes of a part, given in the order they are to be taken.
+    """Turn what a part of an action wrote.
 
     Without `in_book` the action stands as it did: another one takes it back, and is recorded.
     """
-    created = _comings_and_goings(changes)
-    timeline = [c for c in changes if _is_happening(c) and c.business_id not in created]
-    voided = {change.id for change in timeline}
-    plain = [change for change in changes if change.id not in voided]
-    left, settled = await disagreements(session, plain)
-    turned = Turned(left)
+    left, settled = await disagreements(session, part.changes)
     if any(record.table == "merge" for record in left):
-        return Turned({c.record: _MERGED_ON for c in plain}, _owners(plain))
-    wanted = [c for c in plain if c.record not in left and c.record not in settled]
-    applied, refused = await write(session, wanted, write_down=undoing and in_book)
-    turned.left |= refused
-    await _follow(session, applied, score=score, now=now)
-    keys = await _void(session, timeline, words=words, undoing=undoing, now=now)
+        return Turned({c.record: _MERGED_ON for c in part.changes}, _owners(part.changes))
+    wanted = [c for c in part.changes if c.record not in left and c.record not in settled]
+    written, refused = await write(session, wanted, write_down=undoing and in_book)
+    left |= refused
+    await _follow(session, written, score=score, now=now)
+    voiding = await _void(session, part.told, words=words, undoing=undoing, now=now)
     if in_book:
-        done = [c for c in plain if c.record in settled] + applied + timeline
-        await _mark(session, done, keys if undoing else {}, undoing=undoing)
-        await _mark_left(session, [c.id for c in changes if c.record in turned.left])
-    turned.owners = _owners(c for c in changes if c.record in turned.left)
-    return turned
+        done = [c.id for c in part.changes if c.record in settled] + [c.id for c in written]
+        await _mark(session, done + part.told, undoing=undoing)
+        if undoing and voiding:
+            await _mark_voided(session, part.told, voiding)
+        await _mark_left(session, [c.id for c in part.changes if c.record in left])
+    return Turned(left, _owners(c for c in part.changes if c.record in left))
 
 
 def _owners(changes: Iterable[Change]) -> dict[RecordId, int | None]:
     return {change.record: change.business_id for change in changes}
-
-
-def _comings_and_goings(changes: Iterable[Change]) -> set[int | None]:
-    """Businesses that are added or deleted as a whole; their events go with them."""
-    return {
-        change.business_id
-        for change in changes
-        if change.record.table == "business" and (change.adds or change.deletes)
-    }
-
-
-def _is_happening(change: Change) -> bool:
-    """Whether it is an event that the action wrote, which is never deleted but taken out."""
-    return change.record.table == "event" and (change.adds or change.deletes)
 
 
 # What follows
@@ -170,54 +151,53 @@ async def _touch(session: WriteSession, business_ids: set[int], *, now: datetime
 # Events
 
 
-async def _void(
-    session: WriteSession, timeline: Sequence[Change], *, words: str, undoing: bool, now: datetime
-) -> dict[int, str]:
-    """Take the events of an action out, or bring them back; the voiding keys by change."""
-    named = {c.id: _key_of(c) if undoing else c.void_key for c in timeline}
-    connection = await session.connection()
-    rows = await connection.execute(
-        select(Event.key, Event.business_id).where(
-            Event.key.in_(listed([key for key in named.values() if key is not None]))
-        )
+def _named(told: Sequence[int], *, undoing: bool) -> Select[int, str]:
+    """The events that these changes wrote, to be taken out; or those that took them out."""
+    own = func.json_extract(func.coalesce(UndoChange.after, UndoChange.before), "$.key")
+    return (
+        select(Event.business_id, Event.key)
+        .join(UndoChange, Event.key == (own if undoing else UndoChange.void_key))
+        .where(UndoChange.id.in_(listed(told)))
     )
-    owner = {row.key: row.business_id for row in rows.all()}
-    by_business: dict[int, list[str]] = {}
-    for key in named.values():
-        if key is not None and key in owner and key not in by_business.get(owner[key], ()):
-            by_business.setdefault(owner[key], []).append(key)
-    if not by_business:
-        return {}
+
+
+async def _void(
+    session: WriteSession, told: Sequence[int], *, words: str, undoing: bool, now: datetime
+) -> str:
+    """Take the lines of an action out, or bring them back; how the voiding keys begin, if any."""
+    if not told:
+        return ""
     why = f"{'undone' if undoing else 'done again'}: {words}"
-    written = await events.void_many(session, by_business, why=why, now=now)
-    if any(_is_written(change) for change in timeline):
-        await search.index(session, list(by_business))
-    voiding = dict(zip(by_business, written, strict=True))
-    return {change: voiding[owner[key]] for change, key in named.items() if key in owner}
-
-
-def _key_of(change: Change) -> str:
-    return str((change.now or change.then or {})["key"])
-
-
-def _is_written(change: Change) -> bool:
-    """Whether it is a note or call, whose text can be searched for."""
-    return (change.now or change.then or {})["kind"] in {EventKind.NOTE, EventKind.CALL}
+    voiding = await events.void_named(session, _named(told, undoing=undoing), why=why, now=now)
+    # Notes and calls can be searched for.
+    searched = _named(told, undoing=True).where(Event.kind.in_((EventKind.NOTE, EventKind.CALL)))
+    rows = await session.execute(searched)
+    await search.index(session, sorted({row.business_id for row in rows}))
+    return voiding
 
 
 # The book
 
 
-async def _mark(
-    session: WriteSession, done: Sequence[Change], void_keys: dict[int, str], *, undoing: bool
-) -> None:
-    """Note that these changes were turned, and by which event those on timelines were."""
+async def _mark(session: WriteSession, change_ids: Sequence[int], *, undoing: bool) -> None:
+    """Note that these changes were turned."""
     state = ChangeState.UNDONE if undoing else ChangeState.DONE
     connection = await session.connection()
-    await connection.exec_driver_sql(
-        "UPDATE undo_change SET state = ?, void_key = json_extract(given.value, '$[1]')"
-        " FROM json_each(?) AS given WHERE undo_change.id = json_extract(given.value, '$[0]')",
-        (state.value, json.dumps([(change.id, void_keys.get(change.id)) for change in done])),
+    await connection.execute(
+        update(UndoChange)
+        .where(UndoChange.id.in_(listed(change_ids)))
+        .values(state=state, void_key=None)
+    )
+
+
+async def _mark_voided(session: WriteSession, told: Sequence[int], voiding: str) -> None:
+    """Note by which events lines on timelines were taken out, to bring them back."""
+    own = func.json_extract(func.coalesce(UndoChange.after, UndoChange.before), "$.key")
+    connection = await session.connection()
+    await connection.execute(
+        update(UndoChange)
+        .where(UndoChange.id.in_(listed(told)), Event.key == own)
+        .values(void_key=literal(voiding) + cast(Event.business_id, Text))
     )
 
 

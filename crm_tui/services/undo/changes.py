@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
+from sqlalchemy import ColumnElement, and_, select
 
 from crm_tui.db.engine import ReadSession
+from crm_tui.db.models import UndoChange
+from crm_tui.db.types import listed
 from crm_tui.services import search
 from crm_tui.services.undo.recorded import MARKS, RECORDED
+from crm_tui.vocabulary import ChangeState
 
 Values = dict[str, Any]
 """Columns of a record as they are stored; floats as SQL literals."""
@@ -46,7 +51,6 @@ class Change(NamedTuple):
     business_id: int | None
     now: Values | None
     then: Values | None
-    void_key: str | None
 
     @property
     def adds(self) -> bool:
@@ -59,9 +63,76 @@ class Change(NamedTuple):
         return self.then is None
 
 
-def read(values: str | None) -> Values | None:
-    """Columns as undo_change holds them."""
+def _read(values: str | None) -> Values | None:
     return None if values is None else _decode(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one transaction of an action wrote, in the order it is to be taken.
+
+    Attributes:
+        changes: of records.
+        told: the changes that are lines on timelines of leads that stay, by their ids; such lines
+            are never deleted, but taken out.
+    """
+
+    changes: list[Change]
+    told: list[int]
+
+
+async def load(
+    session: ReadSession, entry_id: int, part: int, state: ChangeState, *, undoing: bool
+) -> Part:
+    """What a part of an action wrote, as far as it is in this state."""
+    of_part = (
+        UndoChange.entry_id == entry_id,
+        UndoChange.part == part,
+        UndoChange.state == state,
+    )
+    comes_or_goes = UndoChange.before.is_(None) | UndoChange.after.is_(None)
+    happened = and_(UndoChange.table_name == "event", comes_or_goes)
+    changes = await _changes(session, *of_part, ~happened, undoing=undoing)
+    # Businesses that are added or deleted as a whole take their events with them.
+    whole = [
+        change.business_id
+        for change in changes
+        if change.record.table == "business" and (change.adds or change.deletes)
+    ]
+    if whole:
+        own = UndoChange.business_id.in_(listed([each for each in whole if each is not None]))
+        changes += await _changes(session, *of_part, happened, own, undoing=undoing)
+        changes.sort(key=lambda change: change.id, reverse=undoing)
+        happened &= UndoChange.business_id.not_in(
+            listed([each for each in whole if each is not None])
+        )
+    connection = await session.connection()
+    told = await connection.execute(select(UndoChange.id).where(*of_part, happened))
+    return Part(changes, list(told.scalars().all()))
+
+
+async def _changes(
+    session: ReadSession, *which: ColumnElement[bool], undoing: bool
+) -> list[Change]:
+    order = UndoChange.id.desc() if undoing else UndoChange.id
+    connection = await session.connection()  # whose rows come quicker than the session's
+    rows = await connection.execute(
+        select(
+            UndoChange.id,
+            UndoChange.table_name,
+            UndoChange.record,
+            UndoChange.business_id,
+            UndoChange.before,
+            UndoChange.after,
+        )
+        .where(*which)
+        .order_by(order)
+    )
+    changes = []
+    for id_, table, key, business_id, before, after in rows.all():
+        now, then = (after, before) if undoing else (before, after)
+        changes.append(Change(id_, RecordId(table, key), business_id, _read(now), _read(then)))
+    return changes
 
 
 async def disagreements(

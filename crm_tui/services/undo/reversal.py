@@ -14,7 +14,7 @@ from crm_tui.db.models import Business, UndoChange, UndoEntry
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput, NotFound, StoreError
 from crm_tui.services.undo.apply import Turned, turn
-from crm_tui.services.undo.changes import Change, RecordId, read
+from crm_tui.services.undo.changes import RecordId, load
 from crm_tui.services.undo.history import REDOABLE, UNDOABLE, EntryLine, next_redo, next_undo
 from crm_tui.vocabulary import ChangeState, UndoState
 
@@ -111,9 +111,9 @@ async def reverse(
     """
     left: dict[RecordId, tuple[int | None, str]] = {}
     for part in await _parts(session, entry_id, ChangeState.DONE, reverse=True):
-        changes = await _changes(session, entry_id, part, ChangeState.DONE, undoing=True)
+        written = await load(session, entry_id, part, ChangeState.DONE, undoing=True)
         turned = await turn(
-            session, changes, words=words, undoing=True, score=score, now=now, in_book=False
+            session, written, words=words, undoing=True, score=score, now=now, in_book=False
         )
         left |= {each: (turned.owners[each], why) for each, why in turned.left.items()}
     return await _name(session, left)
@@ -214,10 +214,10 @@ class _Reversal:
         return ChangeState.DONE if self.undoing else ChangeState.UNDONE
 
     async def _turn(self, session: WriteSession, entry: EntryLine, part: int) -> Turned:
-        changes = await _changes(session, entry.id, part, self._from_state, undoing=self.undoing)
+        written = await load(session, entry.id, part, self._from_state, undoing=self.undoing)
         return await turn(
             session,
-            changes,
+            written,
             words=entry.words,
             undoing=self.undoing,
             score=self.settings.score,
@@ -242,37 +242,6 @@ async def _parts(
     )
     in_order = list(parts)
     return in_order[::-1] if reverse else in_order
-
-
-async def _changes(
-    session: ReadSession, entry_id: int, part: int, state: ChangeState, *, undoing: bool
-) -> list[Change]:
-    """The changes of a part, as they are to be taken."""
-    order = UndoChange.id.desc() if undoing else UndoChange.id
-    connection = await session.connection()  # whose rows come quicker than the session's
-    rows = await connection.execute(
-        select(
-            UndoChange.id,
-            UndoChange.table_name,
-            UndoChange.record,
-            UndoChange.business_id,
-            UndoChange.before,
-            UndoChange.after,
-            UndoChange.void_key,
-        )
-        .where(
-            UndoChange.entry_id == entry_id,
-            UndoChange.part == part,
-            UndoChange.state == state,
-        )
-        .order_by(order)
-    )
-    changes = []
-    for id_, table, key, business_id, before, after, void_key in rows.all():
-        now, then = (after, before) if undoing else (before, after)
-        record = RecordId(table, key)
-        changes.append(Change(id_, record, business_id, read(now), read(then), void_key))
-    return changes
 
 
 async def _name(session: ReadSession, left: dict[RecordId, tuple[int | None, str]]) -> list[Left]:
