@@ -263,7 +263,9 @@ class AppScreen(Screen[None], KeyArea):
     def _say_second_keys(self, owner: KeyArea, first: str) -> None:
         """Who waits with the second key sees which there are."""
         if owner.first_key == first:
-            keys = "   ".join(f"{key} {title[:1].lower()}{title[1:]}" for key, title in owner.second_keys())
+            keys = "   ".join(
+                f"{key} {title[:1].lower()}{title[1:]}" for key, title in owner.second_keys()
+            )
             self.host.say(f"{first} …   {keys}")
 
     def show_status(self) -> None:
