@@ -1,0 +1,102 @@
+"""What a setting must be beyond its type, each with the sentence that says so."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from crm_tui.config.sections import ImapSettings, Settings, SmtpSettings
+
+QUIET_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+_ADDRESS = re.compile(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+\.[^@\s<>,;:\"]+")
+
+
+def problems(settings: Settings) -> Iterator[str]:
+    """What is wrong with settings that have the right types, a sentence each."""
+    yield from (sentence for sentence, wrong in _of_the_program(settings).items() if wrong)
+    yield from (sentence for sentence, wrong in _of_mail(settings).items() if wrong)
+    for name, provider in (("smtp", settings.providers.smtp), ("imap", settings.providers.imap)):
+        yield from (f"providers.{name}.{words}" for words in _of_mailbox(provider))
+
+
+def _of_the_program(settings: Settings) -> dict[str, bool]:
+    region = settings.imports.default_region
+    weights = msgspec.structs.asdict(settings.score.weights)
+    return {
+        "import.default_region must be two letters such as US": not re.fullmatch(
+            r"[A-Za-z]{2}", region
+        ),
+        "preview.port must be between 1024 and 65535": not 1024 <= settings.preview.port <= 65535,
+        "score.threshold must be between 0 and 100": not 0 <= settings.score.threshold <= 100,
+        "score.weights cannot be negative": min(weights.values()) < 0,
+        "score.weights cannot all be 0": sum(weights.values()) == 0,
+        "operator.timezone must be a zone such as America/New_York": not _known_zone(
+            settings.operator.timezone
+        ),
+        "tasks.hour must be between 0 and 23": not 0 <= settings.tasks.hour <= 23,
+        "backup.daily must be at least 1": settings.backup.daily < 1,
+        "backup.weekly cannot be negative": settings.backup.weekly < 0,
+        "clipboard.command must begin with a program": settings.clipboard.command[:1] == ("",),
+    }
+
+
+def _of_mail(settings: Settings) -> dict[str, bool]:
+    sender, sending, publishing = settings.sender, settings.sending, settings.publishing
+    return {
+        "sender.email must be an address such as me@example.com": bool(
+            sender.email and not _ADDRESS.fullmatch(sender.email)
+        ),
+        "sender.name must be one line": "\n" in sender.name or "\r" in sender.name,
+        "sending.per_hour cannot be negative": sending.per_hour < 0,
+        "sending.per_day cannot be negative": sending.per_day < 0,
+        "sending.contacted_days cannot be negative": sending.contacted_days < 0,
+        'sending.quiet_hours must be like "20:00-08:00", or "" for none': bool(
+            sending.quiet_hours and not QUIET_HOURS.fullmatch(sending.quiet_hours)
+        ),
+        "publishing.base_url must be an https address such as https://previews.example.com": bool(
+            publishing.base_url and not _is_public(publishing.base_url)
+        ),
+        "publishing.command must begin with a program": publishing.command[:1] == ("",),
+        "publishing.timeout_seconds must be at least 1": publishing.timeout_seconds < 1,
+    }
+
+
+def _of_mailbox(provider: SmtpSettings | ImapSettings) -> Iterator[str]:
+    if not 1 <= provider.port <= 65535:
+        yield "port must be between 1 and 65535"
+    if provider.security == "none" and provider.host and not is_loopback(provider.host):
+        yield 'security can be "none" only for a server on this machine'
+    if provider.password_command[:1] == ("",):
+        yield "password_command must begin with a program"
+    if isinstance(provider, SmtpSettings) and not 1 <= provider.connections <= 50:
+        yield "connections must be between 1 and 50"
+    if isinstance(provider, ImapSettings) and provider.poll_seconds < 5:
+        yield "poll_seconds must be at least 5"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _is_public(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname) and not parts.query + parts.fragment
+
+
+def _known_zone(name: str) -> bool:
+    try:
+        return not name or bool(ZoneInfo(name))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False

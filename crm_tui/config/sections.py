@@ -1,0 +1,210 @@
+"""The sections of config.toml, each with what can be set in it."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+
+class ImportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[import]: how lists are read."""
+
+    default_region: str = "US"
+    """ISO 3166 region of phones whose row names no country."""
+
+
+class PreviewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[preview]: the local server that shows sites."""
+
+    port: int = 8765
+    """Port on 127.0.0.1; the next free one is used only if it is taken."""
+    browser: bool = True
+    """Whether opening a preview starts a browser."""
+
+
+class ScoreWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[score.weights]: what each factor counts; only their proportions matter."""
+
+    no_website: float = 35
+    rating: float = 13
+    reviews: float = 12
+    photos: float = 5
+    email: float = 10
+    phone: float = 10
+    category: float = 10
+    freshness: float = 5
+
+
+class ScoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[score]: what makes a good lead."""
+
+    threshold: int = 60
+    """Leads scored at or above this (0-100) are qualified."""
+    categories: tuple[str, ...] = ()
+    """Category words that fit; empty means the trades this program knows."""
+    weights: ScoreWeights = ScoreWeights()
+
+
+class BackupSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[backup]: what is kept of the automatic copies."""
+
+    daily: int = 7
+    weekly: int = 4
+
+
+class OperatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[operator]: who works with this program, and where."""
+
+    timezone: str = ""
+    """IANA name of the zone times are read and shown in; empty is the machine's own."""
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The zone; None is the machine's own."""
+        return ZoneInfo(self.timezone) if self.timezone else None
+
+
+class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[tasks]: how follow-ups are read."""
+
+    hour: int = 9
+    """The hour (0-23) of a day that is named without one."""
+
+
+class ClipboardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[clipboard]: where copied text goes."""
+
+    command: tuple[str, ...] = ()
+    """A program and its arguments that take the text on standard input; none asks the terminal."""
+
+
+class AppearanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[appearance]: how the app looks."""
+
+    theme: str = "dark"
+    """dark, light, high-contrast, terminal (its own 16 colours), or a file in ui-themes/."""
+    ascii: bool = False
+    """Whether shapes and borders are drawn with ASCII only."""
+    motion: bool = True
+    """Whether scrolling may glide; over SSH it never does."""
+
+
+class SenderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[sender]: who writes, as every mail says."""
+
+    name: str = ""
+    email: str = ""
+    postal_address: str = ""
+    """The sender's postal address, which the laws on commercial mail ask for; lines by newlines."""
+
+
+class EmailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[email]: what mail goes through."""
+
+    provider: Literal["smtp", "outbox"] = "smtp"
+    """smtp is the operator's own mailbox; outbox writes .eml files and sends nothing."""
+    outbox: str = ""
+    """The folder of the outbox; empty is `<store>.outbox/` beside the store."""
+
+
+class PublishingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[publishing]: where the public reads the sites."""
+
+    kind: Literal["folder"] = "folder"
+    path: str = ""
+    """The folder the public pages are written into; empty publishes nothing."""
+    base_url: str = ""
+    """The address of that folder on the web, over https."""
+    command: tuple[str, ...] = ()
+    """A program and its arguments that is run after a batch of pages, such as rsync; no shell."""
+    timeout_seconds: int = 300
+    """How long that program may take."""
+
+
+class SmtpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[providers.smtp]: the operator's own mailbox, sending."""
+
+    host: str = ""
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """none only for a server on this machine."""
+    username: str = ""
+    """Empty: no login. The password is never in this file: see password_command."""
+    password_command: tuple[str, ...] = ()
+    """A program and its arguments that prints the password, such as ["pass", "show", "mail"]."""
+    password_file: str = ""
+    """A file with the password that only its owner may read."""
+    connections: int = 1
+    """At most this many messages are on their way at once."""
+    append_sent: bool = False
+    """Whether a copy is put into the mailbox's Sent folder; many providers do so by themselves."""
+
+
+class ImapSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[providers.imap]: the operator's own mailbox, reading; it is never written to."""
+
+    host: str = ""
+    port: int = 993
+    security: Literal["tls", "starttls", "none"] = "tls"
+    username: str = ""
+    password_command: tuple[str, ...] = ()
+    password_file: str = ""
+    folders: tuple[str, ...] = ()
+    """The folders that are read; empty: all but Drafts and Trash."""
+    poll_seconds: int = 60
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[providers]: the outside world."""
+
+    smtp: SmtpSettings = SmtpSettings()
+    imap: ImapSettings = ImapSettings()
+
+
+class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[sending]: how much is sent, and when. A limit of 0 is none."""
+
+    per_hour: int = 10
+    per_day: int = 40
+    warm_up: bool = True
+    """Whether a mailbox that has sent nothing yet begins with 10 a day."""
+    quiet_hours: str = "20:00-08:00"
+    """When nothing is sent, in the recipient's local time; empty: never quiet."""
+    weekdays_only: bool = True
+    role_addresses: bool = True
+    """Whether campaigns write to info@ and office@, often the only address of a local business."""
+    contacted_days: int = 30
+    """A campaign leaves out whom another message went to within so many days; 0 leaves none out."""
+
+
+class ComplianceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[compliance]: what the operator answers for."""
+
+    manual_unsubscribe: bool = False
+    """True: no IMAP; the operator reads the mailbox and records opt-outs by hand."""
+    policies_acknowledged: tuple[str, ...] = ()
+    """The providers whose policy on cold mail was read, such as ["smtp"]."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything the operator can set in config.toml."""
+
+    imports: ImportSettings = msgspec.field(default=ImportSettings(), name="import")
+    preview: PreviewSettings = PreviewSettings()
+    score: ScoreSettings = ScoreSettings()
+    backup: BackupSettings = BackupSettings()
+    clipboard: ClipboardSettings = ClipboardSettings()
+    operator: OperatorSettings = OperatorSettings()
+    tasks: TaskSettings = TaskSettings()
+    appearance: AppearanceSettings = AppearanceSettings()
+    sender: SenderSettings = SenderSettings()
+    email: EmailSettings = EmailSettings()
+    publishing: PublishingSettings = PublishingSettings()
+    providers: ProviderSettings = ProviderSettings()
+    sending: SendingSettings = SendingSettings()
+    compliance: ComplianceSettings = ComplianceSettings()
+    keys: dict[str, Any] = {}
+    """[keys]: a key or a list of keys by the id of an action; one that cannot be is a warning."""
