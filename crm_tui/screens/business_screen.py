@@ -145,7 +145,9 @@ class BusinessDesk(AppScreen):
                 await work
             finally:
                 # What the screen in front was sent before comes first: it takes the focus.
-                self.app.screen.call_later(ready.set)
+                # Where the app ends meanwhile, there is none any more.
+                front = self.app.screen_stack[-1:] or [self]
+                front[0].call_later(ready.set)
 
         self.host.keys_wait_for(ready)
         self.work(open_form(), group="form")

@@ -51,6 +51,16 @@ def test_the_operators_zone_is_the_machines_own_unless_it_is_named(tmp_path: Pat
         ("[operator]\ntimezone = 'Mars/Olympus'\n", "operator.timezone"),
         ("[operator]\ntimezone = '../etc'\n", "operator.timezone"),
         ("[tasks]\nhour = 24\n", "tasks.hour"),
+        ("[sender]\nemail = 'me'\n", "sender.email"),
+        ('[sender]\nname = "Ann\\nBcc: all"\n', "sender.name"),
+        ("[email]\nprovider = 'pigeon'\n", "email.provider"),
+        ("[sending]\nquiet_hours = '8pm'\n", "sending.quiet_hours"),
+        ("[sending]\nper_hour = -1\n", "sending.per_hour"),
+        ("[publishing]\nbase_url = 'http://example.com'\n", "publishing.base_url"),
+        ("[providers.smtp]\nhost = 'mail.example.com'\nsecurity = 'none'\n", "providers.smtp"),
+        ("[providers.smtp]\nconnections = 0\n", "providers.smtp.connections"),
+        ("[providers.smtp]\npassword = 'x'\n", "password"),
+        ("[providers.imap]\npoll_seconds = 1\n", "providers.imap.poll_seconds"),
         ("not toml", "not valid TOML"),
     ],
 )
@@ -79,3 +89,9 @@ def test_a_url_is_refused_without_showing_its_password() -> None:
         store_path("postgresql://me:secret@host/crm", {})
     assert "not supported yet" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_mail_in_the_clear_may_go_to_this_machine_alone(tmp_path: Path, host: str) -> None:
+    text = f'[providers.smtp]\nhost = "{host}"\nport = 2525\nsecurity = "none"\n'
+    assert load_settings(written(tmp_path, text)).providers.smtp.host == host
