@@ -20,7 +20,8 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.services import bulk, undo
 from crm_tui.services.bulk import Change
-from crm_tui.services.lead_rows import LeadQuery, order
+from crm_tui.services.lead_query import LeadQuery
+from crm_tui.services.lead_rows import order
 from crm_tui.vocabulary import ContactStatus
 
 SECONDS = 1.0

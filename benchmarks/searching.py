@@ -17,7 +17,7 @@ from benchmarks.scale import Scale, alone, big_store
 from crm_tui.db.engine import Database
 from crm_tui.services import lead_rows
 from crm_tui.services.filters import Standpoint
-from crm_tui.services.lead_rows import LeadQuery, Sort
+from crm_tui.services.lead_query import SORT_COLUMNS, LeadQuery, Sort
 
 FIRST_ROWS = 100
 TYPED = ("miller plumbing", "springfield", "the absolute king", "212 555", "office@garcia", "café")
@@ -115,7 +115,7 @@ async def _filtering(db: Database, scale: Scale) -> list[Measure]:
 async def _sorting(db: Database, scale: Scale) -> list[Measure]:
     first: dict[str, float] = {}
     whole: dict[str, float] = {}
-    for column in lead_rows.SORT_COLUMNS:
+    for column in SORT_COLUMNS:
         query = LeadQuery(sort=Sort(column))
         first[column] = await _milliseconds_to_first_rows(db, query)
         began = time.perf_counter()

@@ -12,7 +12,7 @@ from benchmarks.start import first_lead
 from benchmarks.terminal import Terminal
 from crm_tui.db.engine import Database
 from crm_tui.services import lead_rows
-from crm_tui.services.lead_rows import LeadQuery
+from crm_tui.services.lead_query import LeadQuery
 
 EVERY, RESULT_MS = 0.03, 150
 TYPED = ("springfield plumbing", "score>60 springfield")

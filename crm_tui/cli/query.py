@@ -20,7 +20,7 @@ from crm_tui.cli.output import Exit, invocation, say
 from crm_tui.clock import utc_now
 
 if TYPE_CHECKING:
-    from crm_tui.services.lead_rows import LeadQuery
+    from crm_tui.services.lead_query import LeadQuery
 
 Query = Annotated[
     list[str] | None,
@@ -93,7 +93,7 @@ def lead_query(
         typer.Exit: the query is wrong, with the code of wrong usage; what is wrong has been said.
     """
     from crm_tui.services.filters import QueryError, Standpoint
-    from crm_tui.services.lead_rows import LeadQuery, Sort
+    from crm_tui.services.lead_query import LeadQuery, Sort
 
     order = Sort.parse(sort) if sort else None
     standpoint = Standpoint.of(invocation(context).settings, utc_now())

@@ -57,7 +57,8 @@ def build(
         raise typer.BadParameter("Name leads by their numbers, or say --all.")
 
     async def work(db: Database) -> BuildReport:
-        from crm_tui.services.lead_rows import LeadQuery, order
+        from crm_tui.services.lead_query import LeadQuery
+        from crm_tui.services.lead_rows import order
 
         chosen: Sequence[int] = await order(db, LeadQuery()) if every else leads or []
         return await _build(db, list(dict.fromkeys(chosen)), await _renderer(context))

@@ -13,7 +13,7 @@ from crm_tui.widgets.filter_line import FilterLine
 
 if TYPE_CHECKING:
     from crm_tui.screens.base import AppScreen
-    from crm_tui.services.lead_rows import LeadQuery
+    from crm_tui.services.lead_query import LeadQuery
 
 _PAUSE = 0.06
 """Seconds after a keystroke before values are counted; the list itself is read first."""

@@ -14,7 +14,8 @@ from crm_tui.widgets.row_paint import Sort
 if TYPE_CHECKING:
     from crm_tui.db.engine import ReadSession
     from crm_tui.screens.base import Host
-    from crm_tui.services.lead_rows import LeadQuery, LeadRow
+    from crm_tui.services.lead_query import LeadQuery
+    from crm_tui.services.lead_rows import LeadRow
     from crm_tui.widgets.row_table import RowTable
 
 FIRST_ROWS = 100
@@ -99,20 +100,21 @@ class LeadListing:
         Raises:
             QueryError: the filter cannot be read.
         """
-        from crm_tui.services import lead_rows
         from crm_tui.services.filters import Standpoint
+        from crm_tui.services.lead_query import LeadQuery, Sort
 
         sort = None
         if asked.sort != BEST_FIRST:
-            sort = lead_rows.Sort(asked.sort.key, descending=asked.sort.descending)
+            sort = Sort(asked.sort.key, descending=asked.sort.descending)
         standpoint = Standpoint.of(self._host.settings, self._host.now())
-        return lead_rows.LeadQuery(asked.text, sort, standpoint)
+        return LeadQuery(asked.text, sort, standpoint)
 
     async def read_anew(self, asked: Asked, keep: Literal["selection", "nothing"]) -> None:
         """Another list: its first rows, then how many there are, then all ids."""
         self.whole.clear()
         db = await self._host.store()
         from crm_tui.services import lead_rows
+        from crm_tui.services.lead_query import LeadQuery
 
         query = self.query(asked)
         async with db.read() as session:
@@ -126,7 +128,7 @@ class LeadListing:
                 self.all = self.matching = await lead_rows.count(session, query)
                 self._table.expect(self.all)
             elif self.all is None:
-                self.all = await lead_rows.count(session, lead_rows.LeadQuery())
+                self.all = await lead_rows.count(session, LeadQuery())
         self._told()
         if len(rows) == FIRST_ROWS:
             self._table.complete(await lead_rows.order(db, query))
@@ -138,6 +140,7 @@ class LeadListing:
         self.whole.clear()
         db = await self._host.store()
         from crm_tui.services import lead_rows
+        from crm_tui.services.lead_query import LeadQuery
 
         query = self.query(asked)
         order = await lead_rows.order(db, query)
@@ -145,9 +148,7 @@ class LeadListing:
             near = await lead_rows.rows_by_id(session, self._table.near_ids_in(order))
             near = await self._with_extras(session, near)
             self.all = (
-                await lead_rows.count(session, lead_rows.LeadQuery())
-                if query.is_filtered
-                else len(order)
+                await lead_rows.count(session, LeadQuery()) if query.is_filtered else len(order)
             )
         self.matching = len(order)
         self._show(order, near, asked, "place")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business
 from crm_tui.services import lead_rows, leads, search
-from crm_tui.services.lead_rows import LeadQuery
+from crm_tui.services.lead_query import LeadQuery
 from crm_tui.services.leads import LeadPage
 from crm_tui.services.timeline import TimelineEntry
 from crm_tui.vocabulary import TaskState

@@ -33,7 +33,7 @@ from crm_tui.db.models import Business, BusinessAlias, ContactPoint, Event, Task
 from crm_tui.errors import BadInput, Cancelled
 from crm_tui.services import lead_rows, leads
 from crm_tui.services.imports.readers.own import COLUMNS
-from crm_tui.services.lead_rows import LeadQuery
+from crm_tui.services.lead_query import LeadQuery
 from crm_tui.vocabulary import AliasKind, ContactState, ContactStatus, EventKind, TaskState
 
 ExportFormat = Literal["csv", "json"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from crm_tui.db.engine import ReadSession
-from crm_tui.services.lead_rows import LeadQuery, LeadRow, first_rows
+from crm_tui.services.lead_query import LeadQuery
+from crm_tui.services.lead_rows import LeadRow, first_rows
 from crm_tui.text import fold
 
 _LOOKED_AT = 50

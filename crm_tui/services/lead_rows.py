@@ -1,33 +1,23 @@
-"""The rows of the lead list: which leads, in which order, and what a line shows of each."""
+"""The rows of the lead list, and the ids of all of it, in whichever way is quick."""
 
 from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import compress
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from crm_tui.db.engine import Database, ReadSession
-from crm_tui.db.models import Business, BusinessTag, ContactPoint, Event, Tag, Task
-from crm_tui.errors import BadInput
-from crm_tui.services.filters import Standpoint, parse
+from crm_tui.db.models import Business
 from crm_tui.services.filters import compile as compile_
 from crm_tui.services.filters.columns import no_index
-from crm_tui.services.filters.tree import And, Node, asks_for
-from crm_tui.vocabulary import (
-    ContactKind,
-    ContactState,
-    ContactStatus,
-    EventKind,
-    Outcome,
-    TaskState,
-    WebsiteStatus,
-)
+from crm_tui.services.lead_query import LeadQuery, Sort
+from crm_tui.vocabulary import ContactState, ContactStatus, Outcome, WebsiteStatus
 
 
 class LeadRow(NamedTuple):
@@ -74,174 +64,6 @@ _AT_ONCE = 10_000
 """Ids that are picked before other threads have their turn."""
 
 
-def _of_lead(statement: Select[Any]) -> Any:
-    """A value that is looked up for each lead."""
-    return statement.correlate(Business).scalar_subquery()
-
-
-_COLUMNS: dict[str, Any] = {
-    "score": Business.qualification_score,
-    "name": Business.sort_name,
-    "category": Business.category_folded,
-    "city": Business.city_folded,
-    "region": Business.region_folded,
-    "source": Business.source_folded,
-    "phone": Business.phone,
-    "email": Business.email,
-    "website": Business.website,
-    "rating": Business.rating,
-    "reviews": Business.review_count,
-    "contact": Business.contact_status,
-    "site": Business.website_status,
-    "outcome": Business.outcome,
-    "activity": Business.last_activity_at,
-    "created": Business.created_at,
-    "updated": Business.updated_at,
-    "tags": _of_lead(
-        select(func.min(Tag.folded))
-        .join(BusinessTag, BusinessTag.tag_id == Tag.id)
-        .where(BusinessTag.business_id == Business.id)
-    ),
-    "follow_up": _of_lead(
-        select(func.min(Task.due_at)).where(
-            Task.business_id == Business.id, Task.state == TaskState.OPEN
-        )
-    ),
-    "called": _of_lead(
-        select(func.max(Event.occurred_at)).where(
-            Event.business_id == Business.id,
-            Event.kind == EventKind.CALL,
-            Event.is_voided.is_(False),
-        )
-    ),
-    "email_state": _of_lead(
-        select(func.nullif(ContactPoint.state, ContactState.UNKNOWN)).where(
-            ContactPoint.business_id == Business.id,
-            ContactPoint.kind == ContactKind.EMAIL,
-            ContactPoint.is_primary.is_(True),
-        )
-    ),
-    "id": Business.id,
-}
-
-_ALSO_CALLED = {
-    "qualification_score": "score",
-    "sort_name": "name",
-    "review_count": "reviews",
-    "contact_status": "contact",
-    "website_status": "site",
-    "last_activity_at": "activity",
-    "created_at": "created",
-    "updated_at": "updated",
-}
-"""What the JSON documents call them."""
-
-SORT_COLUMNS = tuple(_COLUMNS)
-"""The names leads can be sorted by."""
-
-_HAVING_ONE = {
-    "tags": select(BusinessTag.business_id),
-    "follow_up": select(Task.business_id).where(Task.state == TaskState.OPEN),
-    "called": select(Event.business_id).where(
-        Event.kind == EventKind.CALL, Event.is_voided.is_(False)
-    ),
-    "email_state": select(ContactPoint.business_id).where(
-        ContactPoint.kind == ContactKind.EMAIL,
-        ContactPoint.is_primary.is_(True),
-        ContactPoint.state != ContactState.UNKNOWN,
-    ),
-}
-"""The leads that have a value in the columns in which most have none."""
-
-_IN_ORDER = frozenset({"score", "id"})
-"""Columns by which SQLite can read the leads in order without looking each one up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """An order of the list by one column; leads without a value come last either way."""
-
-    column: str
-    descending: bool = False
-
-    @classmethod
-    def parse(cls, text: str) -> Sort:
-        """Read "name" or "-score" (a minus means descending).
-
-        Raises:
-            BadInput: there is no such column.
-        """
-        named = text.removeprefix("-")
-        column = _ALSO_CALLED.get(named, named)
-        if column not in _COLUMNS:
-            raise BadInput(
-                f"Leads cannot be sorted by {named!r}; choose one of {', '.join(SORT_COLUMNS)}."
-            )
-        return cls(column, descending=text.startswith("-"))
-
-
-@dataclass(frozen=True, slots=True)
-class LeadQuery:
-    """Which leads, in which order: a filter as it is typed, and a sort.
-
-    Without a sort: score, best first, then name, then id. Archived leads are left out unless the
-    filter asks for them with `is:archived`; erased ones always are.
-
-    Args:
-        text: the filter (docs/guide.md); '' leaves nothing out.
-        sort: another order than the best first.
-        standpoint: what "today" and "qualified" mean; a filter that speaks of neither needs none.
-
-    Raises:
-        QueryError: the filter cannot be read.
-    """
-
-    text: str = ""
-    sort: Sort | None = None
-    standpoint: Standpoint | None = None
-    tree: Node = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Read the filter, once."""
-        object.__setattr__(self, "tree", parse(self.text))
-
-    @property
-    def is_filtered(self) -> bool:
-        """Whether the filter says anything at all."""
-        return self.tree != And(())
-
-    @property
-    def with_archived(self) -> bool:
-        """Whether archived leads are listed too, because the filter speaks of them."""
-        return asks_for(self.tree, "is", "archived")
-
-    def condition(self) -> ColumnElement[bool]:
-        """What a lead must be to be listed."""
-        return and_(_listed(self), compile_.test(self.tree, self.standpoint))
-
-    def order(self) -> tuple[ColumnElement[Any], ...]:
-        """The order of the list; it names every lead's place exactly."""
-        return _order(self.sort, _COLUMNS)
-
-
-def _listed(query: LeadQuery) -> ColumnElement[bool]:
-    # An erased lead is archived too: the index of the list, which leaves out the archived, has none.
-    return (Business.erased_at if query.with_archived else Business.archived_at).is_(None)
-
-
-def _order(sort: Sort | None, columns: Mapping[str, Any]) -> tuple[ColumnElement[Any], ...]:
-    best_first = (columns["score"].desc(), columns["name"].asc(), columns["id"].asc())
-    if sort is None:
-        return best_first
-    column = columns[sort.column]
-    key = column.desc() if sort.descending else column.asc()
-    may_lack = getattr(_COLUMNS[sort.column], "nullable", True)
-    return (key.nulls_last() if may_lack else key, *best_first)
-
-
-_UNINDEXED = {name: no_index(column) for name, column in _COLUMNS.items()}
-
-
 class _Plan(NamedTuple):
     """How SQLite is to go about a query.
 
@@ -263,9 +85,8 @@ async def _plan(session: ReadSession, query: LeadQuery, few: int) -> _Plan:
     SQLite knows nothing of how often a value is there. Where it would follow an index to half of
     the leads, or read all of them in order to sort a dozen, we tell it not to.
     """
-    in_order = query.sort is None or query.sort.column in _IN_ORDER
-    if in_order and not query.is_filtered:
-        return _Plan((_listed(query),), query.order())
+    if query.in_order and not query.is_filtered:
+        return _Plan((query.listed(),), query.order())
     parts = compile_.parts(query.tree, query.standpoint)
     drives = [await _finds_fewer(session, part.probe, few) for part in parts]
     tests = [
@@ -273,8 +94,8 @@ async def _plan(session: ReadSession, query: LeadQuery, few: int) -> _Plan:
     ]
     inside = None
     if query.sort is None and not any(drives) and not query.with_archived:
-        inside = (_listed(query), *(part.driven for part in parts if part.by_score))
-    return _Plan((no_index(_listed(query)), *tests), _order(query.sort, _UNINDEXED), inside)
+        inside = (query.listed(), *(part.driven for part in parts if part.by_score))
+    return _Plan((no_index(query.listed()), *tests), query.order(indexed=False), inside)
 
 
 async def conditions(session: ReadSession, query: LeadQuery) -> tuple[ColumnElement[bool], ...]:
@@ -293,8 +114,8 @@ async def _counted(session: ReadSession, some: Select[Any]) -> int:
 
 async def first_rows(session: ReadSession, query: LeadQuery, *, limit: int) -> list[LeadRow]:
     """The first rows of the list, for the first paint."""
-    if query.sort is not None and query.sort.column in _HAVING_ONE:
-        return await _first_having_one(session, query, query.sort, limit)
+    if query.having_one is not None:
+        return await _first_having_one(session, query, query.having_one, limit)
     plan = await _plan(session, query, _FEW)
     if plan.inside is not None:
         best = select(Business.id).where(*plan.inside).order_by(*query.order()).limit(_BEST)
@@ -308,11 +129,11 @@ async def first_rows(session: ReadSession, query: LeadQuery, *, limit: int) -> l
 
 
 async def _first_having_one(
-    session: ReadSession, query: LeadQuery, sort: Sort, limit: int
+    session: ReadSession, query: LeadQuery, having_one: Select[int], limit: int
 ) -> list[LeadRow]:
     """Those with a value in their order, then the others, the best first."""
     plan = await _plan(session, query, _SOME)
-    having = Business.id.in_(_HAVING_ONE[sort.column])
+    having = Business.id.in_(having_one)
     rows = await _fetch(session, _Plan((having, *plan.tests), plan.order), limit)
     if len(rows) == limit:
         return rows
@@ -339,8 +160,8 @@ async def order(db: Database, query: LeadQuery) -> array[int]:
     Reads on connections and threads of its own: a million ids neither hold up the screen nor
     become a million objects. Cancelling stops the statements.
     """
-    if query.sort is not None and query.sort.column in _HAVING_ONE:
-        return await _order_having_one(db, query, query.sort)
+    if query.having_one is not None:
+        return await _order_having_one(db, query, query.having_one)
     async with db.read() as session:
         plan = await _plan(session, query, _SOME)
         many = plan.inside is not None and await _finds_many(session, query, plan)
@@ -352,16 +173,16 @@ async def order(db: Database, query: LeadQuery) -> array[int]:
     (only, *more) = compile_.parts(query.tree, query.standpoint)
     if only.probe is not None and not more:
         found = only.probe
-    everything = select(Business.id).where(_listed(query)).order_by(*query.order())
+    everything = select(Business.id).where(query.listed()).order_by(*query.order())
     ordered, wanted = await asyncio.gather(db.integers(everything), db.integers(found))
     return await asyncio.to_thread(_picked, ordered, wanted)
 
 
-async def _order_having_one(db: Database, query: LeadQuery, sort: Sort) -> array[int]:
+async def _order_having_one(db: Database, query: LeadQuery, having_one: Select[int]) -> array[int]:
     """Few have a value to sort by: only those are sorted, the others follow as they are."""
     async with db.read() as session:
         plan = await _plan(session, query, _SOME)
-    having = select(Business.id).where(Business.id.in_(_HAVING_ONE[sort.column]), *plan.tests)
+    having = select(Business.id).where(Business.id.in_(having_one), *plan.tests)
     ordered, everything = await asyncio.gather(
         db.integers(having.order_by(*plan.order)), order(db, replace(query, sort=None))
     )
@@ -371,7 +192,7 @@ async def _order_having_one(db: Database, query: LeadQuery, sort: Sort) -> array
 async def _finds_many(session: ReadSession, query: LeadQuery, plan: _Plan) -> bool:
     """Whether a fiftieth of the best leads are found, and probably of all others."""
     assert plan.inside is not None
-    best = select(Business.id).where(_listed(query)).order_by(*query.order()).limit(_BEST)
+    best = select(Business.id).where(query.listed()).order_by(*query.order()).limit(_BEST)
     some = select(Business.id).where(Business.id.in_(best), *plan.tests).limit(_BEST // 50)
     return await _counted(session, some) == _BEST // 50
 

@@ -18,7 +18,7 @@ from crm_tui.db.models import SavedView
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import lead_rows
 from crm_tui.services.filters import QueryError, Standpoint, parse
-from crm_tui.services.lead_rows import LeadQuery, Sort
+from crm_tui.services.lead_query import LeadQuery, Sort
 from crm_tui.text import fold
 
 MOST_NAME = 40

@@ -6,7 +6,7 @@ import pytest
 
 from crm_tui.db.engine import Database
 from crm_tui.services import lead_rows
-from crm_tui.services.lead_rows import SORT_COLUMNS, LeadQuery, Sort
+from crm_tui.services.lead_query import SORT_COLUMNS, LeadQuery, Sort
 
 
 async def plan(db: Database, query: LeadQuery) -> str:

@@ -16,7 +16,7 @@ from crm_tui.services.filters import QueryError, parse
 from crm_tui.services.filters.complete import Completion, complete, place_at
 from crm_tui.services.filters.facets import FACETS, facets
 from crm_tui.services.filters.fields import FIELDS
-from crm_tui.services.lead_rows import LeadQuery
+from crm_tui.services.lead_query import LeadQuery
 from tests.conftest import AddLead
 
 

@@ -28,7 +28,7 @@ from crm_tui.services import lead_rows, search
 from crm_tui.services.filters import Standpoint, render
 from crm_tui.services.filters.fields import FIELDS, Field, Kind
 from crm_tui.services.filters.tree import Node
-from crm_tui.services.lead_rows import LeadQuery
+from crm_tui.services.lead_query import LeadQuery
 from crm_tui.text import fold
 from crm_tui.vocabulary import (
     BatchState,

@@ -31,7 +31,8 @@ from crm_tui.services.imports import batches
 from crm_tui.services.imports.result import ImportResult, Progress
 from crm_tui.services.imports.run import import_file
 from crm_tui.services.imports.undo import undo
-from crm_tui.services.lead_rows import LeadQuery, order
+from crm_tui.services.lead_query import LeadQuery
+from crm_tui.services.lead_rows import order
 from crm_tui.vocabulary import (
     BatchState,
     ContactKind,

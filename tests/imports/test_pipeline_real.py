@@ -16,7 +16,8 @@ from crm_tui.services import doctor
 from crm_tui.services.imports import chunks
 from crm_tui.services.imports.result import ImportResult
 from crm_tui.services.imports.run import import_file
-from crm_tui.services.lead_rows import LeadQuery, order
+from crm_tui.services.lead_query import LeadQuery
+from crm_tui.services.lead_rows import order
 from crm_tui.vocabulary import ContactKind, ContactState, EventKind
 from tests.imports.conftest import as_csv
 

@@ -19,7 +19,7 @@ from crm_tui.db.models import Business
 from crm_tui.services import export, lead_rows, shelving, tags, timeline
 from crm_tui.services.export import ExportFormat
 from crm_tui.services.imports.run import import_file
-from crm_tui.services.lead_rows import LeadQuery
+from crm_tui.services.lead_query import LeadQuery
 from crm_tui.vocabulary import CallOutcome, ContactStatus
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import backup, doctor, erase, leads, never, tasks, timeline, undo
 from crm_tui.services.erase import scrubbing
 from crm_tui.services.imports.run import import_file
-from crm_tui.services.lead_rows import LeadQuery, count
+from crm_tui.services.lead_query import LeadQuery
+from crm_tui.services.lead_rows import count
 from crm_tui.session import Draft, Session
 from crm_tui.vocabulary import CallOutcome, ContactStatus, RowAction
 

@@ -24,7 +24,8 @@ from crm_tui.db.models import (
 )
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import leads, merge, merged, statuses, tags, tasks, timeline, undo
-from crm_tui.services.lead_rows import LeadQuery, count
+from crm_tui.services.lead_query import LeadQuery
+from crm_tui.services.lead_rows import count
 from crm_tui.services.sites import gather
 from crm_tui.vocabulary import CallOutcome, ContactState, ContactStatus, EventKind
 

@@ -21,7 +21,7 @@ from crm_tui.screens.jobs import RunningJob
 from crm_tui.screens.lead import LeadScreen
 from crm_tui.services import lead_rows, leads
 from crm_tui.services.imports import finding
-from crm_tui.services.lead_rows import LeadQuery
+from crm_tui.services.lead_query import LeadQuery
 from crm_tui.widgets.forms import Line
 from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.row_list import RowList

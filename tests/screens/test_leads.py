@@ -19,6 +19,7 @@ from crm_tui.screens.lead import LeadScreen
 from crm_tui.screens.leads import LeadsScreen
 from crm_tui.screens.site_work import build_words
 from crm_tui.services import lead_rows, leads
+from crm_tui.services.lead_query import LeadQuery
 from crm_tui.services.lead_rows import LeadRow
 from crm_tui.services.sites.build import BuildReport, NotBuilt
 from crm_tui.widgets.filter_line import FilterLine
@@ -358,6 +359,6 @@ async def test_the_demo_is_a_store_of_its_own_that_goes_with_the_app(
     assert demo.exists()
     assert empty_desk.table.total > 400
     async with db.read() as session:
-        assert await lead_rows.count(session, lead_rows.LeadQuery()) == 0
+        assert await lead_rows.count(session, LeadQuery()) == 0
     await empty_desk.app._rooms.aclose()
     assert not demo.parent.exists()

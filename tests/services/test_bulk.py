@@ -13,7 +13,8 @@ from crm_tui.db.models import Business, Event, SearchDoc, Task
 from crm_tui.errors import BadInput, StoreError
 from crm_tui.services import bulk, leads, search, statuses, tags, timeline, undo
 from crm_tui.services.bulk import Change
-from crm_tui.services.lead_rows import LeadQuery, count
+from crm_tui.services.lead_query import LeadQuery
+from crm_tui.services.lead_rows import count
 from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind, Outcome
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from crm_tui.services.imports import cells
 from crm_tui.services.imports.captured import CapturedCall, CapturedLead, ReadOptions
 from crm_tui.services.imports.reading import read
 from crm_tui.services.imports.sniff import sniff
-from crm_tui.services.lead_rows import LeadQuery
+from crm_tui.services.lead_query import LeadQuery
 from crm_tui.vocabulary import AliasKind, CallOutcome, ContactKind, ContactState, ContactStatus
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from crm_tui.db.engine import Database
 from crm_tui.db.models import ContactPoint
 from crm_tui.services import lead_rows, tags, tasks, timeline
 from crm_tui.services.filters import QueryError
-from crm_tui.services.lead_rows import LeadQuery, Sort
+from crm_tui.services.lead_query import LeadQuery, Sort
 from crm_tui.vocabulary import CallOutcome, ContactState
 from tests.conftest import AddLead
 

@@ -9,7 +9,7 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import events, lead_rows, leads, timeline
-from crm_tui.services.lead_rows import LeadQuery, Sort
+from crm_tui.services.lead_query import SORT_COLUMNS, LeadQuery, Sort
 from crm_tui.services.leads import LeadPage
 from crm_tui.vocabulary import CallOutcome, ContactKind, ContactStatus, Outcome
 
@@ -148,7 +148,7 @@ async def test_the_list_is_in_the_order_of_the_domain(db: Database, add_lead: Ad
     assert await names(db) == ["able", "The Best", "With site"]
 
 
-@pytest.mark.parametrize("column", lead_rows.SORT_COLUMNS)
+@pytest.mark.parametrize("column", SORT_COLUMNS)
 @pytest.mark.parametrize("direction", ["", "-"])
 async def test_every_column_sorts_both_ways_with_missing_values_last(
     db: Database, add_lead: AddLead, column: str, direction: str

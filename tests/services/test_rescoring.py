@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from crm_tui.config import ScoreSettings, ScoreWeights
 from crm_tui.db.engine import Database
 from crm_tui.services import lead_rows, rescoring
-from crm_tui.services.lead_rows import LeadQuery
+from crm_tui.services.lead_query import LeadQuery
 
 if TYPE_CHECKING:
     from tests.conftest import AddLead

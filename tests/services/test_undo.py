@@ -28,7 +28,8 @@ from crm_tui.db.models import (
 )
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import leads, timeline, undo
-from crm_tui.services.lead_rows import LeadQuery, count
+from crm_tui.services.lead_query import LeadQuery
+from crm_tui.services.lead_rows import count
 from crm_tui.services.statuses import fold
 from crm_tui.vocabulary import CallOutcome, ContactStatus, UndoState
 

@@ -2,7 +2,7 @@
 
 `parse` reads a text into a tree (tree.py), `render` writes a tree as text that reads back to the
 same tree, `compile.test` makes a tree an expression for the store. `complete` and `facets` help
-while one types. `lead_rows.LeadQuery` is the way to the leads themselves.
+while one types. `lead_query.LeadQuery` is the way to the leads themselves.
 """
 
 from crm_tui.services.filters.errors import QueryError

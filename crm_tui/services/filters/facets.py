@@ -10,7 +10,7 @@ from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Business, BusinessTag, Tag
 from crm_tui.services import lead_rows
 from crm_tui.services.filters.columns import INDEXED, no_index
-from crm_tui.services.lead_rows import LeadQuery
+from crm_tui.services.lead_query import LeadQuery
 
 
 class Facet(NamedTuple):
