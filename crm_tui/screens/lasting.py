@@ -31,7 +31,7 @@ from crm_tui.errors import NotFound, UserError
 from crm_tui.screens.base import AppScreen
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.session import Draft, Session
-from crm_tui.text import visible
+from crm_tui.text import plural, visible
 from crm_tui.widgets.clipboard import copy_sequence, copy_with, sent_words
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.ordered_keys import OrderedKeysApp
@@ -114,6 +114,12 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
     @abstractmethod
     async def stop_work(self) -> None:
         """Have what is running stop after the piece at hand, and wait for that."""
+
+    def keys_are_lost(self, number: int) -> None:
+        """Say that what was typed meanwhile is not done."""
+        keys = plural(number, "key")
+        words = f"That took too long: {keys} typed meanwhile did nothing."
+        self.say(words, Role.ATTENTION)
 
     # Ending
 

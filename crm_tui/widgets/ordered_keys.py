@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from time import monotonic
+from functools import partial
 
 from textual import events
 from textual.app import App
@@ -19,11 +19,14 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-_LOST = 0.25
-"""Seconds after which a key that left no trace (its widget is gone) no longer holds up others."""
+_LOOK_EVERY = 0.02
+"""Seconds between looks whether the widget of the key in hand is still there."""
+
+_LONGEST = 15.0
+"""Seconds that keys wait at most for a key before them; the store may be locked for five."""
 
 _PATIENCE = 2.0
-"""Seconds that keys wait at most: for a key before them, and for what they mean."""
+"""Seconds that keys wait at most for what they mean."""
 
 
 @dataclass
@@ -50,7 +53,9 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
         self._typed_ahead: deque[events.Key] = deque()
         self._busy = False
         self._number = 0
-        self._give_up: Timer | None = None
+        self._target: Widget | None = None
+        self._looks = 0
+        self._look_out: Timer | None = None
         self._gate: asyncio.Event | None = None
         self._waiting: asyncio.Task[None] | None = None
 
@@ -69,8 +74,16 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
         """Whether a key is for what is going on just now, and waits for no other."""
         return False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a key is being done, or keys wait for something to be there."""
+        return self._busy
+
     def key_arrives(self) -> None:
         """Called just before a key is handed on."""
+
+    def keys_are_lost(self, number: int) -> None:
+        """Called when so many keys typed ahead are dropped: what was before them takes too long."""
 
     def keys_wait_for(self, ready: asyncio.Event) -> None:
         """Keep the keys that follow until `ready` is set, for two seconds at most.
@@ -89,39 +102,47 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
         self.key_arrives()
         target = self.focused or self.screen
         await super().on_event(key)
-        self._watch(target, monotonic())
+        self._follow(target)
+        self._looks = 0
+        self._look_out = self.set_interval(_LOOK_EVERY, partial(self._look, self._number))
+
+    def _follow(self, target: Widget) -> None:
+        self._target = target
         target.post_message(_Done(target, self._number))
 
-    def _watch(self, target: Widget, since: float) -> None:
-        """Give up on a key whose widget is gone, or that takes longer than others can wait."""
-        number = self._number
+    async def _look(self, number: int) -> None:
+        """See that the key in hand comes to its end.
 
-        async def look() -> None:
-            if number != self._number:
-                return
-            if target.is_attached and monotonic() - since < _PATIENCE:
-                self._watch(target, since)
-            else:
-                self._number += 1  # whatever comes of it now comes too late to count
-                await self._next()
-
-        self._give_up = self.set_timer(_LOST, look)
+        What its widget had still to do when it went away, the screen in front does. Looks are
+        counted, not seconds: while an editor has the terminal, no key is late.
+        """
+        if number != self._number:
+            return
+        self._looks += 1
+        if self._looks * _LOOK_EVERY >= _LONGEST:
+            self._number += 1  # whatever comes of it now comes too late to count
+            if self._typed_ahead:
+                self.keys_are_lost(len(self._typed_ahead))
+                self._typed_ahead.clear()
+            await self._next()
+        elif self._target is not None and not _is_there(self._target) and self.screen_stack:
+            self._follow(self.screen)
 
     def on__done(self, message: _Done) -> None:
         """The key has been through; what it asked the app to do later is in the queue before us."""
         message.stop()
         if message.number != self._number:
             return
-        if message.lap == 1 and message.target.is_attached:
+        if message.lap == 1 and _is_there(message.target):
             message.target.post_message(_Done(message.target, message.number, lap=2))
         else:
             self._number += 1
             self.call_later(self._next)
 
     async def _next(self) -> None:
-        if self._give_up is not None:
-            self._give_up.stop()
-            self._give_up = None
+        if self._look_out is not None:
+            self._look_out.stop()
+            self._look_out = None
         if self._gate is not None:
             self._waiting = asyncio.create_task(self._next_when(self._gate))
             self._gate = None
@@ -134,3 +155,8 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
         with suppress(TimeoutError):
             await asyncio.wait_for(ready.wait(), _PATIENCE)
         self.call_later(self._next)
+
+
+def _is_there(widget: Widget) -> bool:
+    """Whether a widget still does what it is told."""
+    return widget.is_attached and widget.is_running

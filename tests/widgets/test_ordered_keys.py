@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+import pytest
 from textual import events
 from textual.message import Message
+from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from crm_tui.widgets.ordered_keys import OrderedKeysApp
@@ -90,4 +92,61 @@ async def test_a_key_whose_widget_is_gone_holds_up_no_others() -> None:
         app.post_message(events.Key("b", "b"))
         await slow.remove()
         while app.told.count("key") < 2:
-            await pilot.pause(0.05)
+            await pilot.pause(0.01)
+
+
+class Asking(ModalScreen[str]):
+    """Goes away at the first key, as a form does that is saved."""
+
+    AUTO_FOCUS = "Slow"
+
+    def compose(self) -> Iterable[Widget]:
+        yield Slow()
+
+    def on_slow_told(self, message: Slow.Told) -> None:
+        message.stop()
+        self.dismiss(message.key)
+
+
+async def test_what_a_dialog_begins_as_it_closes_is_done_before_the_next_key() -> None:
+    app = Host()
+    async with app.run_test() as pilot:
+
+        async def answered(key: str | None) -> None:
+            await asyncio.sleep(0.05)
+            app.told.append(f"answered {key}")
+
+        await app.push_screen(Asking(), answered)
+        app.post_message(events.Key("x", "x"))
+        app.post_message(events.Key("b", "b"))
+        while "b" not in app.told:
+            await pilot.pause(0.005)
+    assert app.told == ["key", "answered x", "key", "b"]
+
+
+class Hanging(Host):
+    """Remembers how many keys were given up."""
+
+    lost = 0
+
+    def keys_are_lost(self, number: int) -> None:
+        self.lost += number
+
+
+async def test_keys_behind_one_that_never_ends_are_dropped_and_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("crm_tui.widgets.ordered_keys._LONGEST", 0.1)
+    app = Hanging()
+    async with app.run_test() as pilot:
+        for key in "abc":
+            app.post_message(events.Key(key, key))
+        while not app.lost:
+            await pilot.pause(0.01)
+        assert app.lost == 2
+        while "a" not in app.told:
+            await pilot.pause(0.01)
+        app.post_message(events.Key("d", "d"))
+        while "d" not in app.told:
+            await pilot.pause(0.01)
+    assert app.told == ["key", "a", "key", "d"]
