@@ -44,8 +44,7 @@ class Terminal:
         if self.pid == 0:  # pragma: no cover - the child is another program
             os.chdir(ROOT)
             os.execve(sys.executable, [sys.executable, *args], {**variables, **(env or {})})
-        size = struct.pack("HHHH", lines, columns, 0, 0)
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, size)
+        self._set_size(columns, lines)
 
     def __enter__(self) -> Self:
         return self
@@ -116,6 +115,15 @@ class Terminal:
                 raise AssertionError(f"still running after {timeout} s:\n{self.text}")
         self.settle(0.05)
         return self.exit_code
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the window another size; the program is told by the terminal."""
+        self.screen.resize(lines, columns)
+        self._set_size(columns, lines)
+
+    def _set_size(self, columns: int, lines: int) -> None:
+        size = struct.pack("HHHH", lines, columns, 0, 0)
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, size)
 
     def signal(self, number: int) -> None:
         """Send the program a signal."""

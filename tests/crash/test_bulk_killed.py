@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,50 +14,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from crm_tui.services.bulk import CHUNK
+from tests.crash.crowd import fill, number, picture
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
 
 LEADS = 20_000
-_NEW = """
-    INSERT INTO business (key, name, sort_name, name_folded, source, source_folded, created_at, captured_at,
-                          updated_at, custom)
-    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :leads)
-    SELECT 'key-' || i, 'Lead ' || i, 'lead ' || i, 'lead ' || i, 'test', 'test', :now, :now, :now, '{}'
-    FROM n
-"""
-_SEARCHED = "INSERT INTO search_doc SELECT id, name, '', '', '', '', '', '' FROM business"
-_TABLES = ("business", "business_tag", "tag", "task", "contact_point", "suppression")
-
-
-def ask(store: Path, question: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
-        return connection.execute(question).fetchall()
-
-
-def picture(store: Path) -> list[list[tuple[Any, ...]]]:
-    """The leads and all that is theirs, but for when they last changed; the standing events."""
-    columns = ", ".join(
-        name for _, name, *_ in ask(store, "PRAGMA table_info(business)") if name != "updated_at"
-    )
-    of_leads = ask(store, f"SELECT {columns} FROM business ORDER BY id")
-    others = [ask(store, f"SELECT * FROM {table} ORDER BY 1, 2") for table in _TABLES[1:]]
-    standing = "SELECT key FROM event WHERE is_voided = 0 AND kind <> 'voided' ORDER BY key"
-    return [of_leads, *others, ask(store, standing)]
 
 
 @pytest.fixture
 def big_store(store_path: Path, now: datetime) -> Path:
     """A store whose leads take seconds to change."""
-    with closing(sqlite3.connect(store_path)) as connection, connection:
-        stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        connection.execute(_NEW, {"leads": LEADS, "now": stamp})
-        connection.execute(_SEARCHED)
+    fill(store_path, LEADS, now)
     return store_path
 
 
 def done(store: Path) -> int:
-    return int(ask(store, "SELECT count(*) FROM undo_change WHERE table_name = 'event'")[0][0])
+    return number(store, "SELECT count(*) FROM undo_change WHERE table_name = 'event'")
 
 
 @pytest.fixture
@@ -90,7 +61,7 @@ def test_a_killed_change_is_whole_chunks_and_its_entry_takes_them_back(
 ) -> None:
     changing.send_signal(deadly)
     changing.communicate(timeout=60)
-    changed = ask(big_store, "SELECT count(*) FROM business WHERE contact_status = 'called'")[0][0]
+    changed = number(big_store, "SELECT count(*) FROM business WHERE contact_status = 'called'")
     assert 0 < changed < LEADS
     assert changed % CHUNK == 0
     assert changed == done(big_store)
