@@ -4,6 +4,7 @@
     ├── UserError          shown as written: what happened, to which record, what to do next
     │   ├── NotFound       the record named does not exist
     │   ├── BadInput       a file or value that cannot be used as it is
+    │   │   └── WrongUsage a word this program does not know, such as a column there is not
     │   └── StoreError     the store cannot be opened, read or written
     └── Cancelled          the operator stopped a running job; carries how far it came
 
@@ -27,6 +28,10 @@ class NotFound(UserError):
 
 class BadInput(UserError):
     """A file or a value that cannot be used as it is."""
+
+
+class WrongUsage(BadInput):
+    """A word that names nothing this program knows, such as a column; says what there is."""
 
 
 class StoreError(UserError):

@@ -54,8 +54,9 @@ def change_many(
         typer.Option("--follow-up", metavar="TIME", help="Set a follow-up, such as 'in 2 weeks'."),
     ] = None,
     what: Annotated[
-        str, typer.Option("--what", help="With --follow-up: what is to be done.")
-    ] = "call back",
+        str | None,
+        typer.Option(help="With --follow-up: what is to be done [default: call back]."),
+    ] = None,
     never: Annotated[
         str | None,
         typer.Option("--never", metavar="REASON", help="Never contact them again."),
@@ -94,6 +95,8 @@ def change_many(
     changes = [each for each in chosen if each is not None]
     if len(changes) != 1:
         raise typer.BadParameter("Say one thing to do, such as --tag vip; see --help.")
+    if what is not None and follow_up is None:
+        raise typer.BadParameter("--what says what to do of a --follow-up; name its time as well.")
     wanted = lead_query(context, query)
 
     async def work(db: Database) -> bool:
@@ -106,11 +109,12 @@ def change_many(
         raise typer.Exit(Exit.IN_PART)
 
 
-def _follow_up(context: typer.Context, what: str, when: str, now: datetime) -> Change:
+def _follow_up(context: typer.Context, what: str | None, when: str, now: datetime) -> Change:
     from crm_tui.services import bulk
 
     due, zone = time_ahead(context, when), invocation(context).settings.operator.zone
-    return bulk.add_follow_up(what, due, zone=zone, now=now)
+    said = "call back" if what is None else what
+    return bulk.add_follow_up(said, due, zone=zone, now=now)
 
 
 async def _foresee(

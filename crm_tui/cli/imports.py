@@ -74,8 +74,7 @@ def import_files(
     json: Json = False,
 ) -> None:
     """Import lists of leads; what is there already is merged, not repeated."""
-    if region is not None and not (len(region) == 2 and region.isascii() and region.isalpha()):
-        raise typer.BadParameter(f"{region!r} is not a country; use two letters, such as US.")
+    _check_region(region)
     _check_format(format_name)
     how = _How(
         settings=invocation(context).settings,
@@ -170,6 +169,13 @@ def _check_format(name: str | None) -> None:
 
     if name is not None and name not in FORMATS:
         raise typer.BadParameter(f"There is no format “{name}”. Known are {', '.join(FORMATS)}.")
+
+
+def _check_region(region: str | None) -> None:
+    from crm_tui.services.addresses import country_code
+
+    if region is not None and (len(region) != 2 or not country_code(region)):
+        raise typer.BadParameter(f"{region!r} is not a country; use two letters, such as US.")
 
 
 def _with_untouched(context: typer.Context, work: Callable[[Database], Awaitable[T]]) -> T:

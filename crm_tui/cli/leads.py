@@ -21,7 +21,7 @@ from crm_tui.cli.output import (
 )
 from crm_tui.cli.query import Query, QueryCommand, lead_query
 from crm_tui.clock import local_stamp, utc_now
-from crm_tui.errors import BadInput
+from crm_tui.errors import WrongUsage
 from crm_tui.text import plural, visible, visible_lines
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def export(
 ) -> None:
     """Write leads to a file that `crm-tui import` and spreadsheets can read."""
     if output == Path("-") and (json or sys.stdout.isatty()):
-        raise BadInput("Name a file for the leads with -o FILE, or send them on with a pipe.")
+        raise WrongUsage("Name a file for the leads with -o FILE, or send them on with a pipe.")
     wanted = lead_query(context, query)
 
     async def work(db: Database) -> None:

@@ -27,7 +27,7 @@ from crm_tui.cli import (
     views,
 )
 from crm_tui.cli.output import Exit, Invocation, invocation, say
-from crm_tui.errors import UserError
+from crm_tui.errors import UserError, WrongUsage
 
 app = typer.Typer(
     name="crm-tui",
@@ -117,7 +117,7 @@ def run() -> None:
             sys.stdout.flush()
     except UserError as error:
         say(str(error))
-        sys.exit(Exit.REFUSED)
+        sys.exit(Exit.USAGE if isinstance(error, WrongUsage) else Exit.REFUSED)
     except BrokenPipeError:
         # Whoever read our output has enough. Python would complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,7 +11,7 @@ from crm_tui.cli.long_work import status_line
 from crm_tui.cli.one_lead import Json, LeadId, assignment
 from crm_tui.cli.output import MOST_ID, Exit, invocation, say, show_json, show_table, with_store
 from crm_tui.clock import utc_now
-from crm_tui.errors import BadInput
+from crm_tui.errors import WrongUsage
 from crm_tui.text import plural, visible
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _hold(backups: Sequence[str]) -> str:
 def _choice(text: str) -> tuple[str, int]:
     field, value = assignment(text)
     if not value.strip().isdecimal():
-        raise BadInput(f"{text!r} names no lead; write FIELD=ID, such as phone=12.")
+        raise WrongUsage(f"{text!r} names no lead; write FIELD=ID, such as phone=12.")
     return field, int(value)
 
 

@@ -12,7 +12,7 @@ from crm_tui.cli.completions import tags
 from crm_tui.cli.output import MOST_ID, invocation, say, show_json, with_store
 from crm_tui.cli.tasks import time_ahead
 from crm_tui.clock import utc_now
-from crm_tui.errors import BadInput
+from crm_tui.errors import WrongUsage
 from crm_tui.vocabulary import CallOutcome, ContactStatus
 
 if TYPE_CHECKING:
@@ -221,11 +221,11 @@ def assignment(text: str) -> tuple[str, str]:
     """A field and its value, as an argument says them.
 
     Raises:
-        BadInput: the argument says none.
+        WrongUsage: the argument says none.
     """
     field, equals, value = text.partition("=")
     if not equals:
-        raise BadInput(f"{text!r} is no change; write FIELD=VALUE, such as city=Queens.")
+        raise WrongUsage(f"{text!r} is no change; write FIELD=VALUE, such as city=Queens.")
     return field.strip().replace("-", "_"), value
 
 

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from crm_tui.cli.completions import query_words
-from crm_tui.cli.output import Exit, invocation, say
+from crm_tui.cli.output import invocation
 from crm_tui.clock import utc_now
 
 if TYPE_CHECKING:
@@ -86,19 +86,14 @@ def _sort_in(
 def lead_query(
     context: typer.Context, words: Sequence[str] | None, sort: str | None = None
 ) -> LeadQuery:
-    """The leads a command is about; ends the program where the query cannot be read.
+    """The leads a command is about.
 
     Raises:
-        BadInput: there is no such column to sort by.
-        typer.Exit: the query is wrong, with the code of wrong usage; what is wrong has been said.
+        WrongUsage: the query cannot be read, or there is no such column to sort by.
     """
-    from crm_tui.services.filters import QueryError, Standpoint
+    from crm_tui.services.filters import Standpoint
     from crm_tui.services.lead_query import LeadQuery, Sort
 
-    order = Sort.parse(sort) if sort else None
+    order = None if sort is None else Sort.parse(sort)
     standpoint = Standpoint.of(invocation(context).settings, utc_now())
-    try:
-        return LeadQuery(" ".join(words or ()), order, standpoint)
-    except QueryError as error:
-        say(str(error))
-        raise typer.Exit(Exit.USAGE) from error
+    return LeadQuery(" ".join(words or ()), order, standpoint)

@@ -47,6 +47,8 @@ def undo(
     json: Json = False,
 ) -> None:
     """Take back the last thing that was done; leads changed since are left, and named."""
+    if listing and entry is not None:
+        raise typer.BadParameter("--list lists everything; leave out --id.")
     if listing:
         _list(context, json=json)
         return

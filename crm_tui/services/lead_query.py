@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from crm_tui.db.models import Business, BusinessTag, ContactPoint, Event, Tag, Task
-from crm_tui.errors import BadInput
+from crm_tui.errors import WrongUsage
 from crm_tui.services.filters import Standpoint, parse
 from crm_tui.services.filters import compile as compile_
 from crm_tui.services.filters.columns import no_index
@@ -112,12 +112,12 @@ class Sort:
         """Read "name" or "-score" (a minus means descending).
 
         Raises:
-            BadInput: there is no such column.
+            WrongUsage: there is no such column.
         """
         named = text.removeprefix("-")
         column = _ALSO_CALLED.get(named, named)
         if column not in _COLUMNS:
-            raise BadInput(
+            raise WrongUsage(
                 f"Leads cannot be sorted by {named!r}; choose one of {', '.join(SORT_COLUMNS)}."
             )
         return cls(column, descending=text.startswith("-"))

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from crm_tui.config import Settings
-from crm_tui.errors import BadInput
+from crm_tui.errors import BadInput, WrongUsage
 from crm_tui.services import contacts, points
 from crm_tui.services.search import folded, sort_name
 from crm_tui.vocabulary import ContactKind
@@ -42,11 +42,12 @@ def read(
         country: of the lead, where it is not among the fields.
 
     Raises:
-        BadInput: there is no such field, or a value cannot be used.
+        WrongUsage: there is no such field.
+        BadInput: a value cannot be used.
     """
     unknown = sorted(set(fields) - set(EDITABLE))
     if unknown:
-        raise BadInput(
+        raise WrongUsage(
             f"A lead has no field {unknown[0]!r} that can be set; "
             f"choose from {', '.join(EDITABLE)}."
         )

@@ -15,7 +15,7 @@ from sqlalchemy import func, insert, select, update
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import SavedView
-from crm_tui.errors import BadInput, NotFound
+from crm_tui.errors import BadInput, NotFound, WrongUsage
 from crm_tui.services import lead_rows
 from crm_tui.services.filters import QueryError, Standpoint, parse
 from crm_tui.services.lead_query import LeadQuery, Sort
@@ -230,9 +230,9 @@ async def _free_letter(session: ReadSession, letter: str, *, of: View | None) ->
     if not letter:
         return None
     if len(letter) != 1 or not (letter.isascii() and letter.isalnum()):
-        raise BadInput(f"{letter!r} is no letter for a view; take one of a–z, A–Z or 0–9.")
+        raise WrongUsage(f"{letter!r} is no letter for a view; take one of a–z, A–Z or 0–9.")
     if letter == PICKER_LETTER:
-        raise BadInput(f"The letter {PICKER_LETTER} shows all views. Choose another one.")
+        raise WrongUsage(f"The letter {PICKER_LETTER} shows all views. Choose another one.")
     for view in await listed(session):
         if view.letter == letter and (of is None or view.id != of.id):
             raise BadInput(f"The letter {letter} goes to {view.name} already. Choose another one.")

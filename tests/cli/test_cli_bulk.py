@@ -126,9 +126,8 @@ def test_wrong_usage_is_told_and_changes_nothing(
     assert len(entries(cli)) == 3
 
 
-@pytest.mark.parametrize("options", [["--set", "city"], ["--set", "mood=x"], ["--tag", " "]])
-def test_what_cannot_be_set_is_refused(cli: Cli, three: list[int], options: list[str]) -> None:
-    assert cli("leads", "bulk", "", *options, "--yes").code == 1
+def test_what_cannot_be_set_is_refused(cli: Cli, three: list[int]) -> None:
+    assert cli("leads", "bulk", "", "--tag", " ", "--yes").code == 1
     assert cli("leads", "bulk", "", "--set", "phone=718 555 0142", "--yes").err == (
         "3 leads cannot share one phone. Edit them one by one, such as: leads edit 12 phone=…\n"
     )

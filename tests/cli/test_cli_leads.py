@@ -67,7 +67,7 @@ def test_edit_note_call_and_status_are_on_the_timeline(cli: Cli) -> None:
         (("leads", "note", "9", "x"), 1, "There is no lead 9."),
         (("leads", "edit", "9", "city=x"), 1, "There is no lead 9."),
         (("leads", "add", "X", "--phone", "1"), 1, "is no phone"),
-        (("leads", "list", "--sort", "shoes"), 1, "cannot be sorted"),
+        (("leads", "list", "--sort", "shoes"), 2, "cannot be sorted"),
         (("leads", "show", "x"), 2, "Invalid value"),
         (("leads", "show", str(2**63)), 2, "Invalid value"),
         (("leads", "frobnicate"), 2, "No such command"),

@@ -53,7 +53,7 @@ def test_the_views_can_be_counted(cli: Cli) -> None:
     ("arguments", "code", "said"),
     [
         (("save", "Mine", "score>"), 2, "column 7"),
-        (("save", "Mine", "", "--sort", "height"), 1, "cannot be sorted"),
+        (("save", "Mine", "", "--sort", "height"), 2, "cannot be sorted"),
         (("save", "Mine", "", "--letter", "h"), 1, "goes to Hot already"),
         (("save",), 2, "NAME"),
         (("delete", "Mine"), 1, "no view 'Mine'"),

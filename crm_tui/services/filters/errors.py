@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from crm_tui.errors import BadInput
+from crm_tui.errors import WrongUsage
 
 
-class QueryError(BadInput):
+class QueryError(WrongUsage):
     """A query that cannot be read: what is wrong, and where.
 
     Attributes:

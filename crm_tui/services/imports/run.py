@@ -22,6 +22,7 @@ from crm_tui.db.engine import Database, ReadSession, WriteSession, is_full
 from crm_tui.db.models import ImportBatch
 from crm_tui.errors import BadInput, StoreError, UserError
 from crm_tui.services.imports import legacy
+from crm_tui.services.addresses import country_code
 from crm_tui.services.imports.batches import take_back_interrupted
 from crm_tui.services.imports.before import changes, identities, load_before, raw_ids
 from crm_tui.services.imports.captured import CapturedLead, CapturedSite, ReadOptions
@@ -90,7 +91,7 @@ async def import_file(
     source = await asyncio.to_thread(sniff, path, forced=format_name)
     with source:
         options = ReadOptions(
-            default_region=(region or settings.imports.default_region).upper(),
+            default_region=_country(region or settings.imports.default_region),
             mapping=await _mapping(db, source, mapping or {}),
         )
         work = _Import(source, options, tags, settings, now)
@@ -102,6 +103,16 @@ async def import_file(
             async with db.write() as session:
                 await save_mapping(session, source.headers, options.mapping or {}, now=now)
         return await work.run(db, progress, cancelled)
+
+
+def _country(region: str) -> str:
+    code = country_code(region)
+    if not code:
+        raise BadInput(
+            f"{region!r} is not a country. Give two letters such as US, with --region or as "
+            "default_region in the [import] section of the configuration."
+        )
+    return code
 
 
 async def _mapping(

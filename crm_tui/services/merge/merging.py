@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from crm_tui.config import ScoreSettings
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Merge
-from crm_tui.errors import BadInput, NotFound
+from crm_tui.errors import BadInput, NotFound, WrongUsage
 from crm_tui.services import derived, events, never, search, statuses, undo
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.merge.children import add_keys, unite_children
@@ -46,6 +46,7 @@ async def merge(
 
     Raises:
         NotFound: there is no such lead.
+        WrongUsage: the leads are not two, or there is no such field to choose.
         BadInput: they cannot be merged; nothing was changed.
     """
     others = list(dict.fromkeys(other_ids))
@@ -79,7 +80,7 @@ async def _rows(
     """The rows of the leads, once it is clear that they can be merged."""
     ids = [keep_id, *other_ids]
     if not other_ids or keep_id in other_ids:
-        raise BadInput("Name at least two different leads to merge: the one to keep, and another.")
+        raise WrongUsage("Name at least two different leads to merge: the one to keep, and another.")
     found = await session.execute(select(*Business.__table__.columns).where(Business.id.in_(ids)))
     rows = {row["id"]: dict(row) for row in found.mappings()}
     for lead_id in ids:
@@ -92,7 +93,7 @@ async def _rows(
             raise BadInput(f"The site of {name} is being built. Merge it when that is done.")
     for field, lead_id in choices.items():
         if field not in FIELDS:
-            raise BadInput(f"{field!r} cannot be chosen; choose from {', '.join(FIELDS)}.")
+            raise WrongUsage(f"{field!r} cannot be chosen; choose from {', '.join(FIELDS)}.")
         if lead_id not in rows:
             raise BadInput(f"Lead {lead_id} is none of those that are merged.")
     return rows
