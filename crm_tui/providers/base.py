@@ -1,0 +1,167 @@
+"""What every adapter of a mail provider shares: a mail, what became of it, and what can go wrong.
+
+The errors are sorted by what is to be done about them:
+
+    ProviderError
+    ├── Unsendable      the mail cannot be sent as it is; mend it, nothing left this machine
+    ├── Refused         the recipient was refused for good; the message has failed
+    ├── Blocked         refused as spam or by policy; the message has failed, the address is not bad
+    ├── TryLater        refused for now; try again later, this was one attempt
+    ├── Unavailable     certainly not sent, and the provider is to blame; no attempt is used up
+    ├── Misconfigured   nothing can be sent until the operator has acted
+    └── Unclear         cut off after the mail was handed over: it may have been sent
+
+Only Unclear leaves open whether somebody got the mail. The same holds for a `send` that is
+cancelled or killed, as nobody can say how far it came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+from crm_tui.errors import CrmError
+from crm_tui.text import plain_line
+
+_LONGEST_WORDS = 500
+
+
+def said(words: str) -> str:
+    """What a provider said, as one line that is safe to keep and show."""
+    line = plain_line(words)
+    return line if len(line) <= _LONGEST_WORDS else line[: _LONGEST_WORDS - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingMail:
+    """One mail to one recipient, complete before it is sent: sent twice, it is the same mail."""
+
+    key: str
+    """The message's own key in the store, for providers that keep keys of what they sent."""
+    message_id: str
+    """The Message-ID with its angle brackets, fixed when the message row was made."""
+    date: datetime
+    """Aware; its offset is what the recipient sees."""
+    sender_name: str
+    sender: str
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+    reply_to: str | None = None
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    """The Message-IDs of the thread, oldest first."""
+    list_unsubscribe: tuple[str, ...] = ()
+    """URIs (mailto, https) without angle brackets, the preferred one first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider has taken the mail over."""
+
+    message_id: str
+    provider_id: str | None
+    """The provider's own name for it, where it gives one."""
+    words: str
+    """What it said, as one safe line."""
+
+
+class EmailSender(Protocol):
+    """Sends mails through one account; opened and closed as an async context manager.
+
+    `send` may be called from several tasks at once; no more mails than the account's `connections`
+    are on their way at any moment.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def send(self, mail: OutgoingMail) -> Sent:
+        """Hand one mail over to the provider.
+
+        Raises:
+            ProviderError: one of its kinds, each of which says whether it was sent and what to do.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One step of trying an account out."""
+
+    step: str
+    """password, connect, tls, login, size or sender."""
+    ok: bool
+    words: str
+    """What was found, or what went wrong and what to do, as sentences."""
+
+
+class ProviderError(CrmError):
+    """The root of what a provider can do to a mail; see the drawing above."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(said(words))
+
+    @property
+    def words(self) -> str:
+        """Why, as one safe line: the provider's own words where it had any."""
+        return str(self.args[0])
+
+
+class Unsendable(ProviderError):
+    """This mail cannot be sent as it is: an address, a header or its size is at fault."""
+
+
+class Refused(ProviderError):
+    """The recipient was refused for good. `hard`: the address itself is bad (a hard bounce)."""
+
+    def __init__(self, words: str, *, hard: bool) -> None:
+        super().__init__(words)
+        self.hard = hard
+
+
+class Blocked(ProviderError):
+    """Refused as spam or by a policy: says nothing about the address."""
+
+
+class TryLater(ProviderError):
+    """Refused for now. `after`: not before so many seconds, where the provider said so."""
+
+    def __init__(self, words: str, *, after: float | None = None) -> None:
+        super().__init__(words)
+        self.after = after
+
+
+class Unavailable(ProviderError):
+    """The provider cannot be reached or takes no mail at all just now; certainly not sent.
+
+    `after`: not before so many seconds, where the provider said so.
+    """
+
+    def __init__(self, words: str, *, after: float | None = None) -> None:
+        super().__init__(words)
+        self.after = after
+
+
+class Misconfigured(ProviderError):
+    """Nothing can be sent until the operator acts. `fix`: what to do, as a sentence."""
+
+    def __init__(self, words: str, *, fix: str) -> None:
+        super().__init__(words)
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.words} {self.fix}"
+
+
+class Unclear(ProviderError):
+    """The connection was lost after the mail was handed over: it may or may not have been sent."""

@@ -1,0 +1,178 @@
+"""Where a password comes from, and how it is kept from being seen.
+
+In this order: `password_command`, the keyring, an environment variable, a file only its owner can
+read. A place that was named and does not work is an error, not a reason to look in the next one;
+the keyring, which nobody names, is passed over when it is missing, locked or broken.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from crm_tui.providers.base import Misconfigured
+
+_LARGEST = 64 * 1024
+_HIDDEN = "•••"
+
+
+class Secret:
+    """A password that no log, error, traceback or debugger's listing shows by accident."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The password itself, for handing to the one who asks for it."""
+        return self._value
+
+    def hidden_in(self, text: str) -> str:
+        """The text with the password taken out: some servers repeat what they were given."""
+        return text.replace(self._value, _HIDDEN) if self._value else text
+
+    def __repr__(self) -> str:
+        return f"Secret({_HIDDEN})"
+
+    def __str__(self) -> str:
+        return _HIDDEN
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A secret is not written anywhere.")
+
+
+def find_password(
+    account: str,
+    *,
+    username: str,
+    command: Sequence[str] = (),
+    file: str = "",
+    environment: Mapping[str, str],
+    timeout: float = 30,
+) -> Secret:
+    """The password of an account ("smtp", "imap"). Blocks: call it in a thread.
+
+    `timeout`, in seconds, is for the command and for the keyring, which may be asking the operator
+    to unlock it.
+
+    Raises:
+        Misconfigured: there is none, or the place that was named does not give one.
+    """
+    variable = f"CRM_TUI_{account.upper()}_PASSWORD"
+    service = f"crm-tui-{account}"
+    if command:
+        return _from_command(command, timeout=timeout)
+    kept = _from_keyring(service, username, timeout=timeout)
+    if kept:
+        return Secret(kept)
+    if environment.get(variable):
+        return _first_line(os.fsencode(environment[variable]), variable)
+    if file:
+        return _from_file(Path(file).expanduser())
+    raise Misconfigured(
+        f"There is no password for {username} in [providers.{account}].",
+        fix="Set password_command to a program that prints it, or run"
+        f" `keyring set {service} {shlex.quote(username)}`, or set {variable}, or name a"
+        " password_file that only you can read.",
+    )
+
+
+def _from_command(command: Sequence[str], *, timeout: float) -> Secret:
+    """The first line a program prints, as `pass` and its like print the password first."""
+    program = command[0]
+    try:
+        ran = subprocess.run(  # noqa: S603 - the operator's own program, as a list, without a shell
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        # What it had printed by then hangs on that error, so it is not chained.
+        raise Misconfigured(
+            f"password_command ({program}) gave no password within {timeout:g} seconds.",
+            fix="If it waits to be unlocked, unlock it in another terminal first.",
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a command"
+        raise Misconfigured(
+            f"password_command ({program}) cannot be run: {reason}.",
+            fix="See that the program is installed and spelled as in a terminal.",
+        ) from None
+    if ran.returncode:
+        raise Misconfigured(
+            f"password_command ({program}) failed with exit status {ran.returncode}.",
+            fix="Run it in a terminal to see why.",
+        )
+    return _first_line(ran.stdout, f"What password_command ({program}) printed")
+
+
+def _from_keyring(service: str, username: str, *, timeout: float) -> str | None:
+    try:
+        import keyring  # noqa: PLC0415 - slow to import, and an extra
+    except ImportError:
+        return None
+    return _within(timeout, lambda: keyring.get_password(service, username))
+
+
+def _within(timeout: float, ask: Callable[[], str | None]) -> str | None:
+    """What `ask` comes to, or None if it fails or hangs: keyrings do both in many ways."""
+    answers: list[str | None] = []
+
+    def try_it() -> None:
+        try:
+            answers.append(ask())
+        except Exception:  # noqa: BLE001 - backends raise whatever their system gives them
+            answers.append(None)
+
+    asking = threading.Thread(target=try_it, name="keyring", daemon=True)
+    asking.start()
+    asking.join(timeout)
+    return answers[0] if answers else None
+
+
+def _from_file(path: Path) -> Secret:
+    try:
+        # Not to wait for a writer, should it be a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise Misconfigured(
+            f"The password file {path} cannot be read: {error.strerror}.",
+            fix="Correct password_file, or the rights of the file.",
+        ) from None
+    with os.fdopen(descriptor, "rb") as opened:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise Misconfigured(
+                f"The password file {path} is not a file.", fix="Correct password_file."
+            )
+        if found.st_uid != os.geteuid():
+            raise Misconfigured(
+                f"The password file {path} belongs to another user.",
+                fix="Use a file of your own.",
+            )
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            raise Misconfigured(
+                f"The password file {path} can be read by others.",
+                fix=f"Run: chmod 600 {shlex.quote(str(path))}",
+            )
+        return _first_line(opened.read(_LARGEST), f"The password file {path}")
+
+
+def _first_line(raw: bytes, what: str) -> Secret:
+    try:
+        line = raw.decode().split("\n", 1)[0].removesuffix("\r")
+    except UnicodeDecodeError:
+        # That error carries the bytes themselves, so it is not chained.
+        raise Misconfigured(f"{what} is not UTF-8 text.", fix="Write it anew.") from None
+    if not line:
+        raise Misconfigured(f"{what} has no password in its first line.", fix="Put it there.")
+    return Secret(line)
