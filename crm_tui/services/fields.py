@@ -14,7 +14,7 @@ from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput
-from crm_tui.services import derived, events, leads, typed
+from crm_tui.services import derived, events, leads, points, typed
 from crm_tui.services.sites.gather import mark_out_of_date
 from crm_tui.vocabulary import EventKind
 
@@ -45,8 +45,13 @@ class FieldChange:
 
     @property
     def is_contact(self) -> bool:
-        """Whether it is a phone, e-mail or website, which belongs to one lead alone."""
+        """Whether it is a phone, e-mail or website."""
         return self.name in typed.CONTACTS
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether it gives a phone, e-mail or website, which belongs to one lead alone."""
+        return self.is_contact and self.values[self.name] is not None
 
     def admit(self, matched: int) -> None:
         """See that so many leads can share the value.
@@ -54,7 +59,7 @@ class FieldChange:
         Raises:
             BadInput: they cannot: it is a contact of one of them.
         """
-        if self.is_contact and matched > 1:
+        if self.is_of_one and matched > 1:
             raise BadInput(
                 f"{matched:,} leads cannot share one {self.name}. Edit them one by one, "
                 f"such as: leads edit 12 {self.name}=…"
@@ -90,11 +95,13 @@ async def set_field(
 ) -> list[int]:
     """Set a field of leads, at most 500 at once; returns those that held something else.
 
+    Where a phone, e-mail or website is cleared, the next one of the lead takes its place.
+
     Raises:
         BadInput: the leads cannot share the value.
     """
     change.admit(len(business_ids))
-    if change.is_contact:
+    if change.is_of_one:
         given = {change.name: change.text}
         return [
             lead
@@ -108,12 +115,16 @@ async def set_field(
         data = func.json_object("fields", func.json_object(name, both))
         summary = f"changed {name.replace('_', ' ')}"
         await events.tell(session, changed, EventKind.EDITED, summary, now=now, data=data)
-        await session.execute(
-            update(Business)
-            .where(Business.id.in_(listed(changed)))
-            .values(change.values)
-            .execution_options(synchronize_session=None)
-        )
-        await derived.renew_after(session, changed, [name], score=settings.score, now=now)
+        if change.is_contact:
+            await points.remove_primaries(session, changed, typed.CONTACTS[name])
+            await derived.renew(session, changed, score=settings.score, now=now)
+        else:
+            await session.execute(
+                update(Business)
+                .where(Business.id.in_(listed(changed)))
+                .values(change.values)
+                .execution_options(synchronize_session=None)
+            )
+            await derived.renew_after(session, changed, [name], score=settings.score, now=now)
         await mark_out_of_date(session, changed)
     return changed

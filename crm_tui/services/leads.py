@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import ReadSession, WriteSession
@@ -269,13 +269,7 @@ async def _set_point(
 ) -> None:
     """Make this contact the primary one of its kind; None removes the one there was."""
     if contact is None:
-        await session.execute(
-            delete(ContactPoint).where(
-                ContactPoint.business_id == lead_id,
-                ContactPoint.kind == kind,
-                ContactPoint.is_primary.is_(True),
-            )
-        )
+        await points.remove_primaries(session, [lead_id], kind)
         return
     await points.add(
         session,

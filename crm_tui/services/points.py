@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint
+from crm_tui.db.types import listed
 from crm_tui.vocabulary import ContactKind, ContactState
 
 PRIMARY_COLUMNS = {
@@ -63,6 +64,21 @@ async def make_primary(
     )
     await session.execute(
         update(ContactPoint).where(*of_kind, ContactPoint.value == value).values(is_primary=True)
+    )
+
+
+async def remove_primaries(
+    session: WriteSession, business_ids: Collection[int], kind: ContactKind
+) -> None:
+    """Take away the primary points of a kind; `choose_primaries` finds others for their place."""
+    await session.execute(
+        delete(ContactPoint)
+        .where(
+            ContactPoint.business_id.in_(listed(business_ids)),
+            ContactPoint.kind == kind,
+            ContactPoint.is_primary.is_(True),
+        )
+        .execution_options(synchronize_session=None)
     )
 
 

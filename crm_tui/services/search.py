@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +20,7 @@ from sqlalchemy import (
     select,
     table,
     text,
+    true,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert
@@ -139,11 +141,16 @@ async def write(session: WriteSession, documents: Sequence[dict[str, Any]]) -> N
     """Write rows made by `document`, over those that are there."""
     if not documents:
         return
-    statement = insert(SearchDoc)
-    fields = {name: statement.excluded[name] for name in documents[0] if name != "business_id"}
-    await session.execute(
-        statement.on_conflict_do_update(index_elements=[SearchDoc.business_id], set_=fields),
-        documents,
+    # In one statement: the index writes out what it holds in memory at the end of each.
+    names = list(documents[0])
+    rows = func.json_each(json.dumps(documents)).table_valued("value")
+    given = select(*(func.json_extract(rows.c.value, f"$.{name}") for name in names)).where(true())
+    statement = insert(SearchDoc).from_select(names, given)
+    fields = {name: statement.excluded[name] for name in names if name != "business_id"}
+    await session.flush()
+    connection = await session.connection()
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=[SearchDoc.business_id], set_=fields)
     )
 
 

@@ -133,6 +133,16 @@ def test_what_cannot_be_set_is_refused(cli: Cli, three: list[int]) -> None:
     )
 
 
+def test_a_contact_can_be_cleared_of_many(cli: Cli, three: list[int]) -> None:
+    for lead, phone in zip(three[:2], ("718 555 0142", "718 555 0143"), strict=True):
+        cli("leads", "edit", str(lead), f"phone={phone}")
+    ran = cli("leads", "bulk", "", "--set", "phone=", "--yes", "--json")
+    assert (ran.json["matched"], ran.json["changed"], ran.json["unchanged"]) == (3, 2, 1)
+    assert cli("leads", "list", "has:phone", "--json").json["total"] == 0
+    assert cli("undo", "--json").json["restored"] == 2
+    assert cli("leads", "list", "has:phone", "--json").json["total"] == 2
+
+
 def test_nothing_to_undo_is_refused(cli: Cli) -> None:
     assert (cli("undo").code, cli("redo").code) == (1, 1)
     assert cli("undo", "--id", "7").err == "There is no action 7. See `crm-tui undo --list`.\n"

@@ -186,6 +186,45 @@ async def test_a_contact_belongs_to_one_lead_only(
     assert await column(db, "phone") == ["+17185550142", None, None]
 
 
+CONTACTS = {
+    "phone": ("718 555 0142", "+17185550143"),
+    "email": ("office@acme.com", "joe@acme.com"),
+    "website": ("acme.com", "https://www.acme.com/"),
+}
+
+
+@pytest.mark.parametrize("name", CONTACTS)
+async def test_clearing_a_contact_of_many_leads_leaves_what_editing_each_leaves(
+    db: Database, three: list[int], settings: Settings, now: datetime, name: str
+) -> None:
+    one, *others = three
+    first, second = CONTACTS[name]
+    async with db.write() as session:
+        await session.execute(update(Business).values(name="A", sort_name="a", name_folded="a"))
+        for lead in three[:2]:
+            await leads.edit(session, lead, {name: first}, settings=settings, now=now)
+            await leads.edit(session, lead, {name: second}, settings=settings, now=now)
+        await search.index(session, three)
+    before = await column(db, name)
+    assert before == [second, second, None]
+    async with db.write() as session:
+        await leads.edit(session, one, {name: ""}, settings=settings, now=now)
+    cleared = await bulk.run(db, others, bulk.set_field(name, "", settings), now=now)
+    assert (cleared.words, cleared.changed) == (f"cleared the {name} of 1 lead", 1)
+    async with db.read() as session:
+        columns = [c for c in Business.__table__.columns if c.name not in {"id", "key"}]
+        edited, many = (
+            await session.execute(select(*columns).where(Business.id.in_(three[:2])))
+        ).all()
+        assert edited == many
+        assert await count(session, LeadQuery(f'"{second}"')) == 0
+        points = [[p.value for p in await leads.points_of(session, lead)] for lead in three[:2]]
+        assert points[0] == points[1] == [str((await column(db, name))[0])]
+    assert await told(db, one) == await told(db, others[0])
+    assert (await undo.undo(db, settings=settings, now=now)).left == []
+    assert (await column(db, name))[1] == second
+
+
 async def test_an_outcome_is_set(db: Database, three: list[int], now: datetime) -> None:
     async with db.write() as session:
         await timeline.log_call(session, three[0], CallOutcome.NO, now=now)

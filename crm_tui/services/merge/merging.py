@@ -80,7 +80,9 @@ async def _rows(
     """The rows of the leads, once it is clear that they can be merged."""
     ids = [keep_id, *other_ids]
     if not other_ids or keep_id in other_ids:
-        raise WrongUsage("Name at least two different leads to merge: the one to keep, and another.")
+        raise WrongUsage(
+            "Name at least two different leads to merge: the one to keep, and another."
+        )
     found = await session.execute(select(*Business.__table__.columns).where(Business.id.in_(ids)))
     rows = {row["id"]: dict(row) for row in found.mappings()}
     for lead_id in ids:
