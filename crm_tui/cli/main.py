@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from crm_tui import __version__
+from crm_tui import __version__, first_keys
 from crm_tui.cli import (
     bulk,
     care,
@@ -23,6 +23,7 @@ from crm_tui.cli import (
     one_lead,
     sites,
     tasks,
+    templates,
     undo,
     views,
 )
@@ -45,6 +46,7 @@ app.add_typer(leads.app, name="leads")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(views.app, name="views")
 app.add_typer(sites.app, name="sites")
+app.add_typer(templates.app, name="templates")
 imports.register(app)
 undo.register(app)
 app.add_typer(config.app, name="config")
@@ -86,12 +88,13 @@ def open_app(context: typer.Context, *, throw_away: bool = False) -> None:
     # Looking for garbage among what is being imported takes a tenth of the start; the app turns
     # the collector on again when it has opened the store.
     gc.disable()
-    from crm_tui.app import CrmApp
-
     asked = invocation(context)
     need_terminal()
-    crm = CrmApp(asked.store, asked.settings, config=asked.config, throw_away=throw_away)
-    crm.run()
+    with first_keys.kept():
+        from crm_tui.app import CrmApp
+
+        crm = CrmApp(asked.store, asked.settings, config=asked.config, throw_away=throw_away)
+        crm.run()
     if crm.return_code:
         raise typer.Exit(crm.return_code)
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TextIO, cast
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
+from crm_tui.first_keys import terminal_before
 from crm_tui.widgets.shapes import wants_plain_shapes
 
 _OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29"}
@@ -188,6 +189,7 @@ class LeanDriver(LinuxDriver):
         """Take the terminal over."""
         self._drawing = True
         super().start_application_mode()  # type: ignore[no-untyped-call] # Textual's
+        self.attrs_before = terminal_before() or self.attrs_before
 
     def stop_application_mode(self) -> None:
         """Give the terminal back."""
