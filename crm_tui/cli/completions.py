@@ -11,6 +11,7 @@ import os
 import sqlite3
 from contextlib import closing
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -131,6 +132,19 @@ def slugs(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
         " LEFT JOIN business ON business.id = site.business_id ORDER BY slug",
         incomplete,
     )
+
+
+def template_names(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """The templates whose names begin so, each with its description."""
+    from crm_tui.config import default_config_path
+    from crm_tui.services.templating.files import Templates, own_folder
+
+    config = context.find_root().params.get("config_file") or default_config_path()
+    try:
+        found = Templates(own_folder(Path(config))).all().values()
+    except UserError:
+        return []
+    return [(each.name, each.description) for each in found if each.name.startswith(incomplete)]
 
 
 def query_words(_context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
