@@ -2,7 +2,9 @@
 
 Textual hands a key to the widget that has the focus when the key arrives. Keys that arrive at once
 (over a slow line, pasted, typed ahead) would all go to the widget that had the focus before the
-first of them was done: in "/plumber", the letters would reach the list instead of the filter.
+first of them was done: in "/plumber", the letters would reach the list instead of the filter. What
+is pasted waits like a key. Letters that pile up before a text go into it together, as a paste does:
+a terminal that has no other way of pasting sends ten thousand of them at once.
 """
 
 from __future__ import annotations
@@ -12,18 +14,23 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 
 from textual import events
 from textual.app import App
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
+from textual.widgets import Input, TextArea
 
 _LOOK_EVERY = 0.02
 """Seconds between looks whether the widget of the key in hand is still there."""
 
 _LONGEST = 15.0
 """Seconds that keys wait at most for a key before them; the store may be locked for five."""
+
+_MANY = 8
+"""Letters from which on they are no longer typed one by one."""
 
 _PATIENCE = 2.0
 """Seconds that keys wait at most for what they mean."""
@@ -50,7 +57,7 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
 
     def __init__(self) -> None:
         super().__init__()
-        self._typed_ahead: deque[events.Key] = deque()
+        self._typed_ahead: deque[events.Key | events.Paste] = deque()
         self._busy = False
         self._number = 0
         self._target: Widget | None = None
@@ -61,14 +68,14 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """Pass a key on, or keep it while one before it is being done."""
-        if not isinstance(event, events.Key) or event.is_forwarded:
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
-        elif self._busy and not self.is_urgent(event):
-            self._typed_ahead.append(event)
-        elif self._busy:
+        elif not self._busy:
+            await self._press(event)
+        elif isinstance(event, events.Key) and self.is_urgent(event):
             await super().on_event(event)
         else:
-            await self._press(event)
+            self._typed_ahead.append(event)
 
     def is_urgent(self, _key: events.Key) -> bool:
         """Whether a key is for what is going on just now, and waits for no other."""
@@ -97,7 +104,7 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
             self._busy = True
             self._waiting = asyncio.create_task(self._next_when(ready))
 
-    async def _press(self, key: events.Key) -> None:
+    async def _press(self, key: events.Key | events.Paste) -> None:
         self._busy = True
         self.key_arrives()
         target = self.focused or self.screen
@@ -149,12 +156,29 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
             return
         self._busy = False
         if self._typed_ahead:
-            await self._press(self._typed_ahead.popleft())
+            await self._press(self._piled_up_text() or self._typed_ahead.popleft())
+
+    def _piled_up_text(self) -> events.Paste | None:
+        """The letters that come next, where there are many and a text is being typed."""
+        if not isinstance(self.focused, Input | TextArea):
+            return None
+        letters = "".join(takewhile(bool, map(_letter, self._typed_ahead)))
+        if len(letters) < _MANY:
+            return None
+        for _ in letters:
+            self._typed_ahead.popleft()
+        return events.Paste(letters)
 
     async def _next_when(self, ready: asyncio.Event) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(ready.wait(), _PATIENCE)
         self.call_later(self._next)
+
+
+def _letter(event: events.Key | events.Paste) -> str:
+    """The one character that a key types; "" where it does something else."""
+    is_typed = isinstance(event, events.Key) and event.is_printable and "+" not in event.key
+    return (event.character or "") if is_typed else ""
 
 
 def _is_there(widget: Widget) -> bool:

@@ -8,6 +8,7 @@ from textual import events
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widget import Widget
+from textual.widgets import Input, TextArea
 
 from crm_tui.widgets.ordered_keys import OrderedKeysApp
 
@@ -122,6 +123,39 @@ async def test_what_a_dialog_begins_as_it_closes_is_done_before_the_next_key() -
         while "b" not in app.told:
             await pilot.pause(0.005)
     assert app.told == ["key", "answered x", "key", "b"]
+
+
+class Typed(OrderedKeysApp):
+    """A line and a text, and how often the line changed."""
+
+    changes = 0
+
+    def compose(self) -> Iterable[Widget]:
+        yield Input()
+        yield TextArea()
+
+    def on_input_changed(self) -> None:
+        self.changes += 1
+
+
+async def test_letters_that_pile_up_go_into_a_text_together_and_keys_between_them_in_order() -> (
+    None
+):
+    app, ready = Typed(), asyncio.Event()
+    words = "Best Roofing" * 800
+    async with app.run_test() as pilot:
+        app.keys_wait_for(ready)
+        for letter in words:
+            app.post_message(events.Key(letter, letter))
+        for key in ("left", "!", "tab"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        app.post_message(events.Paste("one\ntwo"))
+        app.post_message(events.Key(".", "."))
+        ready.set()
+        while app.query_one(TextArea).text != "one\ntwo.":
+            await pilot.pause(0.01)
+        assert app.query_one(Input).value == f"{words[:-1]}!{words[-1:]}"
+    assert app.changes == 2
 
 
 class Hanging(Host):
