@@ -87,6 +87,22 @@ def test_undo_and_redo_of_a_bulk_change_give_back_every_lead_as_it_was(
         assert [shown(cli, 1), shown(cli, 2)] == after
 
 
+def test_an_export_tells_how_a_lead_stands_with_sites_and_holds_none(
+    cli: Cli, store_path: Path, empty_store: Path, tmp_path: Path
+) -> None:
+    cli("leads", "add", "Ace Plumbing", "--category", "Plumber")
+    cli("sites", "build", "1")
+    file = tmp_path / "leads.json"
+    cli("leads", "export", "", "--format", "json", "-o", str(file))
+    assert '"website_status": "generated"' in file.read_text(encoding="utf-8")
+    assert cli("import", str(file), "--json").json["skipped"] == 1
+    assert cli("leads", "list", "site:generated", "--json").json["total"] == 1
+    shutil.copy(empty_store, store_path)
+    cli("import", str(file))
+    lead = shown(cli, 1)["lead"]
+    assert (lead["website_status"], lead["custom"]) == ("none", {})
+
+
 @pytest.mark.parametrize(("form", "options"), [("csv", ("--lossless",)), ("csv", ()), ("json", ())])
 def test_an_export_gives_a_lead_back_whose_only_number_was_wrong(
     cli: Cli, store_path: Path, empty_store: Path, tmp_path: Path, form: str, options: tuple[str]

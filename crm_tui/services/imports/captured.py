@@ -16,7 +16,6 @@ from crm_tui.vocabulary import (
     ContactStatus,
     Outcome,
     SiteStatus,
-    WebsiteStatus,
 )
 
 
@@ -108,7 +107,6 @@ class CapturedLead:
     calls: tuple[CapturedCall, ...] = ()
     tags: tuple[str, ...] = ()
     status: ContactStatus | None = None
-    website_status: WebsiteStatus | None = None
     last_contacted: datetime | None = None
     do_not_contact: str | None = None
     follow_up: datetime | None = None

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time, tzinfo
 from typing import Any, Literal
 
 from crm_tui.text import fold
-from crm_tui.vocabulary import ContactStatus, Outcome, WebsiteStatus
+from crm_tui.vocabulary import ContactStatus, Outcome
 
 DateOrder = Literal["day", "month"]
 
@@ -303,12 +303,6 @@ def status(value: object) -> tuple[ContactStatus | None, Outcome | None, bool]:
 def outcome(value: object) -> Outcome | None:
     """What came of a lead, in the words of a spreadsheet."""
     return _OUTCOME_OF_WORD.get(fold(text(value)).replace("_", " "))
-
-
-def website_status(value: object) -> WebsiteStatus | None:
-    """A website status in this program's own words."""
-    word = fold(text(value))
-    return WebsiteStatus(word) if word in set(WebsiteStatus) else None
 
 
 def do_not_contact(value: object) -> str | None:

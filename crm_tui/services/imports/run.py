@@ -21,8 +21,8 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import Database, ReadSession, WriteSession, is_full
 from crm_tui.db.models import ImportBatch
 from crm_tui.errors import BadInput, StoreError, UserError
-from crm_tui.services.imports import legacy
 from crm_tui.services.addresses import country_code
+from crm_tui.services.imports import legacy
 from crm_tui.services.imports.batches import take_back_interrupted
 from crm_tui.services.imports.before import changes, identities, load_before, raw_ids
 from crm_tui.services.imports.captured import CapturedLead, CapturedSite, ReadOptions

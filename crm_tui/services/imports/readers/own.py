@@ -2,7 +2,8 @@
 
 The columns serve two readers. People read and edit the plain ones; `points` and `custom` hold as
 JSON what a cell cannot say. Where a person changed the phone, e-mail or website of a row, what
-they wrote comes first, before the points.
+they wrote comes first, before the points. `website_status` is for people alone: it follows from the
+sites of a lead, which no export holds.
 """
 
 from __future__ import annotations
@@ -93,7 +94,6 @@ def lead(record: Mapping[str, Any], row: int, options: ReadOptions) -> CapturedL
         calls=_calls(record.get("calls"), options),
         tags=cells.words(_json(record.get("tags"))),
         status=_word(ContactStatus, record.get("contact_status")),
-        website_status=cells.website_status(record.get("website_status")),
         outcome=_word(Outcome, record.get("outcome")),
         outcome_reason=cells.lines(record.get("outcome_reason")) or None,
         last_contacted=_moment(record, "last_contacted", draft, options),
