@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -26,6 +27,8 @@ from crm_tui.text import plural, visible, visible_lines
 
 if TYPE_CHECKING:
     from crm_tui.db.engine import Database
+    from crm_tui.services.leads import LeadPage
+    from crm_tui.services.timeline import TimelineEntry
 
 app = typer.Typer(help="List, show, add and edit leads.", no_args_is_help=True)
 
@@ -157,29 +160,41 @@ def show(context: typer.Context, lead: LeadId, *, json: Json = False) -> None:
         async with db.read() as session:
             page = await leads.page(session, lead, settings=settings, now=utc_now())
             entries = await timeline.entries(session, lead)
+        if (erased_at := page.business["erased_at"]) is not None:
+            say(f"Lead {lead} was erased on {local_stamp(erased_at)}; nothing of it is left.")
+            if json:
+                show_json(documents.erased_document(lead, erased_at))
+            return
         threshold = settings.score.threshold
         if json:
             show_json(documents.page_document(page, entries, threshold=threshold))
             return
-        facts = documents.lead_document(dict(page.business), page.tags, threshold=threshold)
-        typer.echo(f"{visible(facts['name'])}  (lead {lead})")
-        for name in (*_STANDING, *leads.EDITABLE[1:]):
-            if facts[name]:
-                typer.echo(f"  {name.replace('_', ' '):<16}{visible(str(facts[name]))}")
-        typer.echo(f"  {'score':<16}{page.score.total}")
-        for factor in page.score.factors:
-            typer.echo(f"    {factor.points:>5.1f}  {factor.factor}: {visible(factor.why)}")
-        for site in page.sites:
-            typer.echo(f"  {'site':<16}{site.slug} ({site.status})")
-        for task in page.tasks:
-            due = local_stamp(task.due_at)
-            typer.echo(f"  {'follow-up':<16}{due} {visible(task.what)} ({task.state})")
-        for entry in entries:
-            typer.echo(f"  {local_stamp(entry.at)}  {visible(entry.summary)}  ({entry.source})")
-            for line in visible_lines(entry.body).splitlines():
-                typer.echo(f"      {line}")
+        _say_page(page, entries, threshold=threshold)
 
     with_store(context, work)
+
+
+def _say_page(page: LeadPage, entries: Sequence[TimelineEntry], *, threshold: int) -> None:
+    """Write all about a lead to stdout, in words."""
+    from crm_tui.services import documents, leads
+
+    facts = documents.lead_document(dict(page.business), page.tags, threshold=threshold)
+    typer.echo(f"{visible(facts['name'])}  (lead {facts['id']})")
+    for name in (*_STANDING, *leads.EDITABLE[1:]):
+        if facts[name]:
+            typer.echo(f"  {name.replace('_', ' '):<16}{visible(str(facts[name]))}")
+    typer.echo(f"  {'score':<16}{page.score.total}")
+    for factor in page.score.factors:
+        typer.echo(f"    {factor.points:>5.1f}  {factor.factor}: {visible(factor.why)}")
+    for site in page.sites:
+        typer.echo(f"  {'site':<16}{site.slug} ({site.status})")
+    for task in page.tasks:
+        due = local_stamp(task.due_at)
+        typer.echo(f"  {'follow-up':<16}{due} {visible(task.what)} ({task.state})")
+    for entry in entries:
+        typer.echo(f"  {local_stamp(entry.at)}  {visible(entry.summary)}  ({entry.source})")
+        for line in visible_lines(entry.body).splitlines():
+            typer.echo(f"      {line}")
 
 
 @app.command()

@@ -116,5 +116,10 @@ def page_document(
     }
 
 
+def erased_document(lead_id: int, erased_at: datetime) -> dict[str, Any]:
+    """All there is to say about a lead that was erased; what its row keeps is for figures alone."""
+    return {"lead": {"id": lead_id, "erased_at": _plain(erased_at)}}
+
+
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value

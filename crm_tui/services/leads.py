@@ -101,9 +101,11 @@ async def require(session: ReadSession, lead_id: int) -> str:
     """See that there is such a lead; returns its name.
 
     Raises:
-        NotFound: there is not.
+        NotFound: there is not, or it was erased.
     """
-    name = await session.scalar(select(Business.name).where(Business.id == lead_id))
+    name = await session.scalar(
+        select(Business.name).where(Business.id == lead_id, Business.erased_at.is_(None))
+    )
     if name is None:
         raise NotFound(await why_missing(session, lead_id))
     return name
@@ -177,7 +179,7 @@ async def edit(
     With `duplicate`, a phone or e-mail is taken even though it is one of somebody erased.
 
     Raises:
-        NotFound: there is no such lead.
+        NotFound: there is no such lead, or it was erased.
         BadInput: a value cannot be used; nothing was changed.
     """
     columns = [getattr(Business, name) for name in (*EDITABLE, "erased_at")]
@@ -185,7 +187,7 @@ async def edit(
     if row is None:
         raise NotFound(await why_missing(session, lead_id))
     if row["erased_at"] is not None:
-        raise BadInput(f"Lead {lead_id} was erased; there is nothing of it to edit.")
+        raise NotFound(await why_missing(session, lead_id))
     country = changes.get("country", row["country"] or "")
     values = typed.read(changes, settings, country=country)
     before = {name: row[name] for name in values if name in EDITABLE}

@@ -46,7 +46,10 @@ async def standing(session: ReadSession, lead_id: int) -> int:
 
 
 async def why_missing(session: ReadSession, lead_id: int) -> str:
-    """A sentence on why there is no lead of this number, naming the one it went into."""
+    """A sentence on why there is no lead of this number: erased, or gone into which other."""
+    erased_at = await session.scalar(select(Business.erased_at).where(Business.id == lead_id))
+    if erased_at is not None:
+        return f"Lead {lead_id} was erased on {erased_at:%Y-%m-%d}; nothing of it is left."
     merged = await led_to(session, lead_id)
     if merged is None:
         return f"There is no lead {lead_id}."

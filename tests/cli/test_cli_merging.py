@@ -66,11 +66,7 @@ def test_a_split_that_leaves_something_says_so_with_its_exit_code(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("merge", "1", "1"), "at least two"),
         (("merge", "1", "9"), "There is no lead 9"),
-        (("merge", "1", "2", "--take", "name"), "FIELD=VALUE"),
-        (("merge", "1", "2", "--take", "name=x"), "names no lead"),
-        (("merge", "1", "2", "--take", "shoes=2"), "cannot be chosen"),
         (("split", "1"), "nothing to split"),
         (("split", "9"), "There is no lead 9"),
         (("distinct", "1", "1"), "one lead"),
@@ -104,8 +100,36 @@ def test_erasing_asks_first_and_then_leaves_nothing(
     again = cli("leads", "erase", "2", "--yes")
     assert again.code == 1
     assert "was erased on" in again.err
-    refused = cli("leads", "edit", "2", "name=Back")
-    assert refused.code == 1
+
+
+def test_of_an_erased_lead_only_that_it_was_erased_is_shown_and_nothing_can_be_added(
+    cli: Cli,
+) -> None:
+    cli("leads", "add", "Ada", "--category", "Plumber", "--city", "Queens")
+    cli("leads", "call", "1", "--outcome", "talked")
+    cli("leads", "erase", "1", "--yes")
+    shown = cli("leads", "show", "1", "--json")
+    assert (shown.code, set(shown.json), set(shown.json["lead"])) == (
+        0,
+        {"lead"},
+        {"id", "erased_at"},
+    )
+    told = cli("leads", "show", "1")
+    assert (told.code, told.out) == (0, "")
+    assert "Lead 1 was erased on" in told.err
+    for arguments in (
+        ("edit", "1", "name=Back"),
+        ("note", "1", "was Ada"),
+        ("call", "1", "--outcome", "talked"),
+        ("set-status", "1", "replied"),
+        ("tag", "1", "vip"),
+        ("merge", "1", "2"),
+    ):
+        refused = cli("leads", *arguments)
+        assert refused.code == 1
+        assert "Lead 1 was erased on" in refused.err
+    assert cli("tasks", "add", "1", "call", "--when", "tomorrow").code == 1
+    assert cli("leads", "export", "is:archived or -is:archived").out.count("\n") == 1
 
 
 def test_a_phone_of_somebody_erased_is_taken_only_when_it_is_meant(cli: Cli) -> None:

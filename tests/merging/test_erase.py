@@ -246,7 +246,7 @@ async def test_typing_an_erased_phone_is_refused_until_it_is_meant(
         await leads.edit(
             session, other, {"phone": PHONE}, settings=settings, now=work.now, duplicate=True
         )
-        with pytest.raises(BadInput, match="was erased"):
+        with pytest.raises(NotFound, match="was erased"):
             await leads.edit(session, lead, {"name": "Back"}, settings=settings, now=work.now)
 
 
