@@ -255,7 +255,11 @@ def _facts(context: typer.Context, lead: int) -> MailFacts:
         if not getattr(known, name)
     }
     if made_up:
-        say("Not known yet, and shown as an example: " + ", ".join(sorted(made_up)) + ".")
+        say(
+            "Not known yet, and shown as an example: "
+            + ", ".join(name.replace("_", ".", 1) for name in sorted(made_up))
+            + "."
+        )
     return replace(known, **made_up)
 
 
