@@ -78,7 +78,7 @@ async def suggestions(
     found: dict[tuple[int, int], Suggestion] = {}
     for shared, at_best in _SHARED:
         if sum(each.certainty >= at_best for each in found.values()) >= limit:
-            break  # nothing that comes can be surer
+            continue  # it can suggest nothing surer
         of_kind = 0
         async for groups in shared(db):
             async with db.read() as session:
@@ -277,9 +277,13 @@ def _shared_values(kind: str, where: str) -> str:
 
 
 async def _domains(db: Database) -> _Groups:
+    # The index alone tells which domains stand there twice; most often that is the address and the
+    # website of one lead, and only those are looked up.
     shared = (
-        "SELECT domain FROM contact_point WHERE domain IS NOT NULL AND domain > :last"
-        " GROUP BY domain HAVING min(business_id) <> max(business_id) ORDER BY domain LIMIT :page"
+        "SELECT domain FROM (SELECT domain FROM contact_point"
+        "  WHERE domain IS NOT NULL AND domain > :last GROUP BY domain HAVING count(*) > 1) AS twice"
+        " WHERE (SELECT min(business_id) <> max(business_id) FROM contact_point AS point"
+        "  WHERE point.domain = twice.domain) ORDER BY domain LIMIT :page"
     )
     async for page in _pages(db, shared, ""):
         yield await _groups(db, ContactPoint.domain, page)
@@ -341,11 +345,15 @@ async def _twins(db: Database) -> _Groups:
 
 
 async def _places(db: Database) -> _Groups:
-    """Leads in the same street and city; there is no index of these, so it is one pass."""
+    """Leads in the same street and city; there is no index of these, so it is one pass.
+
+    From front to back, and sorted by one text: following the index of cities, and comparing two
+    columns, takes four times as long.
+    """
     statement = text(
         "SELECT json_group_array(id) FROM business"
-        " WHERE street IS NOT NULL AND city_folded IS NOT NULL AND archived_at IS NULL"
-        " GROUP BY city_folded, lower(street)"
+        " WHERE street IS NOT NULL AND +city_folded IS NOT NULL AND +archived_at IS NULL"
+        " GROUP BY lower(street) || char(10) || city_folded"
         " HAVING count(*) BETWEEN 2 AND :most AND count(*) > count(place_id) LIMIT :addresses"
     )
     limits = {"most": LOOKED_AT, "addresses": _ADDRESSES}
@@ -386,5 +394,5 @@ def _possible(rows: Iterable[Any]) -> list[list[int]]:
     ]
 
 
-_SHARED = ((_phones, 100), (_emails, 95), (_domains, 85), (_twins, 70), (_places, 70))
-"""What leads can share, with the certainty that it can suggest at best."""
+_SHARED = ((_phones, 100), (_emails, 95), (_twins, 70), (_domains, 85), (_places, 70))
+"""What leads can share, the quickly found first, with the certainty that it suggests at best."""
