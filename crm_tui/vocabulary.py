@@ -111,13 +111,25 @@ class EventKind(StrEnum):
     OPENED = "opened"
     CLICKED = "clicked"
     REPLIED = "replied"
+    AUTO_REPLIED = "auto_replied"
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    BOUNCED = "bounced"
+    SOFT_BOUNCED = "soft_bounced"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+    NOT_SENT = "not_sent"
     PURCHASED = "purchased"
+    CAMPAIGN_JOINED = "campaign_joined"
+    CAMPAIGN_LEFT = "campaign_left"
     SITE_BUILDING = "site_building"
     SITE_BUILT = "site_built"
     SITE_FAILED = "site_failed"
     SITE_ABANDONED = "site_abandoned"
     SITE_IMPORTED = "site_imported"
     SITE_LINKED = "site_linked"
+    SITE_PUBLISHED = "site_published"
+    SITE_UNPUBLISHED = "site_unpublished"
     PREVIEWED = "previewed"
     ARCHIVED = "archived"
     UNARCHIVED = "unarchived"
@@ -135,6 +147,35 @@ class CallOutcome(StrEnum):
     LATER = "later"
     NO = "no"
     WRONG_NUMBER = "wrong_number"
+
+
+class Channel(StrEnum):
+    """What a message goes through."""
+
+    EMAIL = "email"
+    SMS = "sms"
+
+
+class CampaignState(StrEnum):
+    """The life of a campaign."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELED = "canceled"
+
+
+class MessageState(StrEnum):
+    """Where a message stands; what happens to it after it was sent are facts beside the state."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELED = "canceled"
+    UNCERTAIN = "uncertain"
 
 
 class TaskState(StrEnum):
@@ -177,6 +218,9 @@ class UnmatchedKind(StrEnum):
     """What waits in the inbox for a business."""
 
     SITE = "site"
+    REPLY = "reply"
+    BOUNCE = "bounce"
+    UNSUBSCRIBE = "unsubscribe"
 
 
 class UnmatchedState(StrEnum):

@@ -22,8 +22,8 @@ from crm_tui.services.store import prepare
 SECOND = """
 import sqlalchemy as sa
 from alembic import op
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 def upgrade():
 {body}
 """
@@ -60,7 +60,7 @@ def scripts(tmp_path: Path, body: str) -> Path:
     folder = tmp_path / "migrations"
     shutil.copytree(Path(migrate.__file__).parent / "migrations", folder)
     indented = "\n".join(f"    {line}" for line in body.splitlines())
-    (folder / "versions" / "0003_next.py").write_text(SECOND.format(body=indented))
+    (folder / "versions" / "0004_next.py").write_text(SECOND.format(body=indented))
     return folder
 
 
@@ -139,9 +139,15 @@ def test_no_row_can_exist_without_what_it_belongs_to(empty_store: Path) -> None:
             if key["referred_table"] != "import_batch" and columns[column]:
                 nullable.add((table, column))
     engine.dispose()
-    # An event may be about no site; what is unmatched, and rows of imports, may have no business.
+    # An event may be about no site and no message, a message of no campaign; what is unmatched, raw
+    # records and rows of imports may have no business.
     assert nullable == {
+        ("event", "message_id"),
         ("event", "site_id"),
+        ("message", "campaign_id"),
+        ("message", "step_id"),
+        ("raw_record", "business_id"),
+        ("unmatched", "raw_id"),
         ("import_row", "business_id"),
         ("unmatched", "business_id"),
         ("unmatched", "site_id"),
@@ -158,7 +164,7 @@ def test_what_refers_to_a_business_keeps_it_from_being_deleted(filled: Path) -> 
 def test_a_migration_is_preceded_by_a_backup(
     filled: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrate, "HEAD", "0003")
+    monkeypatch.setattr(migrate, "HEAD", "0004")
     before = dump(filled)
     prepare(filled, now=now)
     (made,) = backup.existing(filled)
@@ -170,7 +176,7 @@ def test_a_migration_is_preceded_by_a_backup(
 def test_a_store_that_cannot_be_backed_up_is_not_migrated(
     filled: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrate, "HEAD", "0003")
+    monkeypatch.setattr(migrate, "HEAD", "0004")
     backup.folder_of(filled).write_text("in the way")
     before = filled.read_bytes()
     with pytest.raises(StoreError, match="for backups cannot be made"):
@@ -181,7 +187,7 @@ def test_a_store_that_cannot_be_backed_up_is_not_migrated(
 def test_a_table_is_rebuilt_without_losing_what_refers_to_it(filled: Path, tmp_path: Path) -> None:
     body = 'with op.batch_alter_table("business", recreate="always") as batch:\n    batch.alter_column("source", new_column_name="origin")'
     migrate.upgrade(filled, scripts=scripts(tmp_path, body))
-    assert migrate.revision(filled) == "0003"
+    assert migrate.revision(filled) == "0004"
     assert execute(filled, "SELECT origin FROM business") == [("test",)]
     assert execute(filled, "SELECT count(*) FROM contact_point") == [(1,)]
     assert execute(filled, "SELECT count(*) FROM business_tag") == [(1,)]
@@ -202,7 +208,7 @@ def test_a_migration_that_loses_rows_is_taken_back(
     with pytest.raises(StoreError, match=words):
         migrate.upgrade(filled, scripts=scripts(tmp_path, body))
     assert dump(filled) == before
-    assert migrate.revision(filled) == "0002"
+    assert migrate.revision(filled) == "0003"
 
 
 def test_a_migration_that_fails_halfway_leaves_the_store_as_it_was(
@@ -221,7 +227,7 @@ def test_a_migration_that_fails_halfway_leaves_the_store_as_it_was(
 
 def test_a_migration_may_drop_a_table_on_purpose(filled: Path, tmp_path: Path) -> None:
     migrate.upgrade(filled, scripts=scripts(tmp_path, 'op.drop_table("import_mapping")'))
-    assert migrate.revision(filled) == "0003"
+    assert migrate.revision(filled) == "0004"
 
 
 def test_migrating_twice_changes_nothing(filled: Path) -> None:

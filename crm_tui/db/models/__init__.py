@@ -10,6 +10,15 @@ from crm_tui.db.models.business import (
     Tag,
 )
 from crm_tui.db.models.capture import ImportBatch, ImportMapping, ImportRow, RawRecord, Unmatched
+from crm_tui.db.models.outreach import (
+    Campaign,
+    CampaignExclusion,
+    CampaignStep,
+    DomainCheck,
+    Message,
+    SyncCursor,
+    WorkerLog,
+)
 from crm_tui.db.models.site import Site
 from crm_tui.db.models.timeline import Event, Setting, Task
 from crm_tui.db.models.work import Distinct, ErasedKey, Merge, SavedView, UndoChange, UndoEntry
@@ -18,23 +27,30 @@ __all__ = [
     "Business",
     "BusinessAlias",
     "BusinessTag",
+    "Campaign",
+    "CampaignExclusion",
+    "CampaignStep",
     "ContactPoint",
     "Distinct",
+    "DomainCheck",
     "ErasedKey",
     "Event",
     "ImportBatch",
     "ImportMapping",
     "ImportRow",
     "Merge",
+    "Message",
     "RawRecord",
     "SavedView",
     "SearchDoc",
     "Setting",
     "Site",
     "Suppression",
+    "SyncCursor",
     "Tag",
     "Task",
     "UndoChange",
     "UndoEntry",
     "Unmatched",
+    "WorkerLog",
 ]

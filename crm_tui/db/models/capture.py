@@ -83,13 +83,23 @@ class ImportMapping(Base):
 
 
 class RawRecord(Base):
-    """What a source sent, kept as received; the same record twice is one row."""
+    """What a source sent, kept as received; the same record twice is one row.
+
+    `applied_at` is when it was interpreted: until then it waits. `business_id` is whom it turned out
+    to concern, `problem` why it could not be applied.
+    """
 
     __tablename__ = "raw_record"
     __table_args__ = (
         UniqueConstraint("source", "external_id"),
         json_check("payload"),
         Index("ix_raw_record_batch_id", "batch_id"),
+        Index("ix_raw_record_business_id", "business_id"),
+        Index(
+            "ix_raw_record_waiting",
+            "id",
+            sqlite_where=text("applied_at IS NULL AND batch_id IS NULL"),
+        ),
         {"sqlite_strict": True, "sqlite_autoincrement": True},
     )
 
@@ -98,13 +108,17 @@ class RawRecord(Base):
     external_id: Mapped[str]
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"))
+    business_id: Mapped[int | None] = mapped_column(ForeignKey("business.id", ondelete="RESTRICT"))
+    applied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    problem: Mapped[str | None]
     payload: Mapped[Any] = mapped_column(Json)
 
 
 class Unmatched(Base):
     """Something of ours that names no known business: an inbox until the operator decides.
 
-    `payload` is what repair needs: for a site its slug, html, css, js, old ids and times.
+    `payload` is what repair needs: for a site its slug, html, css, js, old ids and times; for an
+    answer what was read of it. `raw_id` is the record it was read from.
     """
 
     __tablename__ = "unmatched"
@@ -116,6 +130,7 @@ class Unmatched(Base):
         Index("ix_unmatched_state", "state", sqlite_where=text("state = 'open'")),
         Index("ix_unmatched_business_id", "business_id"),
         Index("ix_unmatched_site_id", "site_id"),
+        Index("ix_unmatched_raw_id", "raw_id"),
         Index("ix_unmatched_batch_id", "batch_id"),
         {"sqlite_strict": True, "sqlite_autoincrement": True},
     )
@@ -130,6 +145,7 @@ class Unmatched(Base):
     reason: Mapped[str]
     business_id: Mapped[int | None] = mapped_column(ForeignKey("business.id", ondelete="RESTRICT"))
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id", ondelete="RESTRICT"))
+    raw_id: Mapped[int | None] = mapped_column(ForeignKey("raw_record.id", ondelete="RESTRICT"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"))

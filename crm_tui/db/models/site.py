@@ -15,7 +15,8 @@ class Site(Base):
     """A preview website of one business; it cannot exist without it.
 
     The row is the truth: `html` is the whole page, the file in the site folder a copy of it.
-    `content_hash` is of what the page was made from, `facts_hash` of the business's facts alone.
+    `content_hash` is of what the page was made from, `facts_hash` of the business's facts alone,
+    `published_hash` of the page the public can read at `published_url`.
     """
 
     __tablename__ = "site"
@@ -39,5 +40,9 @@ class Site(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     built_at: Mapped[datetime] = mapped_column(UtcDateTime)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"))
+    published_url: Mapped[str | None]
+    published_hash: Mapped[str | None]
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    publish_problem: Mapped[str | None]
     texts: Mapped[str | None]
     html: Mapped[str]

@@ -20,6 +20,7 @@ class Event(Base):
     speaks for, if any. `source` says who or what caused it. `data` holds what the kind needs:
     a hand-set status the keys it `overrules`, a voided event the keys it `voids`. `is_voided`
     follows from the voided events: this one is taken out of the timeline and the figures.
+    `message_id` is the message it is about.
     """
 
     __tablename__ = "event"
@@ -37,6 +38,7 @@ class Event(Base):
             sqlite_where=text("moves_to IS NOT NULL OR kind = 'voided'"),
         ),
         Index("ix_event_site_id", "site_id", sqlite_where=text("site_id IS NOT NULL")),
+        Index("ix_event_message_id", "message_id", sqlite_where=text("message_id IS NOT NULL")),
         Index(
             "ix_event_call",
             "occurred_at",
@@ -63,6 +65,7 @@ class Event(Base):
     data: Mapped[dict[str, Any]] = mapped_column(Json, server_default="{}")
     is_voided: Mapped[bool] = mapped_column(Flag, server_default="0")
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id", ondelete="RESTRICT"))
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id", ondelete="RESTRICT"))
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"))
 
 
