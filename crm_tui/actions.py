@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Action:
     Attributes:
         id: "<area>.<name>".
         keys: The keys that do it, the one to show first.
-        title: What it does, as the footer, help and palette say it.
+        title: What it does, as help and palette say it; the footer, up to the first comma.
         instead_of: The id of the action further out whose key it takes over where it is at hand.
     """
 
@@ -176,11 +177,13 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 
+@cache
 def actions_in(*areas: str) -> Sequence[Action]:
     """The actions of these areas, area by area, in the order of the registry."""
-    return [action for area in areas for action in ACTIONS if action.area == area]
+    return tuple(action for area in areas for action in ACTIONS if action.area == area)
 
 
+@cache
 def action(action_id: str) -> Action:
     """The action of this id; asking for one that is not in the registry is a defect."""
     return next(action for action in ACTIONS if action.id == action_id)

@@ -177,8 +177,9 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
 
 def _letter(event: events.Key | events.Paste) -> str:
     """The one character that a key types; "" where it does something else."""
-    is_typed = isinstance(event, events.Key) and event.is_printable and "+" not in event.key
-    return (event.character or "") if is_typed else ""
+    if isinstance(event, events.Key) and event.is_printable and "+" not in event.key:
+        return event.character or ""
+    return ""
 
 
 def _is_there(widget: Widget) -> bool:

@@ -7,11 +7,34 @@ import shutil
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from crm_tui.config import Settings
 from crm_tui.services.demo import make_demo
 from tests.conftest import NOW
+from tests.screens.settling import still
 from tests.screens.ways import folder_with_list
+
+
+@pytest.fixture(autouse=True)
+def _told_by_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pilot waits for what the app has under way, where it would watch the clock."""
+
+    async def press(pilot: Pilot[None], *keys: str) -> None:
+        for key in keys:
+            await pilot.app._press_keys([key])
+            await still(pilot)
+
+    async def pause(pilot: Pilot[None], delay: float | None = None) -> None:
+        await asyncio.sleep(delay or 0)
+        await still(pilot)
+
+    async def at_once(_min_sleep: float = 0, _max_sleep: float = 0) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(Pilot, "press", press)
+    monkeypatch.setattr(Pilot, "pause", pause)
+    monkeypatch.setattr("textual.app.wait_for_idle", at_once)
 
 
 @pytest.fixture(autouse=True)

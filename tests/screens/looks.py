@@ -21,6 +21,7 @@ from textual.pilot import Pilot
 from crm_tui.app import CrmApp
 from crm_tui.config import AppearanceSettings, Settings
 from tests.conftest import NOW
+from tests.screens.settling import press, settle
 
 RunBefore = Callable[[Pilot[None]], Awaitable[None] | object]
 
@@ -80,11 +81,7 @@ def pressed(*keys: str) -> RunBefore:
     """Wait for the first screen to be filled, press these keys, and wait for what they began."""
 
     async def run(pilot: Pilot[None]) -> None:
-        for key in ("", "", *keys):
-            if key:
-                await pilot.press(key)
-            await pilot.pause(0.1 if len(key) == 1 else 0)
-            await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
+        await settle(pilot)
+        await press(pilot, keys)
 
     return run

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Button, Input, Static
 
@@ -23,6 +24,7 @@ from crm_tui.vocabulary import ContactState, Outcome
 from crm_tui.widgets.forms import Form
 from crm_tui.widgets.frame import Footer
 from tests.conftest import NOW, AddLead
+from tests.screens.settling import settle
 
 ADA = {
     "phone": "518-871-1647",
@@ -37,7 +39,7 @@ ADA = {
 class Desk:
     """The app in a test: Ada, who has everything, above Bo and Cy."""
 
-    def __init__(self, app: CrmApp, db: Database, pilot: object) -> None:
+    def __init__(self, app: CrmApp, db: Database, pilot: Pilot[None]) -> None:
         self.app = app
         self.db = db
         self._pilot = pilot
@@ -47,14 +49,11 @@ class Desk:
         return self.app.screen
 
     async def settle(self) -> None:
-        for _ in range(3):  # an answered question begins a job, whose end says something
-            await self._pilot.pause()  # type: ignore[attr-defined]
-            await self.app.workers.wait_for_complete()
-        await self._pilot.pause()  # type: ignore[attr-defined]
+        await settle(self._pilot)
 
     async def press(self, *keys: str) -> None:
         for key in keys:
-            await self._pilot.press(key)  # type: ignore[attr-defined]
+            await self._pilot.press(key)
         await self.settle()
 
     def said(self) -> str:
@@ -116,6 +115,32 @@ async def test_a_tag_is_typed_once_and_offered_from_then_on(desk: Desk, ids: lis
     await desk.press("T", "enter")
     assert desk.said() == "Took the tag vip off Bo. u takes it back."
     assert await desk.tagged("vip") == 1
+
+
+async def test_what_is_no_tag_is_refused_where_it_is_typed(desk: Desk, ids: list[int]) -> None:
+    tag = "a tag that goes on for much longer than anybody would ever read"
+    await desk.press("t", *tag, "enter")
+    refused = desk.screen.query_one("#refused", Static)
+    assert refused.display
+    assert str(refused.content).startswith("A tag has 60 characters at most")
+    assert desk.screen.query_one(Input).value == tag
+    await desk.press(*["backspace"] * 10)
+    assert not refused.display
+    await desk.press("enter")
+    assert (await desk.page(ids[0])).tags == (tag[:-10],)
+
+
+async def test_a_time_that_cannot_be_read_is_said_once_and_no_longer_than_it_stands_there(
+    desk: Desk,
+) -> None:
+    await desk.press("f", *"someday", "enter")
+    reading, words = (desk.screen.query_one(each, Static) for each in (".reading", "#form-words"))
+    assert str(reading.content).startswith('"someday" is no time this program reads; say')
+    assert str(words.content) == ""
+    await desk.press("tab", "end", *["backspace"] * len("call back"), "enter")
+    assert desk.app.focused is desk.screen.query_one("#due")
+    await desk.press(*"mon", "enter")
+    assert "What is to be done" in str(words.content) or desk.said()
 
 
 async def test_a_lead_without_a_tag_says_so(desk: Desk) -> None:

@@ -22,6 +22,7 @@ from crm_tui.vocabulary import ContactKind, EventKind
 from crm_tui.widgets.forms import Form
 from crm_tui.widgets.frame import Footer
 from tests.conftest import AddLead
+from tests.screens.settling import settle
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 """A Sunday."""
@@ -52,9 +53,7 @@ class Desk:
         return next(s for s in self.app.screen_stack if isinstance(s, LeadsScreen))
 
     async def settle(self) -> None:
-        await self.pilot.pause()
-        await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+        await settle(self.pilot)
 
     async def press(self, *keys: str) -> None:
         for key in keys:

@@ -20,6 +20,7 @@ from crm_tui.services import tasks, timeline
 from crm_tui.vocabulary import CallOutcome, Outcome, TaskState
 from crm_tui.widgets.frame import Footer
 from tests.conftest import NOW, AddLead
+from tests.screens.settling import press, settle
 
 
 class Desk:
@@ -31,12 +32,8 @@ class Desk:
         self.lead = lead
 
     async def press(self, *keys: str) -> None:
-        for key in ("", *keys):
-            if key:
-                await self.pilot.press(key)
-            for _ in range(3):
-                await self.pilot.pause()
-                await self.pilot.app.workers.wait_for_complete()
+        await settle(self.pilot)
+        await press(self.pilot, keys)
 
     @property
     def screen(self) -> LeadScreen:

@@ -15,7 +15,8 @@ from crm_tui.defects import log_path
 from crm_tui.screens.base import AppScreen
 from crm_tui.widgets.keys import at_hand
 from tests.conftest import NOW
-from tests.screens.ways import WAYS, press, settle
+from tests.screens.settling import press, settle
+from tests.screens.ways import WAYS
 
 ENDS_THE_APP = {"q"}
 """On the first screen; pressed where another one is on top of it."""

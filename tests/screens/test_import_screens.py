@@ -25,6 +25,7 @@ from crm_tui.services.lead_query import LeadQuery
 from crm_tui.widgets.forms import Line
 from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.row_list import RowList
+from tests.screens.settling import settle
 
 NOW = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 SIZES = ((80, 24), (120, 40))
@@ -46,10 +47,7 @@ class Desk:
         self.app = pilot.app
 
     async def settle(self) -> None:
-        for _ in range(2):
-            await self.pilot.pause()
-            await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+        await settle(self.pilot)
 
     async def press(self, *keys: str) -> None:
         for key in keys:

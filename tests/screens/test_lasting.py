@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import TextArea
 
 from crm_tui.app import CrmApp
-from crm_tui.config import ClipboardSettings, Settings
+from crm_tui.config import AppearanceSettings, ClipboardSettings, Settings
 from crm_tui.db.engine import Database
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.screens.lead import LeadScreen
@@ -21,13 +21,7 @@ from crm_tui.session import Draft, Place, Session, session_path
 from crm_tui.widgets.forms import Form
 from crm_tui.widgets.frame import Footer
 from tests.conftest import NOW, AddLead
-
-
-async def settle(pilot: Pilot[None]) -> None:
-    for _ in range(3):
-        await pilot.pause()
-        await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
+from tests.screens.settling import settle
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
@@ -162,6 +156,19 @@ async def test_a_session_that_cannot_be_read_is_a_sentence(lead: int, store_path
     session_path(store_path).write_text("{")
     async with started(store_path) as (app, _):
         assert said(app).startswith("Where you were is not known any more:")
+
+
+async def test_all_that_is_to_be_said_at_the_start_is_said(lead: int, store_path: Path) -> None:
+    session_path(store_path).write_text("{")
+    settings = Settings(
+        appearance=AppearanceSettings(theme="dusk"), keys={"business.call": "not a key"}
+    )
+    async with started(store_path, settings) as (app, _):
+        words = said(app)
+        app.say_too("Saved the backup of the day.")
+        assert said(app) == f"{words} Saved the backup of the day."
+    for each in ("business.call", "1 more", "Where you were is not known any more:"):
+        assert each in words
 
 
 async def test_the_app_begins_in_the_area_it_was_left_in(lead: int, store_path: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from textual.events import Key, Paste
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from crm_tui.app import CrmApp
 from crm_tui.config import Settings
@@ -95,6 +96,27 @@ async def desk(
         await desk.settle()
         await desk.changed_elsewhere()
         yield desk
+
+
+# What is pasted
+
+
+async def test_lines_that_are_pasted_are_one_line(desk: ListDesk) -> None:
+    await desk.press("slash")
+    await desk.type("city:")
+    desk.app.post_message(Paste("Queens\r\nplumber\n\tada\n"))
+    await desk.settle()
+    assert desk.filter() == "city:Queens plumber  ada"
+
+
+async def test_ten_thousand_characters_do_not_hold_up_the_app(desk: ListDesk) -> None:
+    await desk.press("slash")
+    for letter in "x" * 10_000:
+        desk.app.post_message(Key(letter, letter))
+    await desk.settle()
+    assert len(desk.filter()) == 10_000
+    await desk.press("escape", "escape")
+    assert desk.filter() == ""
 
 
 # Completion
@@ -409,6 +431,18 @@ async def test_every_extra_column_shows_what_it_says_and_sorts(
         assert shown in line
 
 
+async def test_phones_are_shown_as_they_are_read_out(desk: ListDesk) -> None:
+    desk.leads.arrangement.show((("name", 20), ("phone", 0)))
+    desk.leads._sort_by("phone")
+    await desk.settle()
+    assert any("+1 212-555-0101" in line for line in desk.lines())
+    await desk.press("colon")
+    await desk.type("ada")
+    await desk.rest()
+    options = desk.front().query_one(OptionList)
+    assert any("Queens, +1 212-555-0101" in str(each.prompt) for each in options.options)
+
+
 # The lead under the cursor
 
 
@@ -443,6 +477,22 @@ async def test_the_pane_follows_the_cursor_and_what_changes(
     assert BO in desk.pane()
     await desk.press("p")
     assert desk.pane() == ""
+
+
+@pytest.mark.parametrize("width", [120])
+async def test_the_pane_says_tags_once_and_breaks_its_lines_between_what_it_says(
+    desk: ListDesk, db: Database, ids: dict[str, int]
+) -> None:
+    async with db.write() as session:
+        await tags.add(session, [ids[ADA]], "vip", now=NOW)
+    await desk.press("p")
+    await desk.rest()
+    assert desk.pane().count("vip") == 1
+    said = desk.leads.query_one("#pane-statuses", Static)
+    lines = str(said.content).splitlines()
+    assert len(lines) == 2
+    assert lines[1].endswith("qualified")
+    assert all(len(line) <= said.size.width for line in lines)
 
 
 # Selection

@@ -18,6 +18,7 @@ from crm_tui.screens.lead import LeadScreen
 from crm_tui.services import events, leads, timeline
 from crm_tui.services.events import NewEvent
 from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
+from tests.screens.settling import press, settle
 
 NOW = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 SIZES = ((80, 24), (120, 40))
@@ -158,15 +159,11 @@ def opened(*keys: str, theme: str = "dark") -> Callable[[Pilot[None]], object]:
     """Open the lead, then press keys."""
 
     async def run(pilot: Pilot[None]) -> None:
-        await pilot.app.workers.wait_for_complete()
+        await settle(pilot)
         pilot.app.theme = theme
         await pilot.app.push_screen(LeadScreen(1, neighbours=List()))
-        for key in ("", *keys):
-            if key:
-                await pilot.press(key)
-            await pilot.pause()
-            await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
+        await settle(pilot)
+        await press(pilot, keys)
 
     return run
 

@@ -28,6 +28,7 @@ from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_table import RowTable
 from crm_tui.widgets.welcome import Welcome
 from tests.conftest import NOW, AddLead
+from tests.screens.settling import settle
 
 LEADS = {
     "Ada's Plumbing": {"city": "Queens", "category": "Plumber", "phone": "212 555 0101"},
@@ -55,10 +56,7 @@ class Desk:
         return self.leads.query_one(RowTable)
 
     async def settle(self) -> None:
-        for _ in range(3):
-            await self.pilot.pause()
-            await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+        await settle(self.pilot)
 
     async def press(self, *keys: str) -> None:
         for key in keys:

@@ -18,6 +18,7 @@ from crm_tui.services.events import NewEvent
 from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
 from tests.conftest import NOW
 from tests.screens.looks import Look, SnapCompare, in_every_look
+from tests.screens.settling import press, settle
 
 SIZES = ((80, 24), (120, 40))
 SIZE_IDS = [f"{width}x{height}" for width, height in SIZES]
@@ -87,12 +88,8 @@ def pressed(*keys: str, theme: str = "dark") -> Callable[[Pilot[None]], object]:
 
     async def run(pilot: Pilot[None]) -> None:
         pilot.app.theme = theme
-        for key in ("", "", *keys):
-            if key:
-                await pilot.press(key)
-            await pilot.pause(0.1 if len(key) == 1 else 0)
-            await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
+        await settle(pilot)
+        await press(pilot, keys)
 
     return run
 
@@ -104,9 +101,7 @@ def rested(*keys: str) -> Callable[[Pilot[None]], object]:
         result = pressed(*keys)(pilot)
         assert isinstance(result, Coroutine)
         await result
-        await pilot.pause(0.3)
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
+        await settle(pilot, within=0.5)
 
     return run
 

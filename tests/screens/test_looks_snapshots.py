@@ -8,7 +8,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.screens.looks import Look, SnapCompare, in_every_look
-from tests.screens.ways import WAYS, press, settle
+from tests.screens.settling import press, settle
+from tests.screens.ways import WAYS
 
 STOPS: dict[str, tuple[str, ...]] = {
     "leads": (*WAYS["leads"].keys, "j", "space", "V", "j", "j"),

@@ -24,6 +24,7 @@ from crm_tui.widgets.forms import Form
 from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.row_list import RowList
 from tests.conftest import NOW
+from tests.screens.settling import settle
 
 LEADS = (
     {"name": "Ada Plumbing", "phone": "718 555 0142", "city": "Queens", "category": "Plumber"},
@@ -45,10 +46,7 @@ class Desk:
         self.app = pilot.app
 
     async def settle(self) -> None:
-        for _ in range(3):
-            await self.pilot.pause()
-            await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+        await settle(self.pilot)
 
     async def press(self, *keys: str) -> None:
         for key in keys:

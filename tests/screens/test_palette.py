@@ -19,6 +19,7 @@ from crm_tui.screens.palette import Palette
 from crm_tui.services import leads, timeline, undo
 from crm_tui.widgets.frame import Footer
 from tests.conftest import NOW, AddLead
+from tests.screens.settling import settle
 
 
 class Desk:
@@ -35,10 +36,7 @@ class Desk:
         await self.settle()
 
     async def settle(self) -> None:
-        for _ in range(3):
-            await self.pilot.pause(0.06)
-            await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+        await settle(self.pilot)
 
     @property
     def front(self) -> str:

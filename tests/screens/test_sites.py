@@ -29,6 +29,7 @@ from crm_tui.vocabulary import EventKind, UnmatchedKind, WebsiteStatus
 from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.row_table import RowTable
 from tests.conftest import NOW, AddLead
+from tests.screens.settling import settle
 
 PAGE = "<h1>Ace Plumbing</h1><a href='tel:7185550101'>Call</a>"
 
@@ -54,10 +55,7 @@ class Desk:
         return self.sites.query_one(Footer).words
 
     async def settle(self) -> None:
-        for _ in range(3):
-            await self.pilot.pause()
-            await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+        await settle(self.pilot)
 
     async def press(self, *keys: str) -> None:
         for key in keys:

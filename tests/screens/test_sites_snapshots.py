@@ -17,6 +17,7 @@ from crm_tui.db.models import Site, Unmatched
 from crm_tui.services import leads
 from crm_tui.vocabulary import SiteStatus, UnmatchedKind
 from tests.conftest import NOW
+from tests.screens.settling import press, settle
 
 SIZES = ((80, 24), (120, 40))
 SITES = (
@@ -75,14 +76,9 @@ def pressed(*keys: str, theme: str = "dark") -> Callable[[Pilot[None]], object]:
     """Go to the sites, then press keys."""
 
     async def run(pilot: Pilot[None]) -> None:
-        await pilot.app.workers.wait_for_complete()
+        await settle(pilot)
         pilot.app.theme = theme
-        for key in ("5", *keys):
-            await pilot.press(key)
-            for _ in range(3):
-                await pilot.pause()
-                await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
+        await press(pilot, ("5", *keys))
 
     return run
 

@@ -31,6 +31,7 @@ from crm_tui.vocabulary import (
 from crm_tui.widgets.forms import Form
 from crm_tui.widgets.frame import Footer
 from tests.conftest import NOW, AddLead
+from tests.screens.settling import settle
 
 HOUR = timedelta(hours=1)
 PAGE = "<h1>Ace Plumbing</h1><a href='tel:7185550101'>Call</a>"
@@ -54,10 +55,7 @@ class Desk:
         return self.today.query_one(Footer)
 
     async def settle(self) -> None:
-        for _ in range(3):
-            await self.pilot.pause()
-            await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+        await settle(self.pilot)
 
     async def press(self, *keys: str) -> None:
         for key in keys:

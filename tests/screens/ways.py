@@ -8,8 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from textual.pilot import Pilot
-
 LIST = """\
 Firma;Ansprechpartner;Telefon;E-Mail;Ort;Bemerkung
 Tavella Plumbing;Marco Tavella;718 555 0142;marco@tavella.example;Queens;Called once
@@ -53,18 +51,3 @@ def folder_with_list(parent: Path) -> Path:
     folder.mkdir()
     (folder / "a-list.csv").write_text(LIST, encoding="utf-8")
     return folder
-
-
-async def settle(pilot: Pilot[None]) -> None:
-    """Wait until nothing is going on any more."""
-    for _ in range(3):
-        await pilot.pause(0.05)
-        await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
-
-
-async def press(pilot: Pilot[None], keys: tuple[str, ...]) -> None:
-    """Press keys, waiting after each for what it began."""
-    for key in keys:
-        await pilot.press(key)
-        await settle(pilot)

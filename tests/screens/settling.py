@@ -1,0 +1,87 @@
+"""When the app in a test has done what a key began: told by what it has under way, not by time.
+
+Textual's pilot guesses it from the time the process takes. On a busy machine the guess is wrong,
+and on an idle one it costs 40 ms a key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from time import monotonic, process_time
+
+from textual.app import App
+from textual.pilot import Pilot
+
+from crm_tui.widgets.ordered_keys import OrderedKeysApp
+
+SOON = 0.1
+"""What the app puts off by no more seconds than this belongs to what a key began."""
+
+_PATIENCE = 1.0
+_LOOKS = 3
+
+
+async def settle(pilot: Pilot[None], *, within: float = SOON) -> None:
+    """Wait until the app has nothing under way any more, and nothing put off until `within`."""
+    calm = 0
+    while calm < 2:
+        if _under_way(pilot.app) or _put_off(pilot.app, within):
+            calm = 0
+            await asyncio.sleep(0.004)
+        elif await pilot._wait_for_screen():  # all that widgets were sent is done
+            calm += 1
+        else:
+            return
+    _paint(pilot)
+
+
+async def still(pilot: Pilot[None]) -> None:
+    """Wait for what goes on by itself, but not for work that is held up, or takes long."""
+    until = monotonic() + _PATIENCE
+    idle = 0
+    while True:
+        if not await pilot._wait_for_screen():
+            return
+        if _put_off(pilot.app, SOON):
+            await asyncio.sleep(0.002)
+            continue
+        if not _under_way(pilot.app):
+            break
+        before = process_time()
+        await asyncio.sleep(0.02)
+        idle = idle + 1 if process_time() - before < 0.001 else 0
+        if idle == _LOOKS or monotonic() > until:
+            break
+    await pilot._wait_for_screen()
+    _paint(pilot)
+
+
+async def press(pilot: Pilot[None], keys: Iterable[str]) -> None:
+    """Press keys, waiting after each for what it began."""
+    for key in keys:
+        await pilot.press(key)
+        await settle(pilot)
+
+
+def _under_way(app: App[None]) -> bool:
+    typed = isinstance(app, OrderedKeysApp) and app.is_busy
+    return typed or any(not worker.is_finished for worker in app.workers)
+
+
+def _put_off(app: App[None], within: float) -> bool:
+    nodes = (app, *(node for screen in app.screen_stack for node in screen.walk_children()))
+    nodes += tuple(app.screen_stack)
+    timers = (timer for node in nodes for timer in tuple(node._timers))
+    return any(
+        timer._repeat == 0 and timer._interval <= within and _runs(timer._task) for timer in timers
+    )
+
+
+def _runs(task: asyncio.Task[None] | None) -> bool:
+    return task is not None and not task.done()
+
+
+def _paint(pilot: Pilot[None]) -> None:
+    if pilot.app.screen_stack:
+        pilot.app.screen._on_timer_update()
