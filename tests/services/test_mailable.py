@@ -26,6 +26,7 @@ from crm_tui.services.mailable import (
         ('"joe"@acme.com', "joe@acme.com"),
         ('"joe\\.doe"@acme.com', "joe.doe@acme.com"),
         ("info@müller-bau.de", "info@xn--mller-bau-q9a.de"),
+        ("info@STRASSE-straße.de", "info@xn--strasse-strae-mdb.de"),
         ("info@xn--mller-bau-q9a.de", "info@xn--mller-bau-q9a.de"),
         ("kontakt@παράδειγμα.ελ", "kontakt@xn--hxajbheg2az3al.xn--qxam"),
         ("o" * 64 + "@acme.com", "o" * 64 + "@acme.com"),
@@ -85,6 +86,7 @@ def test_addresses_that_may_be_mailed_and_how_they_are_written(address: str, sen
                 "jo\u200be@acme.com",
                 "joe@" + "a" * 64 + ".com",
                 "joe@\u2025.com",
+                "joe@☃.com",
             ],
         ),
         (

@@ -52,7 +52,9 @@ def each_once(contacts: list[Contact]) -> list[Contact]:
 
 def ascii_host(host: str) -> str:
     """A host in the letters the DNS knows, in lower case; "" where it cannot be one."""
+    from idna import IDNAError, encode  # noqa: PLC0415 - only for the few that need it
+
     try:
-        return host.encode("idna").decode("ascii").lower()
-    except UnicodeError:
+        return encode(host, uts46=True).decode("ascii")  # as browsers do: "straße" is no "strasse"
+    except IDNAError:
         return ""
