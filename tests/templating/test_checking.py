@@ -116,6 +116,16 @@ def test_a_template_cannot_reach_out_run_long_or_grow(body: str, kind: Kind) -> 
     assert time.monotonic() - began < 5
 
 
+def test_conditions_within_conditions_are_fine_for_a_while() -> None:
+    deep = template("{% if business.name %}" * 35 + "x" + "{% endif %}" * 35)
+    assert check(deep) == ()
+    assert render(deep, EXAMPLE).text == "x\n"
+    chain = (
+        "{% if contact.name == 'a' %}a" + "{% elif contact.name == 'b' %}b" * 500 + "{% endif %}c"
+    )
+    assert render(template(chain), EXAMPLE).text == "c\n"
+
+
 @given(
     st.lists(
         st.sampled_from(
@@ -161,6 +171,16 @@ def test_any_template_is_refused_or_rendered(words: list[str], kind: Kind) -> No
         ("<? {{ business.name }} ?>x", "cannot stand here"),
         ('<p>\n<a href="{{ site.url }}', "5: a tag has no end"),
         ('<p title="{{ unsubscribe }}">x</p>', "stands in the text, not within a tag"),
+        (
+            '<p {% if site.url %}title="{% endif %}{{ business.name }}{% if site.url %}"{% endif %}>x',
+            "needs quotes",
+        ),
+        (
+            '<p {% if site.url %}{% else %}title="{% endif %}{{ business.name }}">x</p>',
+            "needs quotes",
+        ),
+        ('<meta http-equiv="refresh" content="0; url={{ business.name }}">x', "in <meta>"),
+        ("<a href=\"{{ 'javascript:alert(1)' }}\">x</a>", "has to begin with https://"),
         (
             '<a href="{% if business.name %}{{ business.name }}{% endif %}">x</a>',
             "a link can begin with site.url",

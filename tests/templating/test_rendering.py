@@ -78,7 +78,13 @@ def test_a_fallback_helps_where_a_field_is_missing(body: str) -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["contact.name|upper", "contact.name ~ '!'", "contact.name|truncate(5)", "business.rating > 4"],
+    [
+        "contact.name|upper",
+        "contact.name ~ '!'",
+        "contact.name|truncate(5)",
+        "business.rating > 4",
+        "contact.first_name or contact.name in 'Jo'",
+    ],
 )
 def test_a_missing_field_is_named_wherever_its_value_is_needed(expression: str) -> None:
     with pytest.raises(MissingField):

@@ -98,7 +98,7 @@ def _part(source: str, line: int, *, html: bool) -> Part | list[Problem]:
         return wrong
     try:
         part = Part(tree, compiled(tree, html=html), fields_in(tree), html)
-        run(part.compiled, EXAMPLE, set(), html=html)
+        run(part.compiled, EXAMPLE, {}, html=html)
     except Exception as error:  # noqa: BLE001 - what Python says of comparing a text with a number
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno or 1 for frame in frames if frame.filename == "<template>"]

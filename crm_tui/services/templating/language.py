@@ -37,6 +37,9 @@ FILTER_NAMES = (
 )
 TEST_NAMES = ("defined", "undefined")
 
+Used = dict[str, bool]
+"""The merge fields that were looked at, the latest last, and whether each was known."""
+
 SINGLE = tuple(name for name in FIELDS if "." not in name)
 """The merge fields without a dot."""
 
@@ -131,7 +134,7 @@ class Group:
 
     __slots__ = ("facts", "name", "used")
 
-    def __init__(self, name: str, facts: MailFacts, used: set[str]) -> None:
+    def __init__(self, name: str, facts: MailFacts, used: Used) -> None:
         self.name = name
         self.facts = facts
         self.used = used
@@ -158,12 +161,13 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
             raise BadInput(f"There is nothing after the dot of .{visible(attribute, 40)}.")
         return self.field(f"{obj.name}.{attribute}", obj.facts, obj.used)
 
-    def field(self, name: str, facts: MailFacts, used: set[str]) -> Any:
+    def field(self, name: str, facts: MailFacts, used: Used) -> Any:
         """What a merge field says, or the `Missing` that stands for it."""
         if name not in FIELDS:
             raise BadInput(f"There is no field {visible(name, 60)}.")
-        used.add(name)
         value = value_of(facts, name)
+        used.pop(name, None)
+        used[name] = value is not None
         if value is None:
             return Missing(name=name)
         if self.autoescape and name in _IN_HTML:
@@ -183,17 +187,24 @@ def compiled(tree: nodes.Template, *, html: bool) -> Template:
     return known.template_class.from_code(known, known.compile(tree), {})
 
 
-def run(part: Template, facts: MailFacts, used: set[str], *, html: bool) -> str:
+def run(part: Template, facts: MailFacts, used: Used, *, html: bool) -> str:
     """What a template says of these facts; the fields it looked at are added to `used`.
 
     Raises:
         MissingField: A field is not known, and there is no fallback.
         BadInput: There is a field that no template can have.
+        TypeError: What cannot be compared is compared.
     """
     known = environment(html=html)
     names: dict[str, Any] = {group: Group(group, facts, used) for group in GROUPS}
-    names |= {name: known.field(name, facts, set()) for name in SINGLE}
-    return part.render(names)
+    names |= {name: known.field(name, facts, {}) for name in SINGLE}
+    try:
+        return part.render(names)
+    except TypeError:
+        # Python lets no class of ours say what `missing in "text"` is.
+        if used and not used[last := next(reversed(used))]:
+            raise MissingField(last) from None
+        raise
 
 
 def parse(source: str, line: int) -> nodes.Template | Problem:
@@ -304,8 +315,3 @@ def _shows(node: nodes.Node, field: str) -> bool:
     if isinstance(node, nodes.Concat):
         return any(_shows(part, field) for part in node.nodes)
     return _dotted(node) == field
-
-
-def is_field_output(node: nodes.Node) -> bool:
-    """Whether a part of an output may show what a stranger wrote."""
-    return not isinstance(node, nodes.TemplateData | nodes.Const)

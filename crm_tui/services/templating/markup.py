@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from html import escape
 from html.parser import HTMLParser
 
 from jinja2 import nodes
 
 from crm_tui.services.templating.files import Problem
-from crm_tui.services.templating.language import ONLY_AS_TEXT, fields_in, is_field_output
+from crm_tui.services.templating.language import ONLY_AS_TEXT, fields_in
 from crm_tui.text import visible
 
 Attributes = list[tuple[str, str | None]]
@@ -19,7 +21,8 @@ _OPEN, _CLOSE = "f\ue000", "\ue001"
 _NOT_OURS = dict.fromkeys((0xE000, 0xE001), " ")
 _MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 _QUOTED = re.compile("\"[^\"]*\"|'[^']*'")
-_LINKS = frozenset({"href", "src"})
+_BRANCHES = frozenset({"body", "elif_", "else_"})
+_LINKS = frozenset("href src srcset action formaction background poster cite xlink:href".split())
 _SAFE_LINK = re.compile(f"(?:https?://|mailto:|tel:|#|{_OPEN})", re.IGNORECASE)
 _COMPLETE = re.compile(
     r"<!--.*?-->|<[a-z/!?](?:\"[^\"]*\"|'[^']*'|[^'\"<>])*>", re.IGNORECASE | re.DOTALL
@@ -34,7 +37,7 @@ _BLOCKS = frozenset(
     "hr li main nav ol p pre section table tbody tfoot thead tr ul".split()
 )
 _SPACED = frozenset("blockquote h1 h2 h3 h4 h5 h6 hr ol p pre table ul".split())
-_SPACES = re.compile(r"[\s\u00a0\u200c]+")
+_SPACES = re.compile(r"\s+")
 
 
 # Where fields may stand
@@ -46,8 +49,17 @@ def markup_problems(tree: nodes.Template, line: int) -> list[Problem]:
     Escaping makes a field safe between tags and in a quoted attribute. Everywhere else a stranger's
     words could become markup, a style or a link to anywhere, so no field may stand there.
     """
+    # A branch may open a quote that another closes: looked at together, alone, and left out.
+    problems = _page_problems(tree, line, _BRANCHES)
+    for branches in ({"body"}, {"else_"}):
+        problems += _page_problems(tree, line, branches)
+    return sorted(set(problems), key=lambda problem: problem.line)
+
+
+def _page_problems(tree: nodes.Template, line: int, branches: AbstractSet[str]) -> list[Problem]:
+    """What is wrong with the page that these branches of every condition make."""
     fields: list[nodes.Node] = []
-    page = "".join(_written(tree, fields))
+    page = "".join(_written(tree, fields, branches))
     places = _Places(fields, line)
     places.feed(page)
     places.close()
@@ -57,20 +69,25 @@ def markup_problems(tree: nodes.Template, line: int) -> list[Problem]:
     if loose:
         at = line + words_only.count("\n", 0, loose.start())
         problems.append(Problem(at, "a tag has no end; a < that is only a sign is written &lt;"))
-    return sorted(set(problems), key=lambda problem: problem.line)
+    return problems
 
 
-def _written(node: nodes.Node, fields: list[nodes.Node]) -> Iterator[str]:
-    """The template as one page, all branches one after the other, a mark where a field stands."""
+def _written(
+    node: nodes.Node, fields: list[nodes.Node], branches: AbstractSet[str]
+) -> Iterator[str]:
+    """The template as one page, branches one after the other, a mark where a field stands."""
     if isinstance(node, nodes.TemplateData):
         yield node.data.translate(_NOT_OURS)
     elif isinstance(node, nodes.Output | nodes.Template):
         for child in node.iter_child_nodes():
-            yield from _written(child, fields)
+            yield from _written(child, fields, branches)
     elif isinstance(node, nodes.If):
-        for child in [*node.body, *node.elif_, *node.else_]:
-            yield from _written(child, fields)
-    elif is_field_output(node):
+        for branch in ("body", "elif_", "else_"):
+            for child in getattr(node, branch) if branch in branches else ():
+                yield from _written(child, fields, branches)
+    elif isinstance(node, nodes.Const):
+        yield escape(str(node.value))
+    else:
         fields.append(node)
         yield f"{_OPEN}{len(fields) - 1}{_CLOSE}"
 
@@ -100,6 +117,8 @@ class _Places(HTMLParser):
         if tag in _REFUSED_TAGS:
             self._say(f"mail programs refuse <{tag}>: leave it out")
         for name, value in attrs:
+            if tag == "meta":
+                self._look(value or "", "a field cannot stand in <meta>")
             self._attribute(name, value or "")
         bare = _QUOTED.sub("", self.get_starttag_text() or "")
         self._look(bare, "a field within a tag needs quotes around the value it is in")
@@ -188,6 +207,8 @@ class _TextMaker(HTMLParser):
     def handle_starttag(self, tag: str, attrs: Attributes) -> None:
         if tag in _UNSEEN:
             self._unseen += 1
+        elif tag == "body":
+            self._unseen = 0
         if tag in _BLOCKS:
             self._break(2 if tag in _SPACED and not (self._lists and tag in {"ul", "ol"}) else 1)
         if tag in self._starts:

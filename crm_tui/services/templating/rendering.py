@@ -9,7 +9,7 @@ from crm_tui.errors import BadInput
 from crm_tui.services.templating.checking import Part, check, fields_of, parts
 from crm_tui.services.templating.facts import MailFacts
 from crm_tui.services.templating.files import Template
-from crm_tui.services.templating.language import SINGLE, run
+from crm_tui.services.templating.language import SINGLE, Used, run
 from crm_tui.services.templating.markup import text_from
 from crm_tui.text import plain_line, visible
 
@@ -55,7 +55,7 @@ def render(template: Template, facts: MailFacts) -> Rendered:
             f"line {problems[0].line}: {problems[0].words}."
         )
     subject_part, body_part = parts(template)
-    used = set(fields_of(template) & set(SINGLE))
+    used: Used = {}
     subject = one_line(_run(subject_part, template, facts, used))
     body = _run(body_part, template, facts, used)
     if len(body) > LARGEST_BODY:
@@ -68,10 +68,12 @@ def render(template: Template, facts: MailFacts) -> Rendered:
     for part, words in ((subject, "subject"), (text.strip(), "text")):
         if not part:
             raise BadInput(f"The mail cannot be made: {template.name} gives it no {words}.")
-    return Rendered(subject, text, html, tuple(sorted(used)))
+    return Rendered(
+        subject, text, html, tuple(sorted(used.keys() | (fields_of(template) & set(SINGLE))))
+    )
 
 
-def _run(part: Part, template: Template, facts: MailFacts, used: set[str]) -> str:
+def _run(part: Part, template: Template, facts: MailFacts, used: Used) -> str:
     try:
         return run(part.compiled, facts, used, html=part.html)
     except BadInput:
