@@ -30,6 +30,11 @@ def shown(cli: Cli, lead: int) -> Any:
     return document
 
 
+def last_written(cli: Cli) -> str:
+    written: str = cli("leads", "show", "1", "--json").json["lead"]["updated_at"]
+    return written
+
+
 def test_an_undo_in_part_counts_what_is_back_and_names_what_is_left(
     cli: Cli, store_path: Path
 ) -> None:
@@ -77,14 +82,32 @@ def test_undo_and_redo_of_a_bulk_change_give_back_every_lead_as_it_was(
         cli("leads", "add", name, "--city", "Queens", "--category", "Plumber")
     cli("leads", "call", "1", "--outcome", "voicemail", "--note", "said hello")
     before = [shown(cli, 1), shown(cli, 2)]
+    written = [last_written(cli)]
     assert cli("leads", "bulk", "", *change, "--yes", "--json").json["changed"] == 2
     after = [shown(cli, 1), shown(cli, 2)]
     assert before[0] != after[0]
+    written.append(last_written(cli))
     for _ in range(2):
         assert cli("undo").code == 0
         assert [shown(cli, 1), shown(cli, 2)] == before
+        written.append(last_written(cli))
         assert cli("redo").code == 0
         assert [shown(cli, 1), shown(cli, 2)] == after
+        written.append(last_written(cli))
+    assert written == sorted(set(written)), "undoing and doing again change a lead, too"
+
+
+@pytest.mark.parametrize("change", [("note", "1", "hello"), ("call", "1", "--outcome", "talked")])
+def test_a_lead_is_changed_also_by_an_undo_that_only_takes_out_lines(
+    cli: Cli, change: tuple[str, ...]
+) -> None:
+    cli("leads", "add", "Ada")
+    cli("leads", *change)
+    written = [last_written(cli)]
+    for turn in ("undo", "redo"):
+        assert cli(turn).code == 0
+        written.append(last_written(cli))
+    assert written == sorted(set(written))
 
 
 def test_an_export_tells_how_a_lead_stands_with_sites_and_holds_none(

@@ -169,6 +169,13 @@ async def _void(
         return ""
     why = f"{'undone' if undoing else 'done again'}: {words}"
     voiding = await events.void_named(session, _named(told, undoing=undoing), why=why, now=now)
+    theirs = select(UndoChange.business_id).where(UndoChange.id.in_(listed(told)))
+    connection = await session.connection()
+    await connection.execute(
+        update(Business)
+        .where(Business.id.in_(theirs), Business.updated_at != now)
+        .values(updated_at=now)
+    )
     # Notes and calls can be searched for.
     searched = _named(told, undoing=True).where(Event.kind.in_((EventKind.NOTE, EventKind.CALL)))
     rows = await session.execute(searched)
