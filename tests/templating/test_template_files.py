@@ -9,7 +9,9 @@ import pytest
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services.templating.checking import check, has_opt_out, says_always, uses_site
 from crm_tui.services.templating.facts import EXAMPLE, MailFacts, unsubscribe_sentence
+from crm_tui.services.templating.fields import FIELDS
 from crm_tui.services.templating.files import Kind, Templates, read_template, save_own, to_edit
+from crm_tui.services.templating.language import FILTER_NAMES
 from crm_tui.services.templating.rendering import render
 
 SHIPPED = ["preview-1-offer", "preview-2-reminder", "preview-3-questions", "preview-4-goodbye"]
@@ -89,6 +91,16 @@ def test_a_lead_without_a_published_site_is_held(templates: Templates) -> None:
     for template in templates.all().values():
         with pytest.raises(BadInput, match="no published site"):
             render(template, replace(LEAST, site_url=None))
+
+
+def test_the_page_about_templates_tells_every_field() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "templates.md").read_text()
+    for field in FIELDS.values():
+        assert f"| `{field.name}` | {field.hint} |" in page
+    for name in FILTER_NAMES:
+        assert f"`{name}`" in page or name == "d"
+    example = page.split("```")[3]
+    assert check(read_template(example.strip(), name="spring", kind=Kind.TEXT)) == ()
 
 
 # One's own
