@@ -159,7 +159,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         if self._warnings:
             first, *more = self._warnings
             others = f" {len(more)} more: crm-tui config show lists them." if more else ""
-            self.say(first + others, Role.ATTENTION)
+            self.say_too(first + others, Role.ATTENTION)
 
     @work(group="store", exit_on_error=False)
     async def _open_store(self) -> None:
@@ -204,7 +204,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
             return
         said = await tend(db, settings=self.settings, config_path=self.config, now=self.now())
         if said:
-            self.say(" ".join(said))
+            self.say_too(" ".join(said))
 
     @work(group="watch", exclusive=True, exit_on_error=False)
     async def _watch_store(self) -> None:

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from crm_tui.errors import UserError
 from crm_tui.text import fold, visible
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.look import Role
@@ -105,6 +106,7 @@ class Picker(ModalScreen[str | None]):
         current: The value the cursor starts on.
         preview: Called with the value the cursor comes to.
         new: The remark beside what is typed and is not there, where that can be picked too.
+        admit: Given what is new and picked; a UserError of it is shown, and nothing is picked.
     """
 
     DEFAULT_CSS = """
@@ -128,8 +130,9 @@ class Picker(ModalScreen[str | None]):
             & > .option-list--option { padding: 0 1; }
             & > .option-list--option-highlighted { background: $panel; color: $foreground; }
         }
-        & #nothing { padding: 0 2; margin-top: 1; color: $text-muted; display: none; }
-        &.-nothing #nothing { display: block; }
+        & #nothing, & #refused { padding: 0 2; margin-top: 1; display: none; }
+        & #nothing { color: $text-muted; }
+        &.-nothing #nothing, &.-refused #refused { display: block; }
         &.-nothing OptionList { display: none; }
     }
     """
@@ -152,9 +155,11 @@ class Picker(ModalScreen[str | None]):
         current: str = "",
         preview: Callable[[str], None] | None = None,
         new: str = "",
+        admit: Callable[[str], object] | None = None,
     ) -> None:
         super().__init__()
         self._new = new
+        self._admit = admit
         self._preview = preview
         self._hint = hint
         self._picks = picks
@@ -171,6 +176,7 @@ class Picker(ModalScreen[str | None]):
             if self._new and not self._picks:
                 nothing = f"Type a {self._new}, and enter."
             yield Static(nothing, id="nothing")
+            yield Static(id="refused")
 
     def on_mount(self) -> None:
         """Show all."""
@@ -181,15 +187,30 @@ class Picker(ModalScreen[str | None]):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
+        self.remove_class("-refused")
         self._list(event.value)
 
     @on(Input.Submitted)
     def _entered(self) -> None:
-        self.query_one(OptionList).action_select()
+        # At once: a key typed ahead must not come to this line while it goes away.
+        option = self.query_one(OptionList).highlighted_option
+        if option is not None:
+            self._pick(option.id)
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(event.option_id)
+        self._pick(event.option_id)
+
+    def _pick(self, option_id: str | None) -> None:
+        is_new = option_id not in {pick.value for pick in self._picks}
+        if is_new and self._admit is not None:
+            try:
+                self._admit(option_id or "")
+            except UserError as error:
+                self.query_one("#refused", Static).update(styled(str(error), Role.BAD))
+                self.add_class("-refused")
+                return
+        self.dismiss(option_id)
 
     @on(OptionList.OptionHighlighted)
     def _came_to(self, event: OptionList.OptionHighlighted) -> None:

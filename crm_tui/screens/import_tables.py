@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from crm_tui.services.contacts import phone_words
 from crm_tui.services.imports.captured import CapturedLead, RejectedRow
 from crm_tui.services.imports.mapping import CUSTOM, FIELDS
 from crm_tui.services.imports.reading import Preview
@@ -77,7 +78,7 @@ def _first_row(row: CapturedLead | RejectedRow) -> FirstRow:
     return FirstRow(
         row.row,
         row.name,
-        first(ContactKind.PHONE),
+        phone_words(first(ContactKind.PHONE)),
         first(ContactKind.EMAIL),
         website.removeprefix("https://").removeprefix("http://").rstrip("/"),
         row.city or "",
@@ -122,7 +123,7 @@ def _action(row: ReportRow, _now: datetime) -> Cell:
 FIRST_ROW_COLUMNS: tuple[Column[FirstRow], ...] = (
     Column("row", "Row", _text("id", Role.QUIET), width=4, align="right", rank=5, sortable=False),
     Column("name", "Name", _name, width=26, widest=44, sortable=False),
-    Column("phone", "Phone", _text("phone"), width=14, rank=1, sortable=False),
+    Column("phone", "Phone", _text("phone"), width=15, rank=1, sortable=False),
     Column("city", "City", _text("city"), width=12, widest=20, rank=2, sortable=False),
     Column("email", "E-mail", _text("email"), width=16, widest=34, rank=4, sortable=False),
     Column("website", "Website", _text("website"), width=16, widest=34, rank=3, sortable=False),

@@ -162,7 +162,9 @@ class ImportScreen(AppScreen):
         """Mark every lead of the list with a tag."""
 
         async def save(values: Any) -> None:
-            self._tag = " ".join(values["tag"].split())
+            from crm_tui.services.tags import spelled
+
+            self._tag = spelled(values["tag"]) if values["tag"].strip() else ""
             self._line("#import-tag", f"Tag  {self._tag}" if self._tag else "")
 
         field = LineField("tag", "Tag", self._tag, hint="such as plumbers-ny")

@@ -33,6 +33,7 @@ from crm_tui.screens.dialogs import Confirm
 from crm_tui.session import Draft, Session
 from crm_tui.text import plural, visible
 from crm_tui.widgets.clipboard import copy_sequence, copy_with, sent_words
+from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.ordered_keys import OrderedKeysApp
 from crm_tui.widgets.terminal import LeanDriver
@@ -120,6 +121,11 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
         keys = plural(number, "key")
         words = f"That took too long: {keys} typed meanwhile did nothing."
         self.say(words, Role.ATTENTION)
+
+    def say_too(self, words: str, role: Role = Role.TEXT) -> None:
+        """Show a sentence after what is being said, rather than in its place."""
+        front = next(each for each in reversed(self.screen_stack) if isinstance(each, AppScreen))
+        front.query_one(Footer).say_too(words, role)
 
     # Ending
 
@@ -263,7 +269,7 @@ class LastingApp(OrderedKeysApp, inherit_bindings=False):
             with suppress(WorkerError):  # it was cancelled
                 await worker.wait()
         if self.session.trouble:
-            self.say(self.session.trouble, Role.ATTENTION)
+            self.say_too(self.session.trouble, Role.ATTENTION)
         self._offer_draft()
 
     def settle(self, key: str) -> None:

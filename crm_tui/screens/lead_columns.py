@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from crm_tui.clock import ago
@@ -53,6 +54,17 @@ def _name(row: LeadRow, _now: datetime) -> Cell:
     return Cell(row.name, Role.QUIET if row.do_not_contact else Role.STRONG)
 
 
+@lru_cache(maxsize=1_024)
+def _phone_words(e164: str) -> str:
+    from crm_tui.services.contacts import phone_words  # not before the first paint
+
+    return phone_words(e164)
+
+
+def _phone(row: LeadRow, _now: datetime) -> Cell:
+    return Cell(_phone_words(row.phone) if row.phone else "")
+
+
 def _contact(row: LeadRow, now: datetime) -> Cell:
     if row.do_not_contact:
         return Cell("▲ never", Role.BAD)
@@ -83,7 +95,7 @@ LEAD_COLUMNS: tuple[Column[LeadRow], ...] = (
     Column("name", "Name", _name, width=26, widest=40),
     Column("category", "Category", _text("category"), width=12, widest=20, rank=6),
     Column("city", "City", _text("city"), width=12, widest=18, rank=4),
-    Column("phone", "Phone", _text("phone"), width=14, widest=16, rank=7),
+    Column("phone", "Phone", _phone, width=15, widest=17, rank=7),
     Column("email", "E-mail", _text("email"), width=22, widest=30, rank=9),
     Column("rating", "Rating", _rating, width=7, align="right", rank=8),
     Column("reviews", "Reviews", _text("review_count"), width=8, align="right", rank=10),

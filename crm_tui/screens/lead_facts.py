@@ -32,6 +32,23 @@ _POINT_LABELS = {
 
 def statuses(page: LeadPage, *, threshold: int) -> Content:
     """How far contact, website and outcome have come, the score and the tags, in one line."""
+    parts = _statuses(page, threshold)
+    if page.tags:
+        parts.append(styled("tags ", Role.QUIET) + styled(", ".join(page.tags)))
+    return _row(parts)
+
+
+def statuses_within(page: LeadPage, width: int, *, threshold: int) -> Content:
+    """The statuses and the score beside the groups of facts: lines that break between them."""
+    lines: list[list[Content]] = [[]]
+    for part in _statuses(page, threshold):
+        if lines[-1] and _row([*lines[-1], part]).cell_length > width:
+            lines.append([])
+        lines[-1].append(part)
+    return Content("\n").join(map(_row, lines))
+
+
+def _statuses(page: LeadPage, threshold: int) -> list[Content]:
     business = page.business
     contact = status_mark(business["contact_status"])
     site = status_mark(business["website_status"])
@@ -50,9 +67,7 @@ def statuses(page: LeadPage, *, threshold: int) -> Content:
     parts.append(styled("score ", Role.QUIET) + styled(f"{score} {qualified}"))
     if business["archived_at"] is not None:
         parts.append(styled("archived", Role.QUIET))
-    if page.tags:
-        parts.append(styled("tags ", Role.QUIET) + styled(", ".join(page.tags)))
-    return _row(parts)
+    return parts
 
 
 def warning(page: LeadPage) -> Content | None:

@@ -126,7 +126,9 @@ class LeadPane(Container):
             return
         zone, threshold = host.settings.operator.zone, host.settings.score.threshold
         self._say("#pane-name", styled(visible(page.business["name"], 200), Role.STRONG))
-        self._say("#pane-statuses", lead_facts.statuses(page, threshold=threshold))
+        room = self.query_one("#pane-name").size.width
+        statuses = lead_facts.statuses_within(page, room, threshold=threshold)
+        self._say("#pane-statuses", statuses)
         self._say("#pane-warning", lead_facts.warning(page))
         groups = lead_facts.groups(page, now=now, zone=zone, threshold=threshold)
         for widget, facts in zip(self.query(Facts), groups[:_GROUPS], strict=True):

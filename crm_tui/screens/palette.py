@@ -157,9 +157,9 @@ class Palette(ModalScreen[str | None]):
 
     def _show(self) -> None:
         """List what matches, the cursor on the same thing if it is still there."""
-        if not self.is_attached:
+        options = next(iter(self.query(OptionList)), None)
+        if options is None:  # the palette is gone meanwhile
             return
-        options = self.query_one(OptionList)
         before = options.highlighted_option.id if options.highlighted_option else None
         moved = before is not None and options.highlighted != self._first(options)
         shown = self._options()
@@ -192,7 +192,10 @@ class Palette(ModalScreen[str | None]):
 
     @on(Input.Submitted)
     def _entered(self) -> None:
-        self.query_one(OptionList).action_select()
+        # At once: a key typed ahead must not come to this line while it goes away.
+        option = self.query_one(OptionList).highlighted_option
+        if option is not None:
+            self.dismiss(option.id)
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
@@ -240,7 +243,10 @@ def _action_line(each: AtHand) -> Content:
 
 
 def _lead_line(row: LeadRow) -> Content:
-    return _line(row.name, ", ".join(filter(None, (row.city, row.phone or row.email))))
+    from crm_tui.services.contacts import phone_words  # read with the leads, after the first paint
+
+    reached = phone_words(row.phone) if row.phone else row.email
+    return _line(row.name, ", ".join(filter(None, (row.city, reached))))
 
 
 def _line(name: str, remark: str = "", role: Role = Role.TEXT) -> Content:

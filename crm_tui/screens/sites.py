@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from crm_tui.services.sites.listing import SiteLine
     from crm_tui.services.sites.repair import RepairReport
 
-_NOTHING_YET = "There are no sites yet. Go to the leads (1), choose some and build them with b."
+_NOTHING_YET = "There are no sites yet. Choose leads in their list (1), and build with b."
 
 
 class SitesScreen(AppScreen):

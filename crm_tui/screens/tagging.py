@@ -20,5 +20,7 @@ def tag_picker(hint: str, there: Iterable[TagCount], *, new: bool = False) -> Pi
         there: The tags to choose from, and how many leads carry each.
         new: Whether another one can be typed.
     """
+    from crm_tui.services.tags import spelled  # not before the first paint
+
     picks = [Pick(tag.name, visible(tag.name, 40), plural(tag.leads, "lead")) for tag in there]
-    return Picker(hint, picks, new="new tag" if new else "")
+    return Picker(hint, picks, new="new tag" if new else "", admit=spelled)

@@ -29,11 +29,7 @@ class Choice(Widget, can_focus=True):
     """A short list with one picked; enter on it is the form's own."""
 
     DEFAULT_CSS = """
-    Choice {
-        height: auto;
-
-        &:focus { background: $panel; }
-    }
+    Choice { height: auto; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -100,11 +96,18 @@ class Choice(Widget, can_focus=True):
         return len(self._options)
 
     def render(self) -> Content:
-        """The options under each other, the picked one marked with more than a colour."""
+        """The options under each other, the picked one marked with more than a colour.
+
+        While the keys are for it, that one stands out: without colours all else is too loud.
+        """
         lines = []
         for number, option in enumerate(self._options):
             picked = number == self.picked
             mark = styled("● " if picked else "○ ", Role.ACCENT if picked else Role.QUIET)
             digit = styled(f"{number + 1}  ", Role.QUIET)
-            lines.append(digit + mark + styled(option.word, option.role if picked else Role.QUIET))
+            line = digit + mark + styled(option.word, option.role if picked else Role.QUIET)
+            if picked and self.has_focus:
+                rest = max(self.size.width - line.cell_length, 0)
+                line = (line + " " * rest).stylize("on $panel")
+            lines.append(line)
         return Content("\n").join(lines)

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from crm_tui.text import fold
+from crm_tui.text import fold, visible
 from crm_tui.widgets.completions import Candidate, Completions
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.look import Role
@@ -87,6 +87,12 @@ class _Words(Input):
         """Go through what is offered; without anything, down leaves the line."""
         if not self.line.step(by) and by > 0:
             self.post_message(FilterLine.Left())
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Put in all that is pasted, several lines as one."""
+        event.prevent_default()  # Textual's own takes the first line
+        event.stop()
+        self.replace(visible(" ".join(event.text.expandtabs(1).splitlines())), *self.selection)
 
     def on_blur(self) -> None:
         """Nothing is offered to who is not here."""

@@ -42,7 +42,7 @@ class Fields(VerticalScroll, can_focus=False):
         & .label { width: 15; color: $text-muted; }
         & Line, & TextBox, & Choice { width: 1fr; padding: 0 1; background: $background; }
         & Line, & Line:focus { height: 1; border: none; }
-        & Line:focus, & TextBox:focus, & Choice:focus { background: $panel; background-tint: $panel 0%; }
+        & Line:focus, & TextBox:focus { background: $panel; background-tint: $panel 0%; }
         & Line:focus:ansi, & TextBox:focus:ansi { background: $surface; }
         & TextBox { height: 6; }
     }
@@ -82,6 +82,14 @@ class Fields(VerticalScroll, can_focus=False):
         for field in self._fields:
             if field.name in values:
                 _set_value(self.of(field.name), values[field.name])
+
+    def tell(self, problem: str) -> bool:
+        """Say why it cannot be saved at the field that says so already, and go there.
+
+        Returns:
+            Whether there is one.
+        """
+        return any(line.tell(problem) for line in self.query(ReadLine))
 
     def typed(self, before: Mapping[str, str]) -> bool:
         """Whether a text was typed that would be lost, compared with the values before."""

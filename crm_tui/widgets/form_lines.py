@@ -109,6 +109,7 @@ class ReadLine(Vertical):
     def __init__(self, field: LineField) -> None:
         super().__init__()
         self._field = field
+        self._told = ""
 
     def compose(self) -> ComposeResult:
         """The line, the reading, the picks."""
@@ -127,7 +128,8 @@ class ReadLine(Vertical):
 
     def _read(self, text: str) -> None:
         if self._field.reading is not None:
-            self.query_one(".reading", Static).update(styled(*self._field.reading(text)))
+            self._told, role = self._field.reading(text)
+            self.query_one(".reading", Static).update(styled(self._told, role))
         if self._field.picks:
             words = [
                 styled(pick, Role.TEXT if pick == text else Role.QUIET)
@@ -135,6 +137,14 @@ class ReadLine(Vertical):
             ]
             picks = Content(" · ").join(words)
             self.query_one(".picks", Static).update(styled("↑ ↓  ", Role.QUIET) + picks)
+
+    def tell(self, problem: str) -> bool:
+        """Say in full what the reading begins to say, and go there; False where it does not."""
+        if not self._told or not problem.startswith(self._told):
+            return False
+        self.query_one(".reading", Static).update(styled(problem, Role.BAD))
+        self.query_one(Line).focus()
+        return True
 
 
 class TextBox(TextArea):

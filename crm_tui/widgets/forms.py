@@ -98,6 +98,7 @@ class Form(ModalScreen[bool]):
         self._verb = verb
         self._about = about
         self._warned = False
+        self._refused = False
         self._before: Mapping[str, str] = {}
         self._purpose: tuple[str, int] | None = None
         self._taken_up: tuple[Mapping[str, str], str] = ({}, "")
@@ -160,7 +161,9 @@ class Form(ModalScreen[bool]):
         try:
             await self._save(self.values())
         except UserError as error:
-            self._say(str(error), Role.BAD)
+            self._refused = True
+            told = self._fields.tell(str(error))
+            self._say("" if told else str(error), Role.BAD)
         else:
             self.dismiss(result=True)
 
@@ -178,10 +181,11 @@ class Form(ModalScreen[bool]):
 
     @on(Input.Changed)
     @on(TextArea.Changed)
+    @on(Choice.Picked)
     def _typed_on(self) -> None:
-        """Typing on takes the question back."""
-        if self._warned:
-            self._warned = False
+        """Typing on takes the question back, and what was wrong before."""
+        if self._warned or self._refused:
+            self._warned = self._refused = False
             self._say("", Role.QUIET)
 
 

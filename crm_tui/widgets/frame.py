@@ -111,6 +111,14 @@ class Footer(Widget):
         self._words = (words, role)
         self.refresh(layout=True)
 
+    def say_too(self, words: str, role: Role = Role.TEXT) -> None:
+        """Show a sentence after the one that is shown, if one is."""
+        if self._words is None:
+            self.say(words, role)
+        else:
+            before, its_role = self._words
+            self.say(f"{before} {words}", role if its_role is Role.TEXT else its_role)
+
     def clear(self) -> None:
         """Show the keys again."""
         if self._words is not None:
@@ -170,7 +178,8 @@ class Footer(Widget):
         return fitting
 
     def _key(self, shown: Action) -> Content:
-        title = shown.title[0].lower() + shown.title[1:]
+        title = shown.title.partition(",")[0]  # after a comma stands what else it can do
+        title = title[0].lower() + title[1:]
         key = styled(key_words(shown.keys[0]))
         if shown.id in self._not_now:
             key = styled(key_words(shown.keys[0]), Role.QUIET).stylize("dim")

@@ -131,13 +131,18 @@ async def test_a_list_is_looked_at_tried_imported_and_taken_back(desk: Desk) -> 
         "Tavella Plumbing",
         "Woodhaven Heating",
         "Best Roofing",
-        "▲ a quote that is never clo…",
+        "▲ a quote that is never cl…",
     ]
+    assert "+1 718-555-0142" in desk.lines()[0]
     await desk.press("d")
     assert desk.text("#import-words").startswith("It would be: 3 new, 1 rejected. 1 problem")
     assert desk.text("#import-words").endswith("Nothing was changed.")
     assert await desk.leads() == []
     await desk.press("t")
+    await desk.write("q" * 61)
+    await desk.press("enter")
+    assert desk.text("#form-words").startswith("A tag has 60 characters at most")
+    await desk.press("ctrl+u")
     await desk.write("queens")
     await desk.press("enter", "i", "enter")
     assert desk.shows(ReportScreen)

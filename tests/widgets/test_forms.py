@@ -8,7 +8,7 @@ from textual.app import App
 from textual.widgets import Static
 
 from crm_tui.errors import BadInput
-from crm_tui.widgets.choice import Option
+from crm_tui.widgets.choice import Choice, Option
 from crm_tui.widgets.forms import ChoiceField, Field, Form, LineField, TextBox, TextField
 from crm_tui.widgets.look import Role
 
@@ -58,6 +58,30 @@ async def test_enter_saves_from_a_choice_a_line_and_the_button(keys: tuple[str, 
         await pilot.press(*keys)
         await pilot.pause()
     assert len(app.saved) == 1
+
+
+async def test_of_a_choice_only_what_is_picked_stands_out_and_only_while_it_has_the_keys() -> None:
+    app = Host()
+    async with app.run_test() as pilot:
+        await pilot.press("2")
+        choice = app.screen.query_one(Choice)
+        shown = choice.render()
+        grounds = [span for span in shown.spans if "on $panel" in str(span.style)]
+        assert [shown.plain[each.start : each.end].rstrip() for each in grounds] == ["2  ● talked"]
+        await pilot.press("tab")
+        assert not [span for span in choice.render().spans if "on $panel" in str(span.style)]
+
+
+async def test_what_was_refused_is_taken_back_by_typing_on() -> None:
+    app = Host()
+    app.refusal = "There is no such thing."
+    async with app.run_test() as pilot:
+        await pilot.press("tab", "enter")
+        await pilot.pause()
+        assert app.words == app.refusal
+        await pilot.press("x")
+        await pilot.pause()
+        assert app.words == ""
 
 
 async def test_enter_in_a_text_is_a_new_line() -> None:
