@@ -39,14 +39,13 @@ def list_templates(context: typer.Context, *, json: Json = False) -> None:
         show_json({"templates": [_document(template) for template in found.values()]})
         return
     show_table(
-        ("Name", "Kind", "Subject", "Description", "From"),
+        ("Name", "Kind", "From", "Subject"),
         [
             (
                 template.name,
                 template.kind.value,
-                template.subject,
-                template.description,
                 "crm-tui" if template.shipped else "you",
+                template.subject,
             )
             for template in found.values()
         ],
@@ -136,7 +135,7 @@ def check(
             }
         )
     for template, problem in problems:
-        say(f"{template.path}, line {problem.line}: {problem.words}.")
+        say(f"{template.path}, {problem.sentence}")
     if problems:
         raise typer.Exit(Exit.REFUSED)
     say(f"{plural(len(chosen), 'template')} in order.")
@@ -204,7 +203,7 @@ def edit(
         saved = files.save_own(templates, template, text)
         problems = checking.check(saved)
         for problem in problems:
-            say(f"Line {problem.line}: {problem.words}.")
+            say(f"In {problem.sentence}")
         if not problems:
             say(f"Saved {saved.path}; it can be sent.")
             return

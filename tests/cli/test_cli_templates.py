@@ -52,7 +52,7 @@ def test_the_templates_are_listed(cli: Cli, own: Path) -> None:
         "preview-4-goodbye",
     ]
     shown = cli("templates", "list")
-    assert shown.out.splitlines()[0].split() == ["Name", "Kind", "Subject", "Description", "From"]
+    assert shown.out.splitlines()[0].split() == ["Name", "Kind", "From", "Subject"]
     assert shown.err == "5 templates\n"
 
 
@@ -175,7 +175,10 @@ def test_what_was_written_is_kept_when_it_is_wrong(cli: Cli, own: Path, editor: 
     editor.write_text(BAD)
     ran = cli("templates", "edit", "mine", "--from", "preview-1-offer")
     assert ran.code == 1
-    assert "Line 5: there is no field contact.frst_name" in ran.err
+    assert (
+        "In line 5: there is no field contact.frst_name; did you mean contact.first_name?\n"
+        in ran.err
+    )
     assert "cannot be sent" in ran.err
     assert (own / "mine.txt").read_text() == BAD
 

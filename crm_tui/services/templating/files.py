@@ -49,6 +49,11 @@ class Problem:
     line: int
     words: str
 
+    @property
+    def sentence(self) -> str:
+        """Line and words, to be shown after the name of the file."""
+        return f"line {self.line}: {self.words}{'' if self.words.endswith('?') else '.'}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:

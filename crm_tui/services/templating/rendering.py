@@ -51,8 +51,7 @@ def render(template: Template, facts: MailFacts) -> Rendered:
     problems = check(template)
     if problems:
         raise BadInput(
-            f"The template {visible(template.name, 60)} cannot be used: "
-            f"line {problems[0].line}: {problems[0].words}."
+            f"The template {visible(template.name, 60)} cannot be used: {problems[0].sentence}"
         )
     subject_part, body_part = parts(template)
     used: Used = {}
