@@ -112,6 +112,11 @@ RULES = st.builds(
     zone=ZONES[0],
     rules=Rules(time(3), time(2, 30), weekdays_only=False),
 )
+@example(  # in the second of two hours, the end of the quiet ones comes a second time
+    at=datetime(2026, 11, 1, 6, 10, tzinfo=UTC),
+    zone=ZONES[0],
+    rules=Rules(time(22), time(1, 30), weekdays_only=False),
+)
 def test_the_next_time_is_the_first_one(at: datetime, zone: ZoneInfo, rules: Rules) -> None:
     found = next_allowed(at, zone, rules)
     assert found >= at
@@ -126,6 +131,11 @@ def test_the_next_time_is_the_first_one(at: datetime, zone: ZoneInfo, rules: Rul
 
 
 @given(at=times_near_clock_changes(), zone=st.sampled_from(ZONES), rules=RULES)
+@example(  # Newfoundland's clocks went back from 0:01 to 23:01 of the day before
+    at=datetime(2010, 11, 7, 2, 15, tzinfo=UTC),
+    zone=ZoneInfo("America/St_Johns"),
+    rules=Rules(time(), time(23, 5), weekdays_only=False),
+)
 def test_a_time_to_send_in_begins_and_ends_where_it_does(
     at: datetime, zone: ZoneInfo, rules: Rules
 ) -> None:
