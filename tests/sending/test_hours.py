@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time as clock
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -166,10 +167,24 @@ def test_equal_ends_and_no_hours_are_never_quiet() -> None:
         assert allowed_until(sunday, UTC, rules) is None
 
 
-def test_the_machines_own_zone_serves_where_none_is_known() -> None:
-    at = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
-    assert next_allowed(at, None, NIGHTS) >= at
-    assert is_allowed(next_allowed(at, None, NIGHTS), None, NIGHTS)
+def test_the_machines_own_zone_serves_where_none_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    clock.tzset()
+    try:
+        for hours in range(-60, 60, 7):
+            for change in (
+                datetime(2026, 3, 8, 7, tzinfo=UTC),
+                datetime(2026, 11, 1, 6, tzinfo=UTC),
+            ):
+                at = change + timedelta(hours=hours, minutes=10)
+                for rules in (NIGHTS, read_rules("22:00-01:30", weekdays_only=False)):
+                    assert next_allowed(at, None, rules) == next_allowed(at, ZONES[0], rules)
+                    assert allowed_until(at, None, rules) == allowed_until(at, ZONES[0], rules)
+    finally:
+        monkeypatch.undo()
+        clock.tzset()
 
 
 @pytest.mark.parametrize(
