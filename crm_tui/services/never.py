@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, literal, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.models import Business, ContactPoint, Suppression, Task
+from crm_tui.db.models import Business, ContactPoint, Message, Suppression, Task
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput
 from crm_tui.services import events, tasks
@@ -23,6 +23,7 @@ from crm_tui.vocabulary import (
     ContactKind,
     ContactState,
     EventKind,
+    MessageState,
     SuppressionKind,
     TaskState,
 )
@@ -130,7 +131,7 @@ async def bar(
 ) -> None:
     """Bar leads that must not be contacted with every address and number they have.
 
-    Their open follow-ups are closed.
+    Their open follow-ups are closed, and messages that wait to be sent are canceled.
     """
     for barred in (_keys(business_ids), *(_addresses(business_ids, kind) for kind in _BARRED)):
         columns = barred.add_columns(literal(reason), literal(now, Suppression.created_at.type))
@@ -140,6 +141,12 @@ async def bar(
         update(Task)
         .where(Task.business_id.in_(listed(business_ids)), tasks.OPEN)
         .values(state=TaskState.DONE, done_at=now)
+        .execution_options(synchronize_session=None)
+    )
+    await session.execute(
+        update(Message)
+        .where(Message.business_id.in_(listed(business_ids)), Message.state == MessageState.QUEUED)
+        .values(state=MessageState.CANCELED, reason=f"never contact again: {reason}")
         .execution_options(synchronize_session=None)
     )
 

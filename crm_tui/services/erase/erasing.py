@@ -76,12 +76,12 @@ async def erase(
         await note_traces(session)
     problems = await asyncio.to_thread(remove_pages, db.site_folder, found.slugs)
     problems += _forget_session(db, found)
-    progress("Writing the store anew, without what was erased")
+    progress("Wiping what was erased out of the file")
     if left := await scrub(db):
         problems.append(
             f"Everything is erased, but traces may be left in the file {db.path}: {left}. "
             "Close other programs that use it, see that there is room, and run "
-            "`crm-tui doctor --fix`, which writes it anew."
+            "`crm-tui doctor --fix`, which does it again."
         )
     if found.published:
         problems.append("A published page has to be taken down where it was published.")

@@ -18,6 +18,7 @@ from crm_tui.db.models import (
     Event,
     ImportRow,
     Merge,
+    Message,
     RawRecord,
     Site,
     Suppression,
@@ -137,6 +138,10 @@ async def _names(session: ReadSession, found: Extent) -> None:
         )
     )
     found.contacts |= set(points)
+    written_to = await session.scalars(
+        select(Message.address).where(Message.business_id.in_(found.ids))
+    )
+    found.contacts |= set(written_to)
     edits = await session.scalars(
         select(Event.data).where(Event.business_id.in_(found.ids), Event.kind == EventKind.EDITED)
     )
@@ -197,10 +202,15 @@ async def _imports(session: ReadSession, found: Extent) -> None:
             found.unmatched.append(record)
             keys.add(key)
     legacy |= {key.partition(":")[2] for key in keys if key.startswith(f"{LEGACY}:")}
+    read_from = select(Unmatched.raw_id).where(Unmatched.id.in_(found.unmatched))
     found.raw = list(
         await session.scalars(
             select(RawRecord.id).where(
-                RawRecord.source == LEGACY, RawRecord.external_id.in_(legacy)
+                or_(
+                    (RawRecord.source == LEGACY) & RawRecord.external_id.in_(legacy),
+                    RawRecord.business_id.in_(found.ids),
+                    RawRecord.id.in_(read_from),
+                )
             )
         )
     )
@@ -295,6 +305,7 @@ async def _counts(session: ReadSession, found: Extent) -> dict[str, int]:
         ("contact point", ContactPoint, ()),
         ("line of the timeline", Event, (Event.body.is_not(None),)),
         ("follow-up", Task, ()),
+        ("mail", Message, ()),
         ("site", Site, ()),
     ):
         owned: list[ColumnElement[bool]] = [model.business_id.in_(found.ids), *where]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, literal, select, update
+from sqlalchemy import Select, Text, bindparam, case, cast, delete, func, literal, select, update
 
 from crm_tui.config import ScoreSettings
 from crm_tui.db.engine import WriteSession
@@ -16,11 +16,13 @@ from crm_tui.db.models import (
     Business,
     BusinessAlias,
     BusinessTag,
+    CampaignExclusion,
     ContactPoint,
     Distinct,
     Event,
     ImportRow,
     Merge,
+    Message,
     RawRecord,
     Site,
     Suppression,
@@ -34,7 +36,7 @@ from crm_tui.services.erase.extent import Extent, without_names
 from crm_tui.services.erased import REASON
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.search import folded
-from crm_tui.vocabulary import EventKind
+from crm_tui.vocabulary import EventKind, MessageState
 
 NAME = "erased"
 """What an erased lead is called."""
@@ -48,7 +50,7 @@ _BLANKED = (
 _STRUCTURE = ("overrules", "voids", "outcome")
 """What the status fold needs of an event, and what says nothing about a person."""
 
-_OWNED: tuple[Any, ...] = (ContactPoint, BusinessAlias, BusinessTag, Task)
+_OWNED: tuple[Any, ...] = (ContactPoint, BusinessAlias, BusinessTag, Task, CampaignExclusion)
 
 
 async def remove(
@@ -62,6 +64,7 @@ async def remove(
     )
     await _captured(session, found)
     await _timeline(session, found)
+    await _messages(session, found)
     await _sites(session, found)
     for model in _OWNED:
         await session.execute(delete(model).where(model.business_id.in_(found.ids)))
@@ -124,6 +127,27 @@ async def _timeline(session: WriteSession, found: Extent) -> None:
             update(Event).where(Event.id == bindparam("event")).values(summary=bindparam("said")),
             [{"event": event_id, "said": words} for event_id, words in found.lines.items()],
         )
+
+
+async def _messages(session: WriteSession, found: Extent) -> None:
+    """Leave of its messages that they were sent, and when; what was not sent is not sent."""
+    waiting = Message.state.in_((MessageState.QUEUED, MessageState.UNCERTAIN))
+    await session.execute(
+        update(Message)
+        .where(Message.business_id.in_(found.ids))
+        .values(
+            address=literal("erased ") + cast(Message.id, Text),
+            person=None,
+            subject=None,
+            headers={},
+            body=case((Message.body.is_not(None), "")),
+            html=None,
+            provider_id=None,
+            state=case((waiting, MessageState.CANCELED), else_=Message.state),
+            reason=case((waiting, REASON), (Message.reason.is_not(None), REASON)),
+        )
+        .execution_options(synchronize_session=None)
+    )
 
 
 async def _sites(session: WriteSession, found: Extent) -> None:

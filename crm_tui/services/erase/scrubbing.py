@@ -1,8 +1,8 @@
 """Getting erased bytes out of the files: SQLite leaves what it deletes until it is written over.
 
-The search index drops deleted words when its segments are merged into one; VACUUM writes the store
-anew without free space; and the write-ahead log is emptied. Follows "FTS5: The 'merge' Command",
-"VACUUM" and "PRAGMA wal_checkpoint" of the SQLite documentation.
+The search index drops deleted words when its segments are merged into one; what no record uses is
+filled with zeros (db/wiping.py); and the write-ahead log is emptied. Follows "FTS5: The 'merge'
+Command", "VACUUM" and "PRAGMA wal_checkpoint" of the SQLite documentation.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +19,7 @@ from pathlib import Path
 from sqlalchemy import delete, text
 from sqlalchemy.dialects.sqlite import insert
 
+from crm_tui.db import wiping
 from crm_tui.db.engine import BUSY_TIMEOUT_MS, Database, ReadSession, WriteSession
 from crm_tui.db.models import Setting
 from crm_tui.errors import StoreError
@@ -46,7 +49,7 @@ async def _forget_words(db: Database) -> None:
 
 
 async def note_traces(session: WriteSession) -> None:
-    """Remember that erased bytes are in the file until it is written anew."""
+    """Remember that erased bytes are in the file until they are wiped."""
     await session.execute(insert(Setting).values(name=TRACES, value=True).on_conflict_do_nothing())
 
 
@@ -58,17 +61,31 @@ async def any_traces(session: ReadSession) -> bool:
 async def scrub(db: Database) -> str:
     """Get erased bytes out of the file; returns why that could not be done, or "".
 
-    Writes the whole store anew, which takes about a minute with a million leads.
+    Goes through the whole file, in steps between which others can write.
     """
     try:
         await _forget_words(db)
     except StoreError as error:
         return str(error).rstrip(".")
-    problem = await asyncio.to_thread(_rewrite, db.path)
+    problem = await asyncio.to_thread(_wipe, db.path)
+    if problem == wiping.UNFIT:
+        problem = await asyncio.to_thread(_rewrite, db.path)
     if not problem:
         async with db.write() as session:
             await session.execute(delete(Setting).where(Setting.name == TRACES))
     return problem
+
+
+def _wipe(store: Path) -> str:
+    """Fill what is free in the file with zeros."""
+    # -P: a module of the folder one is in must not come before ours.
+    command = [sys.executable, "-P", "-m", wiping.__name__, str(store)]
+    ran = subprocess.run(  # noqa: S603 - ourselves
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if ran.returncode:
+        return f"the file could not be wiped ({ran.stderr.strip().rpartition(chr(10))[2]})"
+    return ran.stdout.strip()
 
 
 def _rewrite(store: Path) -> str:

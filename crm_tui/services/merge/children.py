@@ -12,21 +12,33 @@ from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import (
     BusinessAlias,
     BusinessTag,
+    CampaignExclusion,
     Distinct,
     Event,
     ImportRow,
     Merge,
+    Message,
+    RawRecord,
     Site,
     Task,
     Unmatched,
 )
 from crm_tui.vocabulary import AliasKind
 
-_MOVED: tuple[Any, ...] = (BusinessAlias, Task, Site, Event, Unmatched, ImportRow)
+_MOVED: tuple[Any, ...] = (
+    BusinessAlias,
+    Task,
+    Site,
+    Event,
+    Message,
+    RawRecord,
+    Unmatched,
+    ImportRow,
+)
 
 
 async def unite_children(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:
-    """Give the kept lead the others' aliases, follow-ups, sites, timeline, rows, tags and pairs.
+    """Give the kept lead what the others have: sites, messages, timeline, tags and the rest.
 
     Events keep their origin, which the status fold goes by.
     """
@@ -45,6 +57,7 @@ async def unite_children(session: WriteSession, keep_id: int, other_ids: Sequenc
     )
     await _unite_tags(session, keep_id, other_ids)
     await _unite_pairs(session, keep_id, other_ids)
+    await _unite_exclusions(session, keep_id, other_ids)
 
 
 async def _unite_tags(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:
@@ -83,3 +96,18 @@ async def add_keys(
     rows = [{"business_id": keep_id, "kind": kind, "value": value} for kind, value in keys]
     if rows:
         await session.execute(insert(BusinessAlias).on_conflict_do_nothing(), rows)
+
+
+async def _unite_exclusions(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:
+    """Campaigns that left one of them out; a reason the kept lead has already goes before."""
+    found = await session.execute(
+        select(CampaignExclusion.__table__)
+        .where(CampaignExclusion.business_id.in_(other_ids))
+        .order_by(CampaignExclusion.business_id)
+    )
+    rows = [{**row, "business_id": keep_id} for row in found.mappings()]
+    await session.execute(
+        delete(CampaignExclusion).where(CampaignExclusion.business_id.in_(other_ids))
+    )
+    if rows:
+        await session.execute(insert(CampaignExclusion).on_conflict_do_nothing(), rows)
