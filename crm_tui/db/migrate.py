@@ -19,6 +19,9 @@ HEAD = "0003"
 APPLICATION_ID = 0x63726D74
 """PRAGMA application_id of every store of ours: "crmt"."""
 
+_PRIMARY = 0xFF
+"""The part of SQLite's error codes that says what kind of error it is."""
+
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -50,8 +53,14 @@ def revision(path: Path) -> str | None:
             ) from None
         if error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN:
             raise StoreError(
-                f"The store {path} cannot be opened. Check that you may write to the file and its "
-                "folder."
+                f"The store {path} cannot be opened. Check that you may read and write the file and "
+                "its folder."
+            ) from None
+        if error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_READONLY:
+            raise StoreError(
+                f"The store {path} cannot be opened: you may not write in its folder, and that is "
+                "needed even to read it. To look at it, copy it to a folder of your own and name "
+                "the copy with --db."
             ) from None
         raise StoreError(
             f"The store {path} cannot be read ({error}). If it is damaged, restore a backup with "
