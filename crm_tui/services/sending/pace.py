@@ -172,7 +172,8 @@ def next_slot(
     written to, or of the operator's day if that ends first, and never closer than the hour's limit
     says. A gap is made up to a half shorter or longer by the message's key, the same whenever it
     is asked: mail on the minute looks like a machine's. The first of a morning has its gap too.
-    Time that was missed is not waited for again. Whether one may go, only `take` says.
+    Time that was missed is not waited for again. Whether one may go, only `take` says; a worker
+    that runs once and exits asks nothing else.
 
     Args:
         bucket: What was sent lately.
