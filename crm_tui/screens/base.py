@@ -179,6 +179,30 @@ class AppScreen(Screen[None], KeyArea):
         finalize(worker, work.close).atexit = False
         return worker
 
+    def in_order(self, work: Coroutine[Any, Any, None], *, group: str) -> None:
+        """Do what the keys that follow must find done: typed ahead, they wait for its end.
+
+        What comes next does not take its place.
+
+        Args:
+            work: what to do, such as writing to the store and showing that.
+            group: a name of its own for every kind of work.
+        """
+        ready = asyncio.Event()
+
+        async def do() -> None:
+            try:
+                await work
+            finally:
+                # What the screen in front was sent before comes first, such as taking the focus.
+                # Where the app ends meanwhile, there is none any more.
+                front = self.app.screen_stack[-1:] or [self]
+                front[0].call_later(ready.set)
+
+        self.host.keys_wait_for(ready)
+        worker = self.work(do(), group=group, exclusive=False)
+        finalize(worker, work.close).atexit = False  # as in `work`, for what has not begun
+
     def keep(self) -> Place | None:
         """Where the operator is on this screen, for the next start; None to keep nothing.
 

@@ -169,7 +169,7 @@ class BusinessScreen(ContactActions, SiteActions, MergeActions):
 
         def tag(name: str | None) -> None:
             if name is not None:
-                self.work(self.apply(subjects, bulk.add_tag(name)), group="write")
+                self.write_in_order(self.apply(subjects, bulk.add_tag(name)))
 
         names = {each.name for each in worn}
         offered = [each for each in there if each.name not in names]
@@ -193,13 +193,13 @@ class BusinessScreen(ContactActions, SiteActions, MergeActions):
 
         def untag(name: str | None) -> None:
             if name is not None:
-                self.work(self.apply(subjects, bulk.remove_tag(name)), group="write")
+                self.write_in_order(self.apply(subjects, bulk.remove_tag(name)))
 
         await self.app.push_screen(tag_picker(f"Take a tag off {subjects.whom}", worn), untag)
 
     def action_archive(self) -> None:
         """Put leads away; those that are away come back."""
-        self.work(self._archive(), group="write")
+        self.write_in_order(self._archive())
 
     async def _archive(self) -> None:
         subjects = await self.subjects()
@@ -212,7 +212,7 @@ class BusinessScreen(ContactActions, SiteActions, MergeActions):
 
     def action_rescore(self) -> None:
         """Score leads again."""
-        self.work(self._rescore(), group="write")
+        self.write_in_order(self._rescore())
 
     async def _rescore(self) -> None:
         subjects = await self.subjects()

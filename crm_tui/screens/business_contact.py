@@ -106,13 +106,13 @@ class ContactActions(BusinessDesk):
 
         def allow(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
             if wanted:
-                self.work(self._allow(subjects), group="write")
+                self.write_in_order(self._allow(subjects))
 
         await self.app.push_screen(dialog, allow)
 
     def action_allow(self) -> None:
         """Allow contact with leads again."""
-        self.work(self._allow_selected(), group="write")
+        self.write_in_order(self._allow_selected())
 
     async def _allow_selected(self) -> None:
         await self._allow(await self.subjects())

@@ -138,19 +138,11 @@ class BusinessDesk(AppScreen):
 
     def with_form(self, work: Coroutine[Any, Any, None]) -> None:
         """Do what may end in a form; keys typed ahead wait until that has the focus."""
-        ready = asyncio.Event()
+        self.in_order(work, group="form")
 
-        async def open_form() -> None:
-            try:
-                await work
-            finally:
-                # What the screen in front was sent before comes first: it takes the focus.
-                # Where the app ends meanwhile, there is none any more.
-                front = self.app.screen_stack[-1:] or [self]
-                front[0].call_later(ready.set)
-
-        self.host.keys_wait_for(ready)
-        self.work(open_form(), group="form")
+    def write_in_order(self, work: Coroutine[Any, Any, None]) -> None:
+        """Write something; keys typed ahead wait until it is written and shown."""
+        self.in_order(work, group="write")
 
     async def write(self, words: str, change: Callable[[WriteSession], Awaitable[T]]) -> T:
         """Do one thing in one transaction, as one entry of undo, and say so.

@@ -230,7 +230,7 @@ class CallsScreen(BusinessScreen):
     def _keep_call(self) -> None:
         if not self._saving and self._page is not None:
             self._saving = True
-            self.with_form(self._save())
+            self.write_in_order(self._save())
 
     async def _save(self) -> None:
         try:
@@ -275,6 +275,9 @@ class CallsScreen(BusinessScreen):
 
     def _may_leave(self) -> bool:
         """Whether nothing typed would be lost, or that was said already."""
+        if self._saving:
+            self.host.say("The call is still being saved; the store is busy.")
+            return False
         if self._warned or not self.query_one(CallFields).values()["text"].strip():
             return True
         self._warned = True

@@ -38,7 +38,7 @@ class DealingScreen(BusinessScreen):
     def action_done(self) -> None:
         """Tick the follow-up off."""
         if (task_id := self.task_at_hand) is not None:
-            self.work(self._finish(task_id), group="write", exclusive=False)
+            self.write_in_order(self._finish(task_id))
 
     async def _finish(self, task_id: int) -> None:
         task = await self._task_named(task_id)
@@ -99,7 +99,7 @@ class DealingScreen(BusinessScreen):
 
     def _sort(self, outcome: Outcome) -> None:
         if lead := self.target:
-            self.work(self._sort_answer(lead, outcome), group="write", exclusive=False)
+            self.write_in_order(self._sort_answer(lead, outcome))
 
     async def _sort_answer(self, lead: Target, outcome: Outcome) -> None:
         from crm_tui.services.outcomes import ANSWERS, set_outcome

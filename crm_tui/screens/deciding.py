@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from abc import abstractmethod
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from crm_tui.screens.base import AppScreen
 from crm_tui.services import duplicates, merge, undo
@@ -24,6 +25,14 @@ class DecidingScreen(AppScreen):
 
     decided = ""
     """What was decided last on this screen, in a sentence."""
+
+    @abstractmethod
+    async def read_pairs(self) -> None:
+        """Read and show again what there is to decide."""
+
+    def decide(self, decision: Coroutine[Any, Any, None]) -> None:
+        """Write a decision; keys typed ahead wait until what is left to decide is shown."""
+        self.in_order(decision, group="write")
 
     async def merge_pair(self, pair: Suggestion, choices: Mapping[str, int]) -> None:
         """Make one lead of two, and say so."""
@@ -59,4 +68,5 @@ class DecidingScreen(AppScreen):
         back = f" {keys[0]} takes it back." if keys else ""
         self.decided = f"{words[:1].upper()}{words[1:]}.{back}"
         await self.host.look_for_changes()
+        await self.read_pairs()
         self.host.say(self.decided, Role.GOOD)

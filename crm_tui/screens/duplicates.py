@@ -71,13 +71,13 @@ class DuplicatesScreen(DecidingScreen):
 
     async def _look(self) -> None:
         db = await self.host.store()
-        await self._show()
+        await self.read_pairs()
         try:
             found = await duplicates.suggestions(db, limit=_MOST, so_far=self._found_so_far)
         finally:
             self._looking = False
         self._found = found
-        await self._show()
+        await self.read_pairs()
 
     def _found_so_far(self, found: Sequence[Suggestion]) -> None:
         self._found = found
@@ -85,9 +85,10 @@ class DuplicatesScreen(DecidingScreen):
 
     def data_changed(self) -> None:
         """Show what is left to decide; looking through all leads again is asked for."""
-        self.work(self._show(), group="show")
+        self.work(self.read_pairs(), group="show")
 
-    async def _show(self) -> None:
+    async def read_pairs(self) -> None:
+        """Show what is left to decide of what was found."""
         db = await self.host.store()
         async with db.read() as session:
             left = await duplicates.remaining(session, self._found)
@@ -121,12 +122,12 @@ class DuplicatesScreen(DecidingScreen):
     def action_merge(self) -> None:
         """Merge the pair as it is: what the first says wins."""
         if pair := self._pair:
-            self.work(self.merge_pair(pair, {}), group="write")
+            self.decide(self.merge_pair(pair, {}))
 
     def action_distinct(self) -> None:
         """The two are not the same."""
         if pair := self._pair:
-            self.work(self.tell_apart(pair), group="write")
+            self.decide(self.tell_apart(pair))
 
     @on(RowOpened)
     def _open(self) -> None:

@@ -118,7 +118,10 @@ class LeadFinder(ModalScreen[int | None]):
 
     @on(Input.Submitted)
     def _entered(self) -> None:
-        self.query_one(OptionList).action_select()
+        # At once: a key typed ahead must not come to this line while it goes away.
+        option = self.query_one(OptionList).highlighted_option
+        if option is not None:
+            self.dismiss(int(option.id or 0))
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:

@@ -80,9 +80,10 @@ class MergeScreen(DecidingScreen):
 
     def data_changed(self) -> None:
         """Read the pair again; where it was decided, the next one that was not."""
-        self.work(self._read(), group="pair")
+        self.work(self.read_pairs(), group="pair")
 
-    async def _read(self) -> None:
+    async def read_pairs(self) -> None:
+        """Show the pair at hand as it is now, or where it was decided the next one."""
         db = await self.host.store()
         async with db.read() as session:
             self._left = await duplicates.remaining(session, self._pairs)
@@ -177,12 +178,12 @@ class MergeScreen(DecidingScreen):
             keep, other = self._ids
             pair = replace(self._pair, keep_id=keep, other_id=other)
             choices = {name: other for name, chosen in self._from_other.items() if chosen}
-            self.work(self.merge_pair(pair, choices), group="write")
+            self.decide(self.merge_pair(pair, choices))
 
     def action_distinct(self) -> None:
         """The two are not the same."""
         if self._sides is not None:
-            self.work(self.tell_apart(self._pair), group="write")
+            self.decide(self.tell_apart(self._pair))
 
     # Going through the pairs
 

@@ -271,7 +271,7 @@ class TodayScreen(DealingScreen):
     def action_done(self) -> None:
         """Be done with the line: the follow-up is done, or what went wrong needs nothing more."""
         if (line := self._line) and not line.is_due:
-            self.work(self._let_go(line), group="write", exclusive=False)
+            self.write_in_order(self._let_go(line))
         else:
             super().action_done()
 
