@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crm_tui.screens.dialogs import Pick, Picker
-from crm_tui.text import plural
+from crm_tui.text import fold, plural
 from crm_tui.widgets.completions import Candidate
 from crm_tui.widgets.filter_line import FilterLine
 
@@ -29,12 +29,20 @@ class Completer:
         screen: Whose workers do it.
         line: Where it is offered.
         shown: Set while the list shows what was typed last.
+        told: Called when it is known what there is to offer.
     """
 
-    def __init__(self, screen: AppScreen, line: FilterLine, shown: asyncio.Event) -> None:
+    def __init__(
+        self,
+        screen: AppScreen,
+        line: FilterLine,
+        shown: asyncio.Event,
+        told: Callable[[], None],
+    ) -> None:
         self._screen = screen
         self._line = line
         self._shown = shown
+        self._told = told
         self._done = asyncio.Event()
         self._done.set()
 
@@ -51,6 +59,32 @@ class Completer:
         self._begin(asked=asked, then=None if asked else self._line.accept)
         self._screen.host.keys_wait_for(self._done)
 
+    def is_half_typed(self) -> bool | None:
+        """Whether what is typed last is the beginning of a value; None while that is not known.
+
+        A field is compared with whole values: a list of those that are called "N" would be empty.
+        """
+        typed = self._value_typed() if self._line.has_focus_within else ""
+        if not typed:
+            return False
+        offered = [fold(each) for each in self._line.offered]
+        if offered:
+            return typed not in offered
+        return False if self._done.is_set() else None
+
+    def _value_typed(self) -> str:
+        """What is typed at the end to be compared with whole values, folded; else ""."""
+        from crm_tui.services.filters.complete import place_at
+        from crm_tui.services.filters.fields import Kind
+
+        text, cursor = self._line.value, self._line.cursor
+        place = place_at(text[:cursor])
+        if place is None or place.field is None or text[cursor:].strip():
+            return ""
+        is_part = text.startswith("~", place.start) or place.typed.endswith("*")
+        is_whole = place.operator in {":", "="} and place.field.kind in {Kind.TEXT, Kind.WORDS}
+        return fold(place.typed) if is_whole and not is_part else ""
+
     def _begin(self, *, asked: bool, then: Callable[[], object] | None = None) -> None:
         self._done.clear()
         self._screen.work(self._complete(asked=asked, then=then), group="complete")
@@ -66,6 +100,7 @@ class Completer:
         ):
             self._line.withdraw()
             self._done.set()
+            self._told()
             return
         if place.field is not None and not then:
             await asyncio.sleep(_PAUSE)
@@ -82,6 +117,7 @@ class Completer:
         if then is not None:
             then()
         self._done.set()
+        self._told()
 
 
 def _counted(leads: int | None) -> str:

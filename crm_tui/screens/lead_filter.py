@@ -46,7 +46,8 @@ class LeadFilter:
         self._line = line
         self._listing = listing
         self._apply_text = apply
-        self._completer = Completer(screen, line, listing.shown)
+        self._completer = Completer(screen, line, listing.shown, self._known)
+        self._waits = False
         self._pause: Timer | None = None
         self._problem: QueryError | None = None
         self._applied = ""
@@ -61,6 +62,7 @@ class LeadFilter:
         self._line.put(text, quietly=True)
         self._line.clear_problem()
         self._stop_pause()
+        self._waits = False
         self._applied = self.text if self._reads() else ""
         self._show_problem()
         return self._applied
@@ -82,8 +84,7 @@ class LeadFilter:
 
         What cannot be read is put right first: the cursor goes there.
         """
-        if self._stop_pause():
-            self._apply()
+        self._apply_as_it_stands()
         if self._problem is None:
             return True
         self._line.go_to(self._problem.column - 1)
@@ -92,19 +93,38 @@ class LeadFilter:
 
     def left(self) -> None:
         """The operator left the line, whatever stands in it."""
+        self._apply_as_it_stands()
         if self._problem is not None:
             self._show_problem()
 
-    def _apply(self) -> None:
+    def _apply_as_it_stands(self) -> None:
+        """Nothing more is typed: what looked half typed is what is looked for."""
+        if self._stop_pause() or self._waits:
+            self._listing.shown.clear()
+            self._apply(half_typed=False)
+
+    def _known(self) -> None:
+        """It is known what the value that is being typed could become."""
+        if self._waits and self._completer.is_half_typed() is False:
+            self._apply(half_typed=False)
+
+    def _apply(self, *, half_typed: bool | None = None) -> None:
         self._pause = None
+        if half_typed is None:
+            half_typed = self._completer.is_half_typed() is not False
+        self._waits = False
         if self._reads():
-            self._apply_words(self.text)
+            self._waits = half_typed
+            if half_typed:
+                self._keep_rows()
+            else:
+                self._apply_words(self.text)
         else:
             self._keep_rows()
             self._pause = self._screen.set_timer(_PROBLEM_PAUSE, self._show_problem)
 
     def _keep_rows(self) -> None:
-        """Leave the list as it is.
+        """Leave the list as it is while what is typed cannot be read, or is half a value.
 
         A field's name is looked for as a word on the way to what cannot be read, as "city" is on the
         way to "city:"; then the list goes back to what it was before that word.

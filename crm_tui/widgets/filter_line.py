@@ -207,6 +207,11 @@ class FilterLine(Horizontal):
         """Whether there is something to choose from."""
         return self.query_one(Completions).is_open
 
+    @property
+    def offered(self) -> list[str]:
+        """The names of what is offered."""
+        return [each.shown for each in self.query_one(Completions).candidates]
+
     def offer(self, candidates: Sequence[Candidate], start: int, end: int) -> None:
         """Offer these in the place of `value[start:end]`, unless the operator has left."""
         words = self.query_one(_Words)

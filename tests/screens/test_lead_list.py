@@ -98,6 +98,50 @@ async def desk(
         yield desk
 
 
+# Half a value
+
+
+async def test_the_list_keeps_its_rows_while_a_value_is_half_typed(desk: ListDesk) -> None:
+    await desk.press("slash")
+    await desk.type("category:")
+    before = desk.lines()
+    for letters in ("Pl", "umbe"):
+        await desk.type(letters)
+        await desk.rest()
+        assert desk.offered() == ["Plumber"]
+        assert desk.lines() == before
+    await desk.type("r")
+    await desk.rest()
+    assert len(desk.lines()) < len(before)
+
+
+async def test_what_no_value_goes_on_from_is_looked_for_as_it_stands(desk: ListDesk) -> None:
+    await desk.press("slash")
+    await desk.type("category:Px")
+    await desk.rest()
+    assert desk.table.total == 0
+
+
+@pytest.mark.parametrize("keys", [("enter",), ("escape", "escape"), ("space",)])
+async def test_half_a_value_is_taken_as_it_stands_when_one_leaves_it(
+    desk: ListDesk, keys: tuple[str, ...]
+) -> None:
+    await desk.press("slash")
+    await desk.type("category:Pl")
+    await desk.rest()
+    assert desk.table.total == 4
+    await desk.press(*keys)
+    await desk.rest()
+    assert desk.table.total == 0
+
+
+async def test_a_part_of_a_value_narrows_the_list_at_once(desk: ListDesk) -> None:
+    await desk.press("slash")
+    await desk.type("category:~Pl")
+    await desk.rest()
+    assert 0 < desk.table.total < 4
+
+
 # What is pasted
 
 
