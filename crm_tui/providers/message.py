@@ -2,7 +2,7 @@
 
 The lines are put together here, with the standard library's encoders for words, dates and bodies,
 rather than by email.message: its parsing of every header it is given and its generator take
-2-4 ms for a mail of this size, 20 times as long as the rest of sending it (docs/decisions/0023).
+2-4 ms for a mail of this size, 20 times as long as the rest of sending it (docs/decisions/0026).
 The tests read every mail back with the standard library's strict parser.
 """
 
@@ -85,6 +85,7 @@ def needs_utf8(mail: OutgoingMail) -> bool:
     return any(not one.rpartition("@")[0].isascii() for one in written)
 
 
+@lru_cache(maxsize=512)  # the sender's comes several times in every mail
 def address(written: str, *, utf8: bool = False) -> str:
     """A bare address, ready for a header or a command, its domain in ASCII (IDNA 2008).
 

@@ -148,7 +148,7 @@ def _from_file(path: Path) -> Secret:
             f"The password file {path} cannot be read: {error.strerror}.",
             fix="Correct password_file, or the rights of the file.",
         ) from None
-    with os.fdopen(descriptor, "rb") as opened:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise Misconfigured(
@@ -164,7 +164,10 @@ def _from_file(path: Path) -> Secret:
                 f"The password file {path} can be read by others.",
                 fix=f"Run: chmod 600 {shlex.quote(str(path))}",
             )
-        return _first_line(opened.read(_LARGEST), f"The password file {path}")
+        raw = os.read(descriptor, _LARGEST)
+    finally:
+        os.close(descriptor)
+    return _first_line(raw, f"The password file {path}")
 
 
 def _first_line(raw: bytes, what: str) -> Secret:
