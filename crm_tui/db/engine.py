@@ -43,6 +43,7 @@ _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
 )
 _READER_PRAGMAS = (*_PRAGMAS, "PRAGMA query_only = ON")
+_WRITER_PRAGMAS = (*_PRAGMAS, "PRAGMA secure_delete = ON")
 _AT_ONCE = 50_000
 """Characters of numbers that are read before other threads have their turn: about a millisecond."""
 _FULL = "database or disk is full"
@@ -69,7 +70,7 @@ class Database:
         self._watches = 0
         self._one_watcher = asyncio.Lock()
         self._readers = _engine(path, _READER_PRAGMAS, begin="BEGIN", pool_size=4)
-        self._writer = _engine(path, _PRAGMAS, begin="BEGIN IMMEDIATE", pool_size=1)
+        self._writer = _engine(path, _WRITER_PRAGMAS, begin="BEGIN IMMEDIATE", pool_size=1)
         self._read_sessions = async_sessionmaker(
             self._readers, class_=ReadSession, expire_on_commit=False
         )
