@@ -26,6 +26,7 @@ from crm_tui.config import SmtpSettings
 from crm_tui.providers.base import (
     OutgoingMail,
     Sent,
+    TryLater,
     Unavailable,
     Unclear,
     Unsendable,
@@ -119,7 +120,7 @@ class SmtpSender:
         if kept:
             try:
                 await kept.begin(envelope)
-            except Unavailable:
+            except (Unavailable, TryLater):
                 kept.close()
             except BaseException:
                 self._give_back(kept)

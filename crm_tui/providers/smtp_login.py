@@ -7,6 +7,7 @@ So that what fails can be said in words, and so that an account can be tried out
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Awaitable
@@ -35,9 +36,10 @@ def checked(settings: SmtpSettings) -> None:
     Raises:
         Misconfigured: there is no host, or a password or mail would travel readable by others.
     """
-    if not settings.host:
+    if not re.fullmatch(r"[^\s\x00-\x1f\x7f]+", settings.host):
         raise Misconfigured(
-            "No mail server is set.", fix="Set host, and mostly username, in [providers.smtp]."
+            "No mail server is set, or its name cannot be one.",
+            fix="Set host, and mostly username, in [providers.smtp].",
         )
     if settings.security == "none" and not _on_this_machine(settings.host):
         raise Misconfigured(
