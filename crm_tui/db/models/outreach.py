@@ -56,6 +56,7 @@ class Campaign(Base):
 class CampaignStep(Base):
     """One message of a campaign, as everybody gets it: the source of its template.
 
+    `is_html` says what kind of template it is.
     `delay` is counted from the step before, as the operator wrote it: "3d", "2 business days".
     `version` goes up with each change; a message keeps that of the text it was rendered from.
     """
@@ -64,6 +65,7 @@ class CampaignStep(Base):
     __table_args__ = (
         UniqueConstraint("campaign_id", "position"),
         one_of("channel", Channel),
+        flag_check("is_html"),
         CheckConstraint("position >= 1", name="position"),
         CheckConstraint("position > 1 OR delay IS NULL", name="delay"),
         {"sqlite_strict": True, "sqlite_autoincrement": True},
@@ -75,6 +77,7 @@ class CampaignStep(Base):
     channel: Mapped[Channel] = mapped_column(Word(Channel), server_default=Channel.EMAIL)
     delay: Mapped[str | None]
     template: Mapped[str]
+    is_html: Mapped[bool] = mapped_column(Flag, server_default="0")
     source: Mapped[str]
     version: Mapped[int] = mapped_column(server_default="1")
 

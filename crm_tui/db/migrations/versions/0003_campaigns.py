@@ -145,10 +145,12 @@ TABLES = (
             channel TEXT DEFAULT 'email' NOT NULL,
             delay TEXT,
             template TEXT NOT NULL,
+            is_html INTEGER DEFAULT '0' NOT NULL,
             source TEXT NOT NULL,
             version INTEGER DEFAULT '1' NOT NULL,
             CONSTRAINT uq_campaign_step_campaign_id_position UNIQUE (campaign_id, position),
             CONSTRAINT ck_campaign_step_channel CHECK (channel IN ('email', 'sms')),
+            CONSTRAINT ck_campaign_step_is_html CHECK (is_html IN (0, 1)),
             CONSTRAINT ck_campaign_step_position CHECK (position >= 1),
             CONSTRAINT ck_campaign_step_delay CHECK (position > 1 OR delay IS NULL),
             CONSTRAINT fk_campaign_step_campaign_id_campaign FOREIGN KEY(campaign_id) REFERENCES campaign (id) ON DELETE RESTRICT
