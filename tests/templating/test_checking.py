@@ -149,6 +149,13 @@ def test_any_template_is_refused_or_rendered(words: list[str], kind: Kind) -> No
 # HTML
 
 
+@pytest.mark.parametrize("piece", ["<a ", "<!--", '<a "', "<a '", "</", "<?", "<![CDATA[", "<!x"])
+def test_thousands_of_tags_without_an_end_take_no_time(piece: str) -> None:
+    began = time.monotonic()
+    assert "a tag has no end" in said(piece * (60_000 // len(piece)), kind=Kind.HTML)
+    assert time.monotonic() - began < 5
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -177,7 +184,7 @@ def test_any_template_is_refused_or_rendered(words: list[str], kind: Kind) -> No
         ),
         (
             '<p {% if site.url %}{% else %}title="{% endif %}{{ business.name }}">x</p>',
-            "needs quotes",
+            "a tag has no end",
         ),
         ('<meta http-equiv="refresh" content="0; url={{ business.name }}">x', "in <meta>"),
         ("<a href=\"{{ 'javascript:alert(1)' }}\">x</a>", "has to begin with https://"),

@@ -25,7 +25,7 @@ _BRANCHES = frozenset({"body", "elif_", "else_"})
 _LINKS = frozenset("href src srcset action formaction background poster cite xlink:href".split())
 _SAFE_LINK = re.compile(f"(?:https?://|mailto:|tel:|#|{_OPEN})", re.IGNORECASE)
 _COMPLETE = re.compile(
-    r"<!--.*?-->|<[a-z/!?](?:\"[^\"]*\"|'[^']*'|[^'\"<>])*>", re.IGNORECASE | re.DOTALL
+    r"<!--.*?(?:-->|\Z)|<[a-z/!?](?:\"[^\"]*\"|'[^']*'|[^'\"<>])*>", re.IGNORECASE | re.DOTALL
 )
 _BEGINS_TAG = re.compile(r"<[a-z/!?]", re.IGNORECASE)
 _REFUSED_TAGS = frozenset({"script", "iframe", "object", "embed", "base", "form"})
@@ -60,16 +60,22 @@ def _page_problems(tree: nodes.Template, line: int, branches: AbstractSet[str]) 
     """What is wrong with the page that these branches of every condition make."""
     fields: list[nodes.Node] = []
     page = "".join(_written(tree, fields, branches))
+    words_only = _COMPLETE.sub(_without_tag, page)
+    loose = _BEGINS_TAG.search(words_only)
+    if loose:
+        # The parser takes minutes over thousands of these, so it is not asked.
+        at = line + words_only.count("\n", 0, loose.start())
+        return [Problem(at, "a tag has no end; a < that is only a sign is written &lt;")]
     places = _Places(fields, line)
     places.feed(page)
     places.close()
-    problems = places.problems
-    words_only = _COMPLETE.sub(lambda tag: "\n" * tag[0].count("\n"), page)
-    loose = _BEGINS_TAG.search(words_only)
-    if loose:
-        at = line + words_only.count("\n", 0, loose.start())
-        problems.append(Problem(at, "a tag has no end; a < that is only a sign is written &lt;"))
-    return problems
+    return places.problems
+
+
+def _without_tag(tag: re.Match[str]) -> str:
+    """The line breaks of a tag or a comment; a comment without an end still begins one."""
+    begun = "<!" if tag[0].startswith("<!--") and not tag[0].endswith("-->") else ""
+    return begun + "\n" * tag[0].count("\n")
 
 
 def _written(
