@@ -44,6 +44,7 @@ _PRAGMAS = (
 )
 _READER_PRAGMAS = (*_PRAGMAS, "PRAGMA query_only = ON")
 _WRITER_PRAGMAS = (*_PRAGMAS, "PRAGMA secure_delete = ON")
+_DURABLE_PRAGMAS = (*_WRITER_PRAGMAS, "PRAGMA synchronous = FULL")
 _AT_ONCE = 50_000
 """Characters of numbers that are read before other threads have their turn: about a millisecond."""
 _FULL = "database or disk is full"
@@ -71,11 +72,15 @@ class Database:
         self._one_watcher = asyncio.Lock()
         self._readers = _engine(path, _READER_PRAGMAS, begin="BEGIN", pool_size=4)
         self._writer = _engine(path, _WRITER_PRAGMAS, begin="BEGIN IMMEDIATE", pool_size=1)
+        self._durable = _engine(path, _DURABLE_PRAGMAS, begin="BEGIN IMMEDIATE", pool_size=1)
         self._read_sessions = async_sessionmaker(
             self._readers, class_=ReadSession, expire_on_commit=False
         )
         self._write_sessions = async_sessionmaker(
             self._writer, class_=WriteSession, expire_on_commit=False
+        )
+        self._durable_sessions = async_sessionmaker(
+            self._durable, class_=WriteSession, expire_on_commit=False
         )
         self._one_writer = asyncio.Lock()
 
@@ -96,17 +101,22 @@ class Database:
                 yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[WriteSession]:
+    async def write(self, *, durable: bool = False) -> AsyncIterator[WriteSession]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         Never await the network, a dialog or a file upload inside it.
 
+        Args:
+            durable: whether a power cut right after it must not forget it, as it may the last
+                ones else: for what cannot be done twice.
+
         Raises:
             StoreError: the store cannot be written; nothing was changed.
         """
+        sessions = self._durable_sessions if durable else self._write_sessions
         async with self._one_writer:
             with store_errors(self.path):
-                async with self._write_sessions() as session:
+                async with sessions() as session:
                     await session.connection()
                     yield session
                     await session.commit()
@@ -174,6 +184,7 @@ class Database:
             self._watch = None
         await self._readers.dispose()
         await self._writer.dispose()
+        await self._durable.dispose()
 
 
 def _integers(text: str) -> array[int]:
