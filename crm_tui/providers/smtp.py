@@ -10,7 +10,6 @@ methods.
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -37,7 +36,6 @@ from crm_tui.providers.secrets import Secret
 from crm_tui.providers.smtp_login import checked, open_client
 from crm_tui.providers.smtp_replies import Stage, refusal
 
-_LINE_STARTS_WITH_DOT = re.compile(rb"^\.", re.MULTILINE)
 _GOODBYE = 5.0  # seconds
 
 
@@ -98,7 +96,7 @@ class SmtpSender:
         envelope = _Envelope(
             sender=address(mail.sender, utf8=utf8),
             recipient=address(mail.to, utf8=utf8),
-            content=_LINE_STARTS_WITH_DOT.sub(b"..", content) + b".\r\n",
+            content=content.replace(b"\r\n.", b"\r\n..") + b".\r\n",
             size=len(content),
             utf8=utf8,
         )
