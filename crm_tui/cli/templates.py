@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from crm_tui.services.templating.facts import MailFacts
     from crm_tui.services.templating.files import Template, Templates
 
-app = typer.Typer(help="The texts that mails are made from: list, show, check, edit.")
+app = typer.Typer(
+    help="The texts that mails are made from: list, show, check, edit.", no_args_is_help=True
+)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[
