@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -117,13 +118,19 @@ async def _import_all(
     Raises:
         UserError: there is only one, and it cannot be imported.
     """
+    from crm_tui.services.imports.rehearsal import rehearsal
     from crm_tui.services.imports.run import import_file
 
     results: list[ImportResult | UserError] = []
     # An import makes many objects and hardly a cycle; looking for some all the time costs 15 %.
     gc.freeze()
     gc.set_threshold(50_000)
-    with stop_on_interrupt() as stopped, status_line() as show:
+    async with AsyncExitStack() as stack:
+        stage = None
+        if how.dry_run:
+            stage = await stack.enter_async_context(rehearsal(db, now=utc_now()))
+        stopped = stack.enter_context(stop_on_interrupt())
+        show = stack.enter_context(status_line())
         for path in paths:
             if stopped():
                 break
@@ -138,6 +145,7 @@ async def _import_all(
                     tags=how.tags,
                     region=how.region,
                     dry_run=how.dry_run,
+                    stage=stage,
                     progress=partial(_show_progress, show, path.name),
                     cancelled=stopped,
                 )

@@ -105,6 +105,23 @@ def test_a_dry_run_makes_no_store(
     assert not store.parent.exists()
 
 
+def test_a_dry_run_of_several_lists_says_what_importing_them_does(
+    cli: Cli, leads_csv: Path, bad_csv: Path, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.csv"
+    cut.write_bytes(leads_csv.read_bytes() + bad_csv.read_bytes())
+    empty = tmp_path / "empty.csv"
+    empty.write_text("Company,Phone,City\n")
+    files = [str(path) for path in (leads_csv, empty, cut, leads_csv, bad_csv)]
+    tried = cli("import", *files, "--dry-run", "--json")
+    assert cli("leads", "list", "--json").json["total"] == 0
+    done = cli("import", *files, "--json")
+    assert tried.code == done.code == 3
+    for one, other in zip(tried.json["imports"], done.json["imports"], strict=True):
+        assert one | {"batch": None} == other | {"batch": None}
+    assert tried.json["imports"][3]["skipped"] == 2
+
+
 def test_a_dry_run_changes_no_store(cli: Cli, leads_csv: Path, store_path: Path) -> None:
     cli("import", str(leads_csv))
     before = store_path.read_bytes()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
@@ -66,6 +66,7 @@ async def import_file(
     tags: Sequence[str] = (),
     region: str | None = None,
     dry_run: bool = False,
+    stage: Rehearsal | None = None,
     progress: ProgressCallback = lambda _progress: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> ImportResult:
@@ -81,6 +82,7 @@ async def import_file(
         tags: Words that mark every lead of the file.
         region: ISO 3166 region of phones whose row names no country; None takes the setting.
         dry_run: Change nothing.
+        stage: Of a dry run of several files, what the ones before came to; None for one alone.
         progress: Called after every chunk.
         cancelled: Asked before every chunk; what was imported until then stays, and can be undone.
 
@@ -96,8 +98,9 @@ async def import_file(
         )
         work = _Import(source, options, tags, settings, now)
         if dry_run:
-            async with rehearsal(db, now=now) as stage:
-                return await work.run(stage.stage, progress, cancelled, stage)
+            alone = nullcontext(stage) if stage is not None else rehearsal(db, now=now)
+            async with alone as on:
+                return await work.run(on.stage, progress, cancelled, on)
         await take_back_interrupted(db, settings=settings, now=now)
         if mapping:
             async with db.write() as session:
@@ -170,8 +173,7 @@ class _Import:
                 await asyncio.shield(self._end(db, BatchState.CANCELLED))
                 raise
             except Exception as error:
-                if rehearsing is None:
-                    await self._take_back(db, error)
+                await self._take_back(db, error, rehearsing=rehearsing is not None)
                 raise
         if rehearsing is not None:
             self._result.batch = None
@@ -292,7 +294,7 @@ class _Import:
             )
             await _set(session, _AS_USUAL)
 
-    async def _take_back(self, db: Database, error: Exception) -> None:
+    async def _take_back(self, db: Database, error: Exception, *, rehearsing: bool) -> None:
         """Take back what was imported before an error, and say so."""
         batch_id = self._result.batch
         if batch_id is None:
@@ -303,7 +305,7 @@ class _Import:
                 await _set(session, _AS_USUAL)
         except StoreError as again:
             raise StoreError(_not_yet(db, error, again)) from again
-        if isinstance(error, UserError):
+        if isinstance(error, UserError) and not rehearsing:
             raise type(error)(f"{error} What was imported before it was taken back.") from error
 
 
