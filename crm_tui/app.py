@@ -353,6 +353,8 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     async def action_close(self) -> None:
         """Close the screen on top; on the first one, quit."""
+        if isinstance(self.screen, AppScreen) and not self.screen.may_close():
+            return
         if not self._close_top():
             self._quit()
 

@@ -260,6 +260,10 @@ class AppScreen(Screen[None], KeyArea):
         """One step back within the screen, for esc; False when there was none to take."""
         return False
 
+    def may_close(self) -> bool:
+        """Whether the screen can be closed without losing anything; says why where it cannot."""
+        return True
+
     def data_changed(self) -> None:
         """The store was changed, here or by another program: read again what is shown, in place."""
 

@@ -248,7 +248,7 @@ class CallsScreen(BusinessScreen):
 
     def action_skip(self) -> None:
         """Leave this lead for later, and go on."""
-        if self._lead_id is not None and self._may_leave():
+        if self._lead_id is not None and self.may_close():
             self._skipped.add(self._lead_id)
             self.with_form(self._go_to(self._round.following(self._lead_id)))
 
@@ -257,12 +257,12 @@ class CallsScreen(BusinessScreen):
         before = self._round.following(self._lead_id, by=-1)
         if before is None:
             self.host.say("This is the first lead of the list.")
-        elif self._may_leave():
+        elif self.may_close():
             self.with_form(self._go_to(before, by=-1))
 
     def action_leave(self) -> None:
         """End calling."""
-        if self._may_leave():
+        if self.may_close():
             self.dismiss()
 
     def back(self) -> bool:
@@ -271,9 +271,9 @@ class CallsScreen(BusinessScreen):
         if self._page is not None and not choice.has_focus:
             choice.focus()
             return True
-        return not self._may_leave()
+        return not self.may_close()
 
-    def _may_leave(self) -> bool:
+    def may_close(self) -> bool:
         """Whether nothing typed would be lost, or that was said already."""
         if self._saving:
             self.host.say("The call is still being saved; the store is busy.")

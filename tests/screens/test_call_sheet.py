@@ -180,3 +180,11 @@ async def test_everything_needed_is_in_sight(desk: Desk, size: tuple[int, int]) 
         region = sheet(desk).query_one(name).region
         assert 0 < region.y < region.bottom < size[1]
         assert 0 <= region.x < region.right <= size[0]
+
+
+async def test_closing_the_sheet_does_not_drop_a_note_unasked(desk: Desk) -> None:
+    await desk.press("C", "tab", *"wants a quote", "escape", "q")
+    assert "The note is not saved" in desk.said()
+    assert shown(desk) == "Ada"
+    await desk.press("q")
+    assert isinstance(desk.screen, LeadsScreen)

@@ -69,7 +69,7 @@ def test_a_decision_typed_ahead_is_about_the_next_pair_and_takes_none_back(
     ]
 
 
-def test_a_call_that_waits_for_a_busy_store_is_not_lost_by_going_on(store: Path) -> None:
+def test_a_call_that_waits_for_a_busy_store_is_not_lost_by_going_on_or_away(store: Path) -> None:
     with started(store) as terminal, closing(sqlite3.connect(store)) as busy:
         terminal.send("C")
         terminal.until(lambda text: "1 of 8" in text)
@@ -77,6 +77,8 @@ def test_a_call_that_waits_for_a_busy_store_is_not_lost_by_going_on(store: Path)
         terminal.send("3\r")
         terminal.send("]")
         terminal.until(lambda text: "is still being saved" in text)
+        terminal.press("q")
+        assert "1 of 8" in terminal.text
         busy.rollback()
         terminal.until(lambda text: "2 of 8 · 1 done today" in text)
     assert done(store) == ["call to Aster: talked"]
