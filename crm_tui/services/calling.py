@@ -6,8 +6,10 @@ import asyncio
 from array import array
 from dataclasses import dataclass, field
 from datetime import datetime, time, tzinfo
+from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import Select, literal_column, select
+from sqlalchemy.orm import aliased
 
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Event, Task
@@ -160,20 +162,41 @@ async def round_of(
         now: the current time.
         zone: the operator's, in which the day began; the machine's own when None.
     """
-    reached = exists().where(
-        ContactPoint.business_id == Business.id,
-        ContactPoint.kind == ContactKind.PHONE,
-        ContactPoint.state != ContactState.INVALID,
-    )
     may_be_called = select(Business.id).where(
-        Business.do_not_contact.is_(False), Business.erased_at.is_(None), reached
+        Business.do_not_contact.is_(False), Business.erased_at.is_(None)
     )
     if len(ids) <= _FEW:
-        may_be_called = may_be_called.where(Business.id.in_(listed(ids)))
+        may_be_called = may_be_called.where(
+            Business.id.in_(listed(ids)), _usable_phone(Business.id).exists()
+        )
+    else:
+        may_be_called = may_be_called.where(
+            Business.phone.is_not(None), Business.id.not_in(_only_wrong_numbers())
+        )
     wanted = await asyncio.to_thread(_in_order, ids, await db.integers(may_be_called))
     async with db.read() as session:
         called = await called_today(session, now=now, zone=zone)
     return Round(wanted, called.intersection(wanted))
+
+
+def _usable_phone(lead: Any) -> Select[int]:
+    point = aliased(ContactPoint)
+    return select(point.id).where(
+        point.business_id == lead,
+        point.kind == ContactKind.PHONE,
+        point.state != ContactState.INVALID,
+    )
+
+
+def _only_wrong_numbers() -> Select[int]:
+    """The leads all of whose numbers are wrong: few, and the index of states tells them."""
+    return select(ContactPoint.business_id).where(
+        # Word for word what the index says, or it is not used.
+        ContactPoint.state != literal_column("'unknown'"),
+        ContactPoint.state == ContactState.INVALID,
+        ContactPoint.kind == ContactKind.PHONE,
+        ~_usable_phone(ContactPoint.business_id).exists(),
+    )
 
 
 def _in_order(ids: array[int], among: array[int]) -> array[int]:

@@ -150,18 +150,24 @@ async def _round(db: Database, ids: list[int], now: datetime) -> Round:
     return await calling.round_of(db, array("q", ids), now=now, zone=NEW_YORK)
 
 
+@pytest.mark.parametrize("few", [0, 100])
 async def test_a_round_leaves_out_who_cannot_or_must_not_be_called(
-    db: Database, add_lead: AddLead, now: datetime
+    db: Database, add_lead: AddLead, now: datetime, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
+    monkeypatch.setattr(calling, "_FEW", few)
     best = await add_lead("Best", phone="518-871-1647")
     silent = await add_lead("No phone")
     barred = await add_lead("Barred", phone="518-871-1648")
     wrong = await add_lead("Wrong", phone="518-871-1649")
     last = await add_lead("Last", phone="518-871-1650")
+    other = await add_lead("One of two is wrong", phone="518-871-1651")
     async with db.write() as session:
         await never.never(session, [barred], "competitor", now=now)
-    await _log(db, wrong, CallOutcome.WRONG_NUMBER, now)
-    assert list((await _round(db, [last, wrong, barred, silent, best], now)).ids) == [last, best]
+        await points.add(session, other, ContactKind.PHONE, "518-871-1652", now=now)
+    for lead in (wrong, other):
+        await _log(db, lead, CallOutcome.WRONG_NUMBER, now)
+    found = await _round(db, [last, wrong, barred, other, silent, best], now)
+    assert list(found.ids) == [last, other, best]
     assert list((await _round(db, [], now)).ids) == []
 
 
