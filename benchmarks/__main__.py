@@ -8,6 +8,9 @@ import time
 
 from benchmarks import (
     bulk,
+    calling,
+    duplicates,
+    erasing,
     idle,
     importing,
     keys,
@@ -36,6 +39,9 @@ ALL = {
     "importing": importing.run,
     "sites": sites.run,
     "bulk": bulk.run,
+    "calling": calling.run,
+    "duplicates": duplicates.run,
+    "erasing": erasing.run,
 }
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from benchmarks import __main__ as everything
 from benchmarks import (
     bulk,
+    calling,
+    duplicates,
+    erasing,
+    idle,
     importing,
     keys,
     memory,
@@ -99,3 +105,18 @@ def test_bulk_changes_their_undo_and_redo_are_measured() -> None:
         "its redo: slowest",
     ]
     assert all(measure.value is not None for measure in measures)
+
+
+@pytest.mark.parametrize("benchmark", [calling, duplicates, erasing])
+def test_calling_duplicates_and_erasing_are_measured(benchmark: ModuleType) -> None:
+    assert all(measure.value is not None for measure in benchmark.run(TINY))
+
+
+@pytest.mark.pty
+def test_nothing_is_written_while_nothing_happens() -> None:
+    assert misses(idle.run(TINY), "bytes") == []
+
+
+def test_every_benchmark_is_part_of_the_whole() -> None:
+    alone = {path.stem for path in scale.HERE.glob("*.py") if "alone(run)" in path.read_text()}
+    assert alone == set(everything.ALL)
