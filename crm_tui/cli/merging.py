@@ -126,14 +126,14 @@ def merge(
 
         merged = list(dict.fromkeys(others))
         async with db.read() as session:
-            kept = await leads.require(session, keep)
+            await leads.require(session, keep)
             words = await merging.words_of_merge(session, keep, merged)
         entry, now = undo.Entry(), utc_now()
         async with undo.action(db, words, now=now, entry=entry) as session:
             await merging.merge(session, keep, merged, choices, score=score, now=now)
         say(f"{words[:1].upper()}{words[1:]} (lead {keep}). Undo, or leads split, splits them.")
         if json:
-            show_json({"kept": keep, "name": kept, "merged": merged, "undo": entry.id})
+            show_json({"kept": keep, "merged": merged, "undo": entry.id})
 
     with_store(context, work)
 

@@ -289,7 +289,7 @@ def _table(documents: Iterable[Mapping[str, Any]], *, lossless: bool) -> str:
     writer = csv.writer(text)
     for document in documents:
         cells = (_cell(name, document[name]) for name in COLUMNS)
-        writer.writerow(cells if lossless else map(protected, cells))
+        writer.writerow(map(_told_apart if lossless else protected, cells))
     return text.getvalue()
 
 
@@ -307,6 +307,11 @@ def _cell(name: str, value: Any) -> str:
 
 def _splits(tag: str) -> bool:
     return re.search(r"[,;|\n]", tag) is not None or tag[:1] in {"[", "{"}
+
+
+def _told_apart(cell: str) -> str:
+    """A cell as it is, but for one that an import would take for a protected one."""
+    return protected(cell) if cell[:1] == "'" else cell
 
 
 def protected(cell: str) -> str:

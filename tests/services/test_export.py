@@ -186,6 +186,28 @@ async def test_a_spreadsheet_runs_nothing_of_a_table(
     assert row["name"] == '=Ace, "Sons" & Café'
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("lossless", [False, True])
+async def test_hostile_names_come_back_as_they_were(
+    db: Database,
+    add_lead: AddLead,
+    form: ExportFormat,
+    lossless: bool,
+    tmp_path: Path,
+    now: datetime,
+) -> None:
+    names = [
+        '=HYPERLINK("http://x.example","y")', "+1+1", "-2+3", "@SUM(A1)", "'=x", "''=x", "'t Hoekje",
+        "'quoted'", "%0A=1", "\x1b[31mred\x1b]52;c;aGk=\x07", "\u202eevil\u2066", "\ufeffBOM",
+        "A" * 10_000, "👩‍👩‍👧‍👦 Plumbing 🇨🇾", "e\u0301\u0301", '"q","r"', "|=cmd",
+    ]  # fmt: skip
+    for name in names:
+        await add_lead(name)
+    target = tmp_path / f"leads.{form}"
+    await export.export_leads(db, ALL, form=form, target=target, lossless=lossless, now=now)
+    assert sorted(lead.name for lead in read_back(target)) == sorted(names)
+
+
 async def test_what_a_person_changed_in_the_table_comes_first(
     db: Database, rich_lead: int, tmp_path: Path, now: datetime
 ) -> None:
