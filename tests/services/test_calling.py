@@ -163,7 +163,7 @@ async def test_a_round_leaves_out_who_cannot_or_must_not_be_called(
     other = await add_lead("One of two is wrong", phone="518-871-1651")
     async with db.write() as session:
         await never.never(session, [barred], "competitor", now=now)
-        await points.add(session, other, ContactKind.PHONE, "518-871-1652", now=now)
+        await points.add(session, other, ContactKind.PHONE, "+15188711652", now=now)
     for lead in (wrong, other):
         await _log(db, lead, CallOutcome.WRONG_NUMBER, now)
     found = await _round(db, [last, wrong, barred, other, silent, best], now)
