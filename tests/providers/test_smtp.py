@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import AbstractAsyncContextManager
 from email import message_from_bytes, policy
 from traceback import format_exception
@@ -224,7 +225,11 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
             await sender.send(a_mail())
 
 
-async def test_a_name_nobody_knows_is_unavailable() -> None:
+async def test_a_name_nobody_knows_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*args: object, **how: object) -> object:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", offline)
     settings = settings_for(587, host="mail.invalid", security="starttls")
     async with SmtpSender(settings) as sender:
         with pytest.raises(Unavailable, match="offline, or host"):
