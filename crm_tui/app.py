@@ -447,6 +447,13 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     # Events and errors
 
+    async def on_event(self, event: events.Event) -> None:
+        """What cancels a job does so wherever one is, in the middle of a text too."""
+        if isinstance(event, events.Key) and self.is_urgent(event) and not event.is_printable:
+            self.action_stop()
+        else:
+            await super().on_event(event)
+
     def is_urgent(self, key: events.Key) -> bool:
         """What cancels a job does not wait for its end."""
         stop = self.keymap.action("everywhere.stop")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import TextArea
 
 from crm_tui.app import CrmApp
 from crm_tui.config import Settings
@@ -260,6 +261,21 @@ async def test_one_long_piece_of_work_runs_at_a_time_and_shows_how_far_it_is(des
     go_on.set()
     await desk.settle()
     assert "crm.db" in desk.app.query_one(TopLine).render().plain
+
+
+async def test_work_is_cancelled_in_the_middle_of_a_text_too(desk: Desk) -> None:
+    go_on = asyncio.Event()
+
+    async def body(job: Job) -> None:
+        await go_on.wait()
+        assert job.cancelled
+
+    desk.app.start_job("Changing leads", body)
+    await desk.pilot.press("n", *"wants a quote", "ctrl+c")
+    assert "stopping" in desk.app.query_one(TopLine).render().plain
+    go_on.set()
+    await desk.settle()
+    assert desk.app.screen.query_one(TextArea).text == "wants a quote"
 
 
 async def test_the_neighbours_of_a_lead_end_with_the_list(desk: Desk) -> None:
