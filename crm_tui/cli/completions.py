@@ -148,15 +148,16 @@ def template_names(context: typer.Context, incomplete: str) -> list[tuple[str, s
 
 
 def query_words(_context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """The fields of a query, and the values of those that have a few."""
+    """The fields of a query, and the values of those that have a few; after a minus, too."""
     from crm_tui.services.filters.fields import FIELDS
 
-    name, colon, _ = incomplete.partition(":")
+    minus = "-" if incomplete.startswith("-") else ""
+    name, colon, _ = incomplete.removeprefix(minus).partition(":")
     field = FIELDS.get(name)
     if colon and field is not None:
-        found = [(f"{name}:{word}", "") for word in field.words]
+        found = [(f"{minus}{name}:{word}", "") for word in field.words]
     else:
-        found = [(f"{each.name}:", each.hint) for each in FIELDS.values()]
+        found = [(f"{minus}{each.name}:", each.hint) for each in FIELDS.values()]
     return [each for each in found if each[0].startswith(incomplete)]
 
 

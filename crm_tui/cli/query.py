@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from crm_tui.cli.completions import query_words
 from crm_tui.cli.output import invocation
@@ -63,6 +63,14 @@ class QueryCommand(TyperCommand):
             else:
                 _sort_in(argument, rest, values, options, query)
         return super().parse_args(ctx, [*options, "--", *query])
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Options, and after a minus the words of a query that it negates as well."""
+        found = list(super().shell_complete(ctx, incomplete))
+        if incomplete.startswith("-"):
+            *_, query = (each for each in self.get_params(ctx) if isinstance(each, TyperArgument))
+            found += query.shell_complete(ctx, incomplete)
+        return found
 
 
 def _sort_in(

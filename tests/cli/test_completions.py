@@ -149,6 +149,15 @@ def test_fields_and_values_of_a_query_are_completed(complete: Complete, shell: s
     assert complete(shell, "crm-tui leads list status:op") == [expected]
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_a_minus_negates_is_completed_as_well(complete: Complete, shell: str) -> None:
+    assert complete(shell, "crm-tui leads list -stat") == ["-status:"]
+    assert complete(shell, "crm-tui leads bulk --tag vip -sta") == ["-status:"]
+    expected = "opened" if shell == "bash" else "-status:opened"
+    assert complete(shell, "crm-tui leads export -status:op") == [expected]
+    assert complete(shell, "crm-tui leads list -has:website --js") == ["--json"]
+
+
 def test_what_a_view_is_called_is_never_run(complete: Complete, cli: Cli, tmp_path: Path) -> None:
     name = "a'b\"c $(touch ran) `touch ran`;"
     assert cli("views", "save", name, "city:Queens").code == 0
