@@ -98,6 +98,7 @@ class NewEvent:
     data: dict[str, Any] = field(default_factory=dict)
     site_id: int | None = None
     batch_id: int | None = None
+    message_id: int | None = None
 
 
 async def record(session: WriteSession, *events: NewEvent, now: datetime) -> list[str]:
@@ -197,6 +198,7 @@ def row(event: NewEvent, *, now: datetime) -> dict[str, Any]:
         "data": event.data,
         "site_id": event.site_id,
         "batch_id": event.batch_id,
+        "message_id": event.message_id,
     }
 
 

@@ -1,0 +1,94 @@
+"""What mail goes out through, and the marks by which ours is known again."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from urllib.parse import quote
+
+from crm_tui.config import Settings
+from crm_tui.db.engine import beside
+from crm_tui.services.contacts.contact import ascii_host
+from crm_tui.services.sending.hours import Rules, read_rules
+from crm_tui.services.sending.pace import Limits
+
+_NO_DOMAIN = "crm-tui.invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who sends, and how much may go.
+
+    Attributes:
+        provider: "smtp" or "outbox".
+        address: what mail comes from; "" where none was set.
+        connections: how many mails may be on their way at once.
+        repeatable: whether the provider knows a mail it was given before, so that sending the
+            same one again does nothing.
+        plus: whether the mailbox gets what is sent to its address with a "+" and more before the @.
+        zone: the operator's; None is the machine's own.
+    """
+
+    provider: str
+    name: str
+    address: str
+    postal_address: str
+    connections: int
+    repeatable: bool
+    plus: bool
+    limits: Limits
+    rules: Rules
+    zone: tzinfo | None
+
+    @property
+    def domain(self) -> str:
+        """The domain mails come from, in the letters the DNS knows."""
+        return ascii_host(self.address.rpartition("@")[2]) or _NO_DOMAIN
+
+    def opt_out(self, token: str) -> str:
+        """The mailto address at which a recipient opts out; the token tells which."""
+        local, _, domain = self.address.rpartition("@")
+        if self.plus:
+            return f"mailto:{quote(local)}+u.{token}@{domain}?subject=unsubscribe"
+        return f"mailto:{quote(local)}@{domain}?subject=unsubscribe%20{token}"
+
+
+def account(settings: Settings, *, plus: bool = False) -> Account:
+    """The account the settings name."""
+    sending, is_smtp = settings.sending, settings.email.provider == "smtp"
+    return Account(
+        provider=settings.email.provider,
+        name=settings.sender.name,
+        address=settings.sender.email,
+        postal_address=settings.sender.postal_address,
+        connections=settings.providers.smtp.connections if is_smtp else 1,
+        repeatable=not is_smtp,
+        plus=plus,
+        limits=Limits(sending.per_hour, sending.per_day, sending.warm_up),
+        rules=read_rules(sending.quiet_hours, weekdays_only=sending.weekdays_only),
+        zone=settings.operator.zone,
+    )
+
+
+def outbox_folder(settings: Settings, store: Path) -> Path:
+    """Where the outbox writes its mails."""
+    named = settings.email.outbox
+    return Path(named).expanduser() if named else beside(store, "outbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What tells one message from all others, fixed when its row is made."""
+
+    key: str
+    message_id: str
+    token: str
+
+
+def new_marks(domain: str) -> Marks:
+    """Marks for a message that comes from this domain."""
+    key = uuid.uuid4().hex
+    return Marks(key, f"<{key}@{domain}>", secrets.token_hex(12))

@@ -1,0 +1,158 @@
+"""From a message that may go to the mail that goes: rendered, threaded, with its way to opt out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import select
+
+from crm_tui.db.engine import ReadSession
+from crm_tui.db.models import CampaignStep, Message, Site
+from crm_tui.db.types import listed
+from crm_tui.errors import BadInput
+from crm_tui.providers.base import OutgoingMail
+from crm_tui.services.sending.account import Account
+from crm_tui.services.sending.candidates import Candidate
+from crm_tui.services.templating.checking import uses_site
+from crm_tui.services.templating.facts import MailFacts, unsubscribe_sentence
+from crm_tui.services.templating.files import Kind, Template, read_template
+from crm_tui.services.templating.gathering import mail_facts
+from crm_tui.services.templating.rendering import Rendered, render, reply_subject
+from crm_tui.vocabulary import MessageState, SiteStatus
+
+NO_SITE = "its site is not published"
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What went to the same business before, in the same campaign: the thread a step goes on."""
+
+    subject: str
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that waits for something that is missing."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A mail ready to go, and what is kept of it."""
+
+    mail: OutgoingMail
+    rendered: Rendered
+
+
+async def facts_of(session: ReadSession, business_ids: list[int]) -> dict[int, MailFacts]:
+    """What mails can say of leads, with the public address of the newest published site."""
+    facts = await mail_facts(session, business_ids)
+    rows = await session.execute(
+        select(Site.business_id, Site.published_url)
+        .where(
+            Site.business_id.in_(listed(business_ids)),
+            Site.status.in_((SiteStatus.PUBLISHED, SiteStatus.SOLD)),
+            Site.published_url.is_not(None),
+        )
+        .order_by(Site.published_at, Site.id)
+    )
+    for business_id, url in rows:
+        facts[business_id] = replace(facts[business_id], site_url=url)
+    return facts
+
+
+async def threads(session: ReadSession, messages: list[Candidate]) -> dict[int, Before]:
+    """What went before each message of a campaign, by the message's id."""
+    later = [each for each in messages if (each.position or 1) > 1]
+    if not later:
+        return {}
+    rows = await session.execute(
+        select(
+            Message.campaign_id,
+            Message.origin_id,
+            CampaignStep.position,
+            Message.message_id,
+            Message.subject,
+        )
+        .join(CampaignStep, CampaignStep.id == Message.step_id)
+        .where(
+            Message.campaign_id.in_({each.campaign_id for each in later}),
+            Message.origin_id.in_({each.origin_id for each in later}),
+            Message.state == MessageState.SENT,
+        )
+        .order_by(CampaignStep.position)
+    )
+    sent = rows.all()
+    found: dict[int, Before] = {}
+    for each in later:
+        earlier = [
+            row
+            for row in sent
+            if (row.campaign_id, row.origin_id) == (each.campaign_id, each.origin_id)
+            and row.position < (each.position or 1)
+        ]
+        if earlier:
+            references = tuple(row.message_id for row in earlier)
+            found[each.id] = Before(earlier[0].subject or "", references)
+    return found
+
+
+def compose(
+    message: Candidate, facts: MailFacts, before: Before | None, account: Account, *, now: datetime
+) -> Composed | Held:
+    """The mail of a message, or what it lacks.
+
+    A step after the first goes on in the thread of the first, under its subject. What somebody
+    wrote for one lead goes as it was written.
+    """
+    opt_out = account.opt_out(message.token)
+    if message.source is None:
+        rendered = Rendered(message.subject or "", message.body or "", message.html, ())
+    else:
+        template = step_template(message.template or "", message.source, html=bool(message.is_html))
+        if facts.site_url is None and uses_site(template):
+            return Held(NO_SITE)
+        try:
+            rendered = render(template, with_sender(facts, account, message.token))
+        except BadInput as error:
+            return Held(str(error).rstrip("."))
+        if before is not None:
+            rendered = replace(rendered, subject=reply_subject(before.subject))
+    references = before.references if before else ()
+    answered = message.headers.get("In-Reply-To")
+    if answered:
+        references = tuple(message.headers.get("References", answered).split())
+    mail = OutgoingMail(
+        key=message.key,
+        message_id=message.message_id,
+        date=now.astimezone(account.zone),
+        sender_name=account.name,
+        sender=account.address,
+        to=message.address,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        in_reply_to=answered or (references[-1] if references else None),
+        references=references,
+        list_unsubscribe=() if message.campaign_id is None else (opt_out,),
+    )
+    return Composed(mail, rendered)
+
+
+def step_template(name: str, source: str, *, html: bool) -> Template:
+    """The template of a step, as it was kept with the campaign."""
+    return read_template(source, name=name, kind=Kind.HTML if html else Kind.TEXT)
+
+
+def with_sender(facts: MailFacts, account: Account, token: str) -> MailFacts:
+    """The facts with who sends, and the recipient's way to opt out."""
+    return replace(
+        facts,
+        sender_name=account.name or None,
+        sender_email=account.address or None,
+        sender_postal_address=account.postal_address or None,
+        unsubscribe=unsubscribe_sentence(account.opt_out(token)),
+    )

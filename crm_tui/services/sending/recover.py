@@ -1,0 +1,106 @@
+"""What is left of senders that died: nobody knows whether their mails went, so nobody sends them.
+
+A message whose sender is dead becomes uncertain, and stays so until something tells: the provider
+knows mails it was given before, a copy of it turns up in the mailbox, or the operator says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select, update
+
+from crm_tui.db.engine import Database, WriteSession
+from crm_tui.db.locks import is_held
+from crm_tui.db.models import Message
+from crm_tui.errors import BadInput, NotFound
+from crm_tui.services.sending import record
+from crm_tui.services.sending.account import Account
+from crm_tui.services.sending.ending import end_campaigns
+from crm_tui.vocabulary import MessageState
+
+CUT_OFF = "it may have been sent or not: sending was cut off"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What was found of dead senders: mails that are sent again under the same name, and others."""
+
+    queued: int = 0
+    uncertain: int = 0
+
+
+async def recover(db: Database, account: Account, *, now: datetime) -> Recovered:
+    """See to the messages of senders that are dead."""
+    async with db.read() as session:
+        rows = await session.execute(
+            select(Message.id, Message.claimed_by, Message.provider).where(
+                Message.state == MessageState.SENDING
+            )
+        )
+        claims = rows.all()
+    alive = {each.claimed_by for each in claims if _is_alive(db.path, each.claimed_by)}
+    dead = [each for each in claims if each.claimed_by not in alive]
+    if not dead:
+        return Recovered()
+    # A provider that knows what it was given does nothing when it is given it again.
+    again = [each.id for each in dead if account.repeatable and each.provider == account.provider]
+    unclear = [each.id for each in dead if each.id not in again]
+    async with db.write(durable=True) as session:
+        await _end(session, again, state=MessageState.QUEUED, due_at=now, reason=None)
+        await _end(session, unclear, state=MessageState.UNCERTAIN, reason=CUT_OFF)
+    return Recovered(len(again), len(unclear))
+
+
+def _is_alive(store: Path, owner: str | None) -> bool:
+    return owner is not None and is_held(store, owner)
+
+
+async def _end(session: WriteSession, ids: list[int], **values: object) -> None:
+    await session.execute(
+        update(Message)
+        .where(Message.id.in_(ids), Message.state == MessageState.SENDING)
+        .values(claimed_by=None, **values)
+        .execution_options(synchronize_session=None)
+    )
+
+
+async def was_sent(
+    session: WriteSession, message_id: int, account: Account, *, at: datetime, now: datetime
+) -> bool:
+    """An uncertain message turned out to have been sent; False where it was not uncertain."""
+    message = await session.get(Message, message_id)
+    if message is None or message.state is not MessageState.UNCERTAIN:
+        return False
+    message.state, message.sent_at, message.reason = MessageState.SENT, at, None
+    await session.flush()
+    await record.tell_sent(
+        session, message, message.subject or "", message.body or "", at=at, now=now
+    )
+    await record.queue_next(session, message_id, account, at=at)
+    await end_campaigns(session, [message.campaign_id], now=now)
+    return True
+
+
+async def decide(
+    session: WriteSession, message_id: int, *, sent: bool, account: Account, now: datetime
+) -> None:
+    """The operator says what became of an uncertain message: it was sent, or is to be sent again.
+
+    Raises:
+        NotFound: there is no such message.
+        BadInput: it is not uncertain.
+    """
+    message = await session.get(Message, message_id)
+    if message is None:
+        raise NotFound(f"There is no message {message_id}.")
+    if message.state is not MessageState.UNCERTAIN:
+        raise BadInput(f"Message {message_id} is {message.state}, not uncertain.")
+    if sent:
+        at = message.claimed_at or now
+        await was_sent(session, message_id, account, at=at, now=now)
+        return
+    message.state, message.reason, message.due_at = MessageState.QUEUED, None, now
+    await session.flush()
