@@ -50,13 +50,14 @@ _ZSH = f"""\
 #compdef crm-tui
 _crm_tui() {{
     local line
-    local -a found
+    local -a found unfinished
     for line in "${{(@f)$(env {_ASK}="${{(j: :)words[1,CURRENT]}}" $words[1] 2>/dev/null)}}"; do
         [[ -n $line ]] || continue
+        [[ ${{line%%$'\t'*}} != *: ]] || unfinished=(-S '')
         found+=("${{${{line%%$'\\t'*}}//:/\\\\:}}:${{line#*$'\\t'}}")
     done
     if (( $#found )); then
-        _describe 'crm-tui' found
+        _describe 'crm-tui' found "${{unfinished[@]}}"
     else
         _files
     fi
