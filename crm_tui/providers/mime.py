@@ -176,7 +176,7 @@ def _codec(charset: str | None) -> str | None:
         return None
     try:
         found = codecs.lookup(charset)
-        b"".decode(charset)  # refuses codecs that do not turn bytes into text
+        b"x".decode(charset, "replace")  # refuses codecs that do not turn bytes into text
     except (LookupError, ValueError):
         return None
     name = found.name.replace("-", "_")

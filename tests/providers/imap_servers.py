@@ -1,0 +1,201 @@
+"""Real IMAP servers on loopback, started for a test: pymap, and Dovecot where it is installed."""
+
+from __future__ import annotations
+
+import grp
+import imaplib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from crm_tui.config import ImapSettings
+
+_DOVECOT = """
+base_dir = {root}/run
+state_dir = {root}/state
+protocols = imap
+listen = 127.0.0.1
+log_path = {root}/dovecot.log
+ssl = no
+disable_plaintext_auth = no
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+mail_location = maildir:{root}/mail
+mail_uid = {uid}
+mail_gid = {gid}
+first_valid_uid = 0
+first_valid_gid = 0
+namespace inbox {{
+  inbox = yes
+  mailbox Drafts {{
+    special_use = \\Drafts
+    auto = create
+  }}
+  mailbox Bin {{
+    special_use = \\Trash
+    auto = create
+  }}
+  mailbox Sent {{
+    special_use = \\Sent
+    auto = create
+  }}
+}}
+passdb {{
+  driver = static
+  args = password=demopass
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={root}/mail
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server with one mailbox."""
+
+    port: int
+    username: str = "demouser"
+    password: str = "demopass"
+
+    @property
+    def settings(self) -> ImapSettings:
+        return ImapSettings(
+            host="127.0.0.1", port=self.port, security="none", username=self.username
+        )
+
+    @contextmanager
+    def other_program(self) -> Iterator[imaplib.IMAP4]:
+        """Another mail program at the same mailbox."""
+        with imaplib.IMAP4("127.0.0.1", self.port, timeout=20) as client:
+            client.login(self.username, self.password)
+            yield client
+
+    def deliver(
+        self, *mails: bytes, folder: str = "INBOX", flags: str = "", day: str = "22"
+    ) -> None:
+        with self.other_program() as client:
+            for mail in mails:
+                status, words = client.append(
+                    f'"{folder}"', flags, f'"{day}-Nov-2026 09:00:00 +0000"', mail
+                )
+                assert status == "OK", words
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _answers(port: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        assert process.poll() is None, "the server ended at once"
+        with suppress(OSError), closing(socket.create_connection(("127.0.0.1", port), 2)) as sock:
+            if sock.recv(4) == b"* OK":
+                return
+        time.sleep(0.05)
+    raise AssertionError("the server did not come up")
+
+
+@contextmanager
+def pymap() -> Iterator[Server]:
+    port = free_port()
+    program = Path(sys.executable).with_name("pymap")
+    arguments = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-tls",
+        "--no-service",
+        "managesieve",
+    ]
+    with _running([str(program), *arguments, "dict", "--demo-data"], port) as server:
+        yield server
+
+
+def has_dovecot() -> bool:
+    path = Path(shutil.which("dovecot") or "/usr/sbin/dovecot")
+    return path.exists() and Path("/usr/lib/dovecot/imap").exists()
+
+
+@contextmanager
+def dovecot() -> Iterator[Server]:
+    """Dovecot as a program of its own, never as root: its login process refuses to be."""
+    account = pwd.getpwuid(os.getuid()) if os.getuid() else pwd.getpwnam("dovenull")
+    with tempfile.TemporaryDirectory(prefix="dovecot-", ignore_cleanup_errors=True) as place:
+        root = Path(place)
+        for name in ("run", "state", "mail"):
+            (root / name).mkdir()
+        port = free_port()
+        config = root / "dovecot.conf"
+        config.write_text(
+            _DOVECOT.format(
+                root=root,
+                user=account.pw_name,
+                group=grp.getgrgid(account.pw_gid).gr_name,
+                uid=account.pw_uid,
+                gid=account.pw_gid,
+                port=port,
+            )
+        )
+        if os.getuid() == 0:
+            for path in (root, *root.iterdir()):
+                os.chown(path, account.pw_uid, account.pw_gid)
+        program = shutil.which("dovecot") or "/usr/sbin/dovecot"
+        with _running([program, "-F", "-c", str(config)], port, account) as server:
+            yield server
+
+
+@contextmanager
+def _running(
+    command: list[str], port: int, account: pwd.struct_passwd | None = None
+) -> Iterator[Server]:
+    other = account is not None and os.getuid() == 0
+    process = subprocess.Popen(
+        command,
+        user=account.pw_uid if other and account else None,
+        group=account.pw_gid if other and account else None,
+        extra_groups=[] if other else None,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _answers(port, process)
+        yield Server(port)
+    finally:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
