@@ -283,6 +283,15 @@ async def test_a_merge_tells_who_went_where(work: Work, db: Database, settings: 
         assert len(list(kinds)) == 2
 
 
+async def test_a_merge_of_names_without_end_is_told_in_a_line(work: Work, db: Database) -> None:
+    keep, other = await work.add("Ada " * 2_500), await work.add("Bea\x1b[2J" * 1_000)
+    async with db.read() as session:
+        words = await merge.words_of_merge(session, keep, [other])
+    assert words.startswith("merged Bea")
+    assert words.isprintable()
+    assert len(words) < 120
+
+
 async def test_a_site_that_no_longer_says_what_is_so_is_marked_and_the_mark_goes_with_an_undo(
     work: Work, db: Database, look: Look, now: datetime
 ) -> None:

@@ -14,7 +14,11 @@ from crm_tui.db.models import Business, Event, Site, Task
 from crm_tui.errors import NotFound
 from crm_tui.services import leads
 from crm_tui.services.merged import why_missing
+from crm_tui.text import visible
 from crm_tui.vocabulary import TaskState
+
+_NAME = 50
+"""Characters of a name in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,9 @@ async def names(session: ReadSession, lead_ids: Sequence[int]) -> dict[int, str]
 async def words_of_merge(session: ReadSession, keep_id: int, other_ids: Sequence[int]) -> str:
     """What merging these leads is called in the list of what can be undone."""
     known = await names(session, (keep_id, *other_ids))
-    if len(other_ids) == 1:
-        other = known.get(other_ids[0], f"lead {other_ids[0]}")
-    else:
-        other = f"{len(other_ids)} leads"
-    return f"merged {other} into {known.get(keep_id, f'lead {keep_id}')}"
+
+    def called(lead_id: int) -> str:
+        return visible(known.get(lead_id, f"lead {lead_id}"), _NAME)
+
+    other = called(other_ids[0]) if len(other_ids) == 1 else f"{len(other_ids)} leads"
+    return f"merged {other} into {called(keep_id)}"

@@ -24,6 +24,7 @@ from crm_tui.services.merge.choosing import words_of_merge
 from crm_tui.services.merge.fields import Choices
 from crm_tui.services.merge.merging import event_key, merge
 from crm_tui.services.merged import Merged, led_to, merged_into, why_missing
+from crm_tui.text import visible
 from crm_tui.vocabulary import EventKind
 
 
@@ -73,7 +74,7 @@ async def split(db: Database, lead_id: int, *, settings: Settings, now: datetime
     async with db.write() as session:
         merged = await _which(session, lead_id)
         kept = await session.scalar(select(Business.name).where(Business.id == merged.kept_id))
-        words = f"split {merged.name} from {kept}"
+        words = f"split {visible(merged.name, 50)} from {visible(kept or '', 50)}"
         first, *later = await _unions_to_take_apart(session, merged)
         async with undo.recording(session, words, now=now) as recorded:
             for union in reversed(later):
