@@ -135,7 +135,8 @@ def classify(raw: bytes, *, received: datetime) -> Incoming:
     mail = parse(raw)
     heading = _heading(mail.fields)
     whole_text = text_of(mail)
-    kind, why, results = _decide(mail, heading, whole_text)
+    text = without_quotes(whole_text)
+    kind, why, results = _decide(mail, heading, whole_text, text)
     cited: list[str] = list(heading.cited)
     tokens = list(heading.tokens)
     if kind in {Kind.BOUNCE, Kind.COMPLAINT}:
@@ -150,18 +151,20 @@ def classify(raw: bytes, *, received: datetime) -> Incoming:
         cited=tuple(dict.fromkeys(cited))[:_IDS],
         tokens=tuple(dict.fromkeys(tokens)),
         results=results,
-        text=without_quotes(whole_text),
+        text=text,
         occurred_at=_occurred(heading.date, received),
     )
 
 
-def _decide(mail: Part, heading: Heading, text: str) -> tuple[Kind, str, tuple[Result, ...]]:
+def _decide(
+    mail: Part, heading: Heading, whole_text: str, text: str
+) -> tuple[Kind, str, tuple[Result, ...]]:
     results = bounces.delivery_results(mail)
     if results is not None:
         return Kind.BOUNCE, "a delivery report", results
     feedback = bounces.feedback(mail)
-    if feedback is None and (why := bounces.returned(mail.fields, text)):
-        return Kind.BOUNCE, why, bounces.read_returned(mail.fields, text)
+    if feedback is None and (why := bounces.returned(mail.fields, whole_text)):
+        return Kind.BOUNCE, why, bounces.read_returned(mail.fields, whole_text)
     kind, why = _written(heading, text) if feedback is None else _complaint(feedback)
     return kind, why, ()
 
@@ -181,7 +184,7 @@ def _written(heading: Heading, text: str) -> tuple[Kind, str]:
     purposes = {token.purpose for token in heading.tokens}
     if "u" in purposes:
         return Kind.UNSUBSCRIBE, "sent to the address or with the subject for unsubscribing"
-    if wants_out(without_quotes(text)) or subject_wants_out(heading.subject):
+    if wants_out(text) or subject_wants_out(heading.subject):
         return Kind.UNSUBSCRIBE, "its first line or subject asks not to be written to"
     if heading.automatic:
         return Kind.AUTO_REPLY, heading.automatic

@@ -138,10 +138,10 @@ def without_quotes(text: str) -> str:
     """
     lines = text.split("\n")
     kept: list[str] = []
+    said = False
     at = 0
     while at < len(lines):
         line = lines[at]
-        said = any(one.strip() for one in kept)
         if line.lstrip().startswith(">"):
             at += 1
         elif length := _attribution(lines, at):
@@ -152,6 +152,7 @@ def without_quotes(text: str) -> str:
             break
         else:
             kept.append(line.rstrip())
+            said = said or bool(line.strip())
             at += 1
     result = _BLANK_LINES.sub("\n\n", "\n".join(kept)).strip()
     return result or text.strip()
@@ -159,7 +160,7 @@ def without_quotes(text: str) -> str:
 
 def _attribution(lines: list[str], at: int) -> int:
     """Over how many lines an "On … wrote:" stretches from here; 0 if there is none."""
-    if not _ATTRIBUTION_START.match(lines[at].strip()[:300]):
+    if not lines[at] or not _ATTRIBUTION_START.match(lines[at].strip()[:300]):
         return 0
     joined = ""
     for length in (1, 2, 3):
