@@ -81,6 +81,8 @@ class LeadFinder(ModalScreen[int | None]):
         self._front = front
         self._but = but
         self._pause: Timer | None = None
+        self._found = ""
+        self._entered_early = False
 
     def compose(self) -> ComposeResult:
         """A line to type in, and the leads that match."""
@@ -93,6 +95,7 @@ class LeadFinder(ModalScreen[int | None]):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
+        self._entered_early = False
         if self._pause is not None:
             self._pause.stop()
         typed = event.value
@@ -115,9 +118,16 @@ class LeadFinder(ModalScreen[int | None]):
         options.add_options([Option(_line(row), id=str(row.id)) for row in rows])
         options.highlighted = 0 if rows else None
         self.set_class(not rows and bool(typed.strip()), "-nothing")
+        self._found = typed
+        if self._entered_early and typed == self.query_one(Input).value:
+            self._entered()
 
     @on(Input.Submitted)
     def _entered(self) -> None:
+        """Take the lead under the cursor; where what is typed is still looked for, once it is found."""
+        self._entered_early = self._found != self.query_one(Input).value
+        if self._entered_early:
+            return
         # At once: a key typed ahead must not come to this line while it goes away.
         option = self.query_one(OptionList).highlighted_option
         if option is not None:

@@ -51,6 +51,16 @@ def test_what_is_typed_in_one_go_is_done_key_by_key_to_the_leads_it_was_meant_fo
     assert done(store) == ["tagged Aster vip", "tagged Birch vip"]
 
 
+def test_enter_takes_the_lead_that_was_typed_and_not_the_one_found_before(store: Path) -> None:
+    with started(store) as terminal:
+        terminal.send("Mdog")
+        terminal.until(lambda text: "▌  Dogwood" in text)
+        terminal.send("\x15cedar\r")
+        shown = terminal.until(lambda text: "Goes into it" in text and "Contacts" in text)
+    assert "Cedar" in shown
+    assert "Dogwood" not in shown
+
+
 @pytest.mark.parametrize("where", ["the list", "side by side"])
 def test_a_decision_typed_ahead_is_about_the_next_pair_and_takes_none_back(
     store: Path, where: str
