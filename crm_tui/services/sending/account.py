@@ -26,8 +26,6 @@ class Account:
         provider: "smtp" or "outbox".
         address: what mail comes from; "" where none was set.
         connections: how many mails may be on their way at once.
-        repeatable: whether the provider knows a mail it was given before, so that sending the
-            same one again does nothing.
         plus: whether the mailbox gets what is sent to its address with a "+" and more before the @.
         zone: the operator's; None is the machine's own.
     """
@@ -37,7 +35,6 @@ class Account:
     address: str
     postal_address: str
     connections: int
-    repeatable: bool
     plus: bool
     limits: Limits
     rules: Rules
@@ -65,7 +62,6 @@ def account(settings: Settings, *, plus: bool = False) -> Account:
         address=settings.sender.email,
         postal_address=settings.sender.postal_address,
         connections=settings.providers.smtp.connections if is_smtp else 1,
-        repeatable=not is_smtp,
         plus=plus,
         limits=Limits(sending.per_hour, sending.per_day, sending.warm_up),
         rules=read_rules(sending.quiet_hours, weekdays_only=sending.weekdays_only),

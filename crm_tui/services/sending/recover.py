@@ -1,7 +1,7 @@
 """What is left of senders that died: nobody knows whether their mails went, so nobody sends them.
 
-A message whose sender is dead becomes uncertain, and stays so until something tells: the provider
-knows mails it was given before, a copy of it turns up in the mailbox, or the operator says so.
+A message whose sender is dead becomes uncertain, and stays so until something tells: a copy of it
+turns up in the mailbox, or the operator says so. Of the outbox its folder tells at once.
 """
 
 from __future__ import annotations
@@ -16,27 +16,36 @@ from crm_tui.db.engine import Database, WriteSession
 from crm_tui.db.locks import is_held
 from crm_tui.db.models import Message
 from crm_tui.errors import BadInput, NotFound
+from crm_tui.providers.outbox import file_name
 from crm_tui.services.sending import record
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.ending import end_campaigns
 from crm_tui.vocabulary import MessageState
 
+OUTBOX = "outbox"
 CUT_OFF = "it may have been sent or not: sending was cut off"
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was found of dead senders: mails that are sent again under the same name, and others."""
+    """What dead senders left: mails of which it can be told whether they went, and others."""
 
-    queued: int = 0
+    told: int = 0
     uncertain: int = 0
 
 
-async def recover(db: Database, account: Account, *, now: datetime) -> Recovered:
-    """See to the messages of senders that are dead."""
+async def recover(db: Database, account: Account, *, outbox: Path, now: datetime) -> Recovered:
+    """See to the messages of senders that are dead.
+
+    Args:
+        db: the store.
+        account: whose pace and hours the next steps keep to.
+        outbox: the folder the outbox writes to.
+        now: aware UTC.
+    """
     async with db.read() as session:
         rows = await session.execute(
-            select(Message.id, Message.claimed_by, Message.provider).where(
+            select(Message.id, Message.claimed_by, Message.provider, Message.message_id).where(
                 Message.state == MessageState.SENDING
             )
         )
@@ -45,13 +54,18 @@ async def recover(db: Database, account: Account, *, now: datetime) -> Recovered
     dead = [each for each in claims if each.claimed_by not in alive]
     if not dead:
         return Recovered()
-    # A provider that knows what it was given does nothing when it is given it again.
-    again = [each.id for each in dead if account.repeatable and each.provider == account.provider]
-    unclear = [each.id for each in dead if each.id not in again]
+    written = [each for each in dead if each.provider == OUTBOX]
+    unclear = [each.id for each in dead if each.provider != OUTBOX]
     async with db.write(durable=True) as session:
-        await _end(session, again, state=MessageState.QUEUED, due_at=now, reason=None)
-        await _end(session, unclear, state=MessageState.UNCERTAIN, reason=CUT_OFF)
-    return Recovered(len(again), len(unclear))
+        await _end(
+            session, [each.id for each in dead], state=MessageState.UNCERTAIN, reason=CUT_OFF
+        )
+        for each in written:
+            if (outbox / file_name(each.message_id)).exists():
+                await was_sent(session, each.id, account, at=now, now=now)
+            else:
+                await decide(session, each.id, sent=False, account=account, now=now)
+    return Recovered(len(written), len(unclear))
 
 
 def _is_alive(store: Path, owner: str | None) -> bool:

@@ -1,0 +1,1 @@
+"""What comes in: collected, kept as it was received, and turned into events."""
