@@ -174,7 +174,8 @@ def _typed(value: str) -> str:
 # -- bounces that follow no standard ---------------------------------------------------------------
 
 _DAEMON = re.compile(
-    r"(?:^|[<\s\"])(mailer-daemon|postmaster)@|^\s*(?:mailer-daemon|postmaster)\s*$|<>", re.IGNORECASE
+    r"(?:^|[<\s\"])(mailer-daemon|postmaster)@|^\s*(?:mailer-daemon|postmaster)\s*$|<>",
+    re.IGNORECASE,
 )
 _RETURNED = re.compile(
     r"undeliver|returned (?:mail|to sender)|delivery (?:\w+ )?(?:fail|problem|error|status|has failed|notification)|"
