@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -47,6 +48,8 @@ _OFFERS = (
     Offer("leads.demo", "500 invented businesses in a store of its own; yours stays as it is."),
 )
 
+_READ_WITHIN = 0.3
+"""Seconds that keys typed ahead wait for a changed list."""
 _KEYS = [column.key for column in LEAD_COLUMNS]
 _TO_SELECTED = (
     "business.tag",
@@ -133,6 +136,7 @@ class LeadsScreen(BusinessScreen):
 
     def _read(self, keep: Literal["place", "selection", "nothing"]) -> None:
         """Read the list in the background; what was being read is stopped."""
+        self.listing.whole.clear()
         if keep == "place":
             self.work(self.listing.read_again(self.asked), group="list")
         else:
@@ -149,11 +153,16 @@ class LeadsScreen(BusinessScreen):
         self.work(learn_views(self), group="views")
 
     async def show_again(self, lead_ids: array[int], key: str | None = None) -> None:
-        """Show the changed rows at once, and then the list as it is now."""
+        """Show the changed rows at once, and then the list as it is now.
+
+        Keys that were typed ahead find it so, but do not wait long for a list that is.
+        """
         del key
         near = set(self.table.near_ids_in(self.table.order))
         await self.listing.fetch([each for each in lead_ids if each in near])
         self.data_changed()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.listing.whole.wait(), _READ_WITHIN)
 
     # Filter and order
 

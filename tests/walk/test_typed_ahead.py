@@ -51,6 +51,13 @@ def test_what_is_typed_in_one_go_is_done_key_by_key_to_the_leads_it_was_meant_fo
     assert done(store) == ["tagged Aster vip", "tagged Birch vip"]
 
 
+def test_a_lead_that_leaves_the_list_is_gone_before_the_next_key_is_done(store: Path) -> None:
+    with started(store) as terminal:
+        terminal.send("AAA")
+        terminal.until(lambda text: f"{len(NAMES) - 3} leads" in text)
+    assert done(store) == ["archived Aster", "archived Birch", "archived Cedar"]
+
+
 def test_enter_takes_the_lead_that_was_typed_and_not_the_one_found_before(store: Path) -> None:
     with started(store) as terminal:
         terminal.send("Mdog")
