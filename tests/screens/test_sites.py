@@ -141,7 +141,7 @@ async def test_an_empty_list_says_what_to_do_next(desk: Desk) -> None:
     await desk.press("5")
     empty = desk.sites.query_one("#empty", Static)
     assert empty.display
-    assert "build them with b" in str(empty.render())
+    assert "build with b" in str(empty.render())
     await desk.press("o", "b", "e", "enter", "r")
     assert desk.said == "Every site has its lead."
 
