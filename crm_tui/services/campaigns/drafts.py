@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from crm_tui.db.engine import Database, ReadSession
+from sqlalchemy import delete as delete_rows
+from sqlalchemy import select, update
+
+from crm_tui.db.engine import Database, ReadSession, WriteSession
+from crm_tui.db.models import Campaign, CampaignExclusion, CampaignStep, Message
+from crm_tui.errors import BadInput, NotFound
 from crm_tui.services.campaigns.audience import Audience
-from crm_tui.services.templating.files import Template
+from crm_tui.services.lead_query import LeadQuery
+from crm_tui.services.sending.compose import step_template
+from crm_tui.services.sending.hours import read_delay
+from crm_tui.services.templating.checking import check, uses_site
+from crm_tui.services.templating.files import Kind, Template
+from crm_tui.text import fold, plain_line, visible
 from crm_tui.vocabulary import CampaignState
 
 OWN_TEXT = "own text"
 """What the template of a step is called that was written for it alone."""
+UNTITLED = "untitled"
+LONGEST_NAME = 100
+MOST_STEPS = 20
+
+_ROWS = 1000
+"""Rows that are deleted in one transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,34 +50,43 @@ class Step:
     delay: str | None = None
     version: int = 1
 
+    def read(self) -> Template:
+        """The template it is made from."""
+        return step_template(self.template, self.source, html=self.is_html)
+
     @property
     def subject(self) -> str:
         """The subject, with its merge fields."""
-        raise NotImplementedError
+        return self.read().subject
 
     @property
     def uses_site(self) -> bool:
         """Whether it names the public address of the site."""
-        raise NotImplementedError
+        return uses_site(self.read())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What can be chosen of a campaign; all but the audience may be missing while it is a draft.
+    """What can be chosen of a campaign; all of it may be missing while it is a draft.
 
     Attributes:
-        name: "" is kept as "untitled campaign" with the date.
+        name: without one it is kept as "untitled".
         starts_at: when the first mails may go; None is as soon as it is started.
         stop_on_click: whether a click ends the campaign for a lead.
         wizard: what the wizard needs to go on where it was left; plain JSON, its own business.
     """
 
     name: str = ""
-    audience: Audience = Audience(ids=())
+    audience: Audience = field(default_factory=Audience)
     steps: tuple[Step, ...] = ()
     starts_at: datetime | None = None
     stop_on_click: bool = False
     wizard: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def uses_site(self) -> bool:
+        """Whether one of its mails names the public address of the site."""
+        return any(step.uses_site for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +98,7 @@ class Kept:
     """
 
     id: int
+    key: str
     state: CampaignState
     pause_reason: str | None
     created_at: datetime
@@ -87,7 +114,42 @@ def step_of(template: Template, *, delay: str | None = None, subject: str | None
     Raises:
         BadInput: the template cannot be sent, or the delay is none.
     """
-    raise NotImplementedError
+    source = template.source if subject is None else _under(template, subject)
+    step = Step(
+        template=template.name,
+        source=source,
+        is_html=template.kind is Kind.HTML,
+        delay=None if delay is None else str(read_delay(delay)),
+    )
+    sendable(step)
+    return step
+
+
+def sendable(step: Step) -> None:
+    """See that a step can be sent.
+
+    Raises:
+        BadInput: its template cannot be used; says where and why.
+    """
+    problems = check(step.read())
+    if problems:
+        raise BadInput(
+            f"The template {visible(step.template, 60)} cannot be sent: {problems[0].sentence}"
+        )
+
+
+def _under(template: Template, subject: str) -> str:
+    """The text of a template with another subject in it."""
+    said = plain_line(subject)
+    if not said:
+        raise BadInput("A subject cannot be empty.")
+    text = template.source.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    # Where there is no subject it goes below the first line, which opens the headers.
+    at, following = (
+        (template.subject_line - 1, template.subject_line) if template.subject else (1, 1)
+    )
+    return "\n".join([*lines[:at], f"subject: {said}", *lines[following:]])
 
 
 async def save(db: Database, campaign_id: int | None, draft: Draft, *, now: datetime) -> int:
@@ -97,9 +159,92 @@ async def save(db: Database, campaign_id: int | None, draft: Draft, *, now: date
 
     Raises:
         NotFound: there is no such campaign.
-        BadInput: it was started already, or a step or a name cannot be.
+        BadInput: it was started already, or a step or the name cannot be.
+        QueryError: the filter cannot be read.
     """
-    raise NotImplementedError
+    _see_to(draft)
+    if campaign_id is None:
+        async with db.write() as session:
+            return await _insert(session, draft, now=now)
+    async with db.read() as session:
+        known = await load(session, campaign_id)
+    same = known.draft.audience == draft.audience and known.draft.steps == draft.steps
+    if not same:
+        await thaw(db, campaign_id)
+    async with db.write() as session:
+        kept = await require_draft(session, campaign_id)
+        await session.execute(
+            update(Campaign)
+            .where(Campaign.id == campaign_id)
+            .values(
+                **_columns(draft),
+                draft={"frozen": kept.frozen and same, "wizard": dict(draft.wizard)},
+                updated_at=now,
+            )
+        )
+        if not same:
+            await session.execute(
+                delete_rows(CampaignStep).where(CampaignStep.campaign_id == campaign_id)
+            )
+            _add_steps(session, campaign_id, draft.steps)
+    return campaign_id
+
+
+def _see_to(draft: Draft) -> None:
+    if len(draft.name) > LONGEST_NAME:
+        raise BadInput(f"The name of a campaign has {LONGEST_NAME} characters at most.")
+    if len(draft.steps) > MOST_STEPS:
+        raise BadInput(f"A campaign has {MOST_STEPS} steps at most.")
+    if draft.audience.query is not None:
+        LeadQuery(draft.audience.query)
+    for number, step in enumerate(draft.steps, start=1):
+        if number == 1 and step.delay is not None:
+            raise BadInput("The first step has no delay: it goes when the campaign starts.")
+        if number > 1 and step.delay is None:
+            raise BadInput(f'Say how long step {number} waits after the one before, such as "3d".')
+        sendable(step)
+
+
+def _columns(draft: Draft) -> dict[str, Any]:
+    name = plain_line(draft.name) or UNTITLED
+    return {
+        "name": name,
+        "name_folded": fold(name),
+        "audience": draft.audience.plain(),
+        "stop_on_click": draft.stop_on_click,
+        "starts_at": draft.starts_at,
+    }
+
+
+async def _insert(session: WriteSession, draft: Draft, *, now: datetime) -> int:
+    row = Campaign(
+        key=uuid.uuid4().hex,
+        state=CampaignState.DRAFT,
+        created_at=now,
+        updated_at=now,
+        draft={"frozen": False, "wizard": dict(draft.wizard)},
+        **_columns(draft),
+    )
+    session.add(row)
+    await session.flush()
+    _add_steps(session, row.id, draft.steps)
+    await session.flush()
+    return row.id
+
+
+def _add_steps(session: WriteSession, campaign_id: int, steps: Sequence[Step]) -> None:
+    session.add_all(
+        CampaignStep(
+            campaign_id=campaign_id,
+            position=position,
+            delay=step.delay,
+            template=step.template,
+            is_html=step.is_html,
+            source=step.source,
+            version=step.version,
+        )
+        for position, step in enumerate(steps, start=1)
+    )
 
 
 async def load(session: ReadSession, campaign_id: int) -> Kept:
@@ -108,7 +253,129 @@ async def load(session: ReadSession, campaign_id: int) -> Kept:
     Raises:
         NotFound: there is none.
     """
-    raise NotImplementedError
+    row = (
+        await session.execute(
+            select(
+                Campaign.id,
+                Campaign.key,
+                Campaign.name,
+                Campaign.state,
+                Campaign.pause_reason,
+                Campaign.created_at,
+                Campaign.started_at,
+                Campaign.ended_at,
+                Campaign.starts_at,
+                Campaign.audience,
+                Campaign.stop_on_click,
+                Campaign.draft,
+            ).where(Campaign.id == campaign_id)
+        )
+    ).first()
+    if row is None:
+        raise NotFound(f"There is no campaign {campaign_id}.")
+    return Kept(
+        id=row.id,
+        key=row.key,
+        state=row.state,
+        pause_reason=row.pause_reason,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        frozen=bool(row.draft.get("frozen")),
+        draft=Draft(
+            name=row.name,
+            audience=Audience.read(row.audience),
+            steps=await steps_of(session, campaign_id),
+            starts_at=row.starts_at,
+            stop_on_click=row.stop_on_click,
+            wizard=row.draft.get("wizard", {}),
+        ),
+    )
+
+
+async def steps_of(session: ReadSession, campaign_id: int) -> tuple[Step, ...]:
+    """The steps of a campaign, in their order."""
+    rows = await session.execute(
+        select(
+            CampaignStep.template,
+            CampaignStep.source,
+            CampaignStep.is_html,
+            CampaignStep.delay,
+            CampaignStep.version,
+        )
+        .where(CampaignStep.campaign_id == campaign_id)
+        .order_by(CampaignStep.position)
+    )
+    return tuple(
+        Step(
+            template=row.template,
+            source=row.source,
+            is_html=row.is_html,
+            delay=row.delay,
+            version=row.version,
+        )
+        for row in rows
+    )
+
+
+async def require_draft(session: ReadSession, campaign_id: int) -> Kept:
+    """A campaign that was not started yet.
+
+    Raises:
+        NotFound: there is no such campaign.
+        BadInput: it was started.
+    """
+    kept = await load(session, campaign_id)
+    if kept.state is not CampaignState.DRAFT:
+        raise BadInput(
+            f"Campaign {campaign_id} is {kept.state}: it was started, and is no draft any more."
+        )
+    return kept
+
+
+async def thaw(db: Database, campaign_id: int) -> None:
+    """Let the recipients of a draft go that were taken down.
+
+    Raises:
+        NotFound: there is no such campaign.
+        BadInput: it was started.
+    """
+    some = select(Message.id).where(Message.campaign_id == campaign_id).limit(_ROWS)
+    left_out = (
+        select(CampaignExclusion.business_id)
+        .where(CampaignExclusion.campaign_id == campaign_id)
+        .limit(_ROWS)
+    )
+    more = True
+    while more:
+        async with db.write() as session:
+            kept = await require_draft(session, campaign_id)
+            await keep_frozen(session, kept, frozen=False)
+            gone = await session.execute(
+                delete_rows(Message)
+                .where(Message.id.in_(some))
+                .returning(Message.id)
+                .execution_options(synchronize_session=None)
+            )
+            named = await session.execute(
+                delete_rows(CampaignExclusion)
+                .where(
+                    CampaignExclusion.campaign_id == campaign_id,
+                    CampaignExclusion.business_id.in_(left_out),
+                )
+                .returning(CampaignExclusion.business_id)
+                .execution_options(synchronize_session=None)
+            )
+            more = _ROWS in (len(gone.all()), len(named.all()))
+
+
+async def keep_frozen(session: WriteSession, kept: Kept, *, frozen: bool) -> None:
+    """Remember whether the recipients of a draft are in the queue."""
+    await session.execute(
+        update(Campaign)
+        .where(Campaign.id == kept.id)
+        .values(draft={"frozen": frozen, "wizard": dict(kept.draft.wizard)})
+    )
 
 
 async def delete(db: Database, campaign_id: int) -> None:
@@ -118,4 +385,10 @@ async def delete(db: Database, campaign_id: int) -> None:
         NotFound: there is no such campaign.
         BadInput: it was started; what was sent stays on record.
     """
-    raise NotImplementedError
+    await thaw(db, campaign_id)
+    async with db.write() as session:
+        await require_draft(session, campaign_id)
+        await session.execute(
+            delete_rows(CampaignStep).where(CampaignStep.campaign_id == campaign_id)
+        )
+        await session.execute(delete_rows(Campaign).where(Campaign.id == campaign_id))

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from crm_tui.config import Settings
+from crm_tui.config.checks import is_loopback
 from crm_tui.db.engine import ReadSession
 from crm_tui.errors import UserError
+from crm_tui.providers.dns import Dns
 from crm_tui.providers.sender_policy import SenderPolicy
 from crm_tui.services.campaigns.drafts import Step
+from crm_tui.services.mailable import mailable
+from crm_tui.services.sending import standing
+from crm_tui.services.templating.checking import check as check_template
+from crm_tui.services.templating.checking import says_always
+from crm_tui.text import visible
+
+SMTP = "smtp"
+LET_GO = "crm-tui worker --let-go"
+ACKNOWLEDGE = "crm-tui campaigns policy --accept"
+
+POLICIES = {
+    SMTP: (
+        "Your mailbox provider decides whether you may write to businesses that did not ask. "
+        "Google Workspace and Microsoft 365 allow a little mail of this kind from an account of "
+        "your own and close accounts that send much of it or are reported as spam; many cheap "
+        "hosters forbid it altogether. Read the terms of yours. The law of the recipient's country "
+        "holds, too: in the United States such mail has to name you and your postal address and "
+        "let people opt out (CAN-SPAM); in Germany and much of Europe it needs consent beforehand."
+    )
+}
+"""What the operator acknowledges before writing to strangers through a provider."""
 
 
 class Verdict(StrEnum):
@@ -44,12 +67,19 @@ class Blocked(UserError):
     def __init__(self, checks: Sequence[Check]) -> None:
         self.checks = tuple(checks)
         super().__init__(
-            "It cannot start: " + " ".join(f"{each.why} {each.fix}".strip() for each in checks)
+            "It cannot start. " + " ".join(f"{each.why} {each.fix}".strip() for each in checks)
         )
 
 
-POLICY: dict[str, str] = {}
-"""What the operator acknowledges before writing to strangers through a provider, in sentences."""
+def refuse(checks: Sequence[Check]) -> None:
+    """See that nothing blocks a start.
+
+    Raises:
+        Blocked: something does.
+    """
+    blocking = [each for each in checks if each.verdict is Verdict.BLOCKS]
+    if blocking:
+        raise Blocked(blocking)
 
 
 async def checks(
@@ -61,7 +91,7 @@ async def checks(
     store: Path,
     policy: SenderPolicy | None = None,
 ) -> list[Check]:
-    """The whole list, in the order it is read.
+    """The whole list, in the order it is read. Checks that do not apply pass.
 
     Args:
         session: the store.
@@ -71,18 +101,174 @@ async def checks(
         store: the path of the store; a copied one does not send.
         policy: what the sender's domain says of itself; None where it was not looked up.
     """
-    raise NotImplementedError
+    known = await standing.read_standing(
+        session, settings.email.provider, home=standing.home_of(store)
+    )
+    return [
+        _recipients(recipients),
+        *_sender(settings),
+        _opt_out(settings),
+        *_texts(steps),
+        _server(settings),
+        _stopped(known.stopped),
+        _acknowledged(settings),
+        *_domain(settings, policy),
+    ]
+
+
+def _line(check: str, wrong: str, fix: str, passed: str) -> Check:
+    """A check that blocks where something is wrong."""
+    if wrong:
+        return Check(check, Verdict.BLOCKS, wrong, fix)
+    return Check(check, Verdict.PASSED, passed)
+
+
+def _recipients(recipients: int) -> Check:
+    return _line(
+        "recipients",
+        "" if recipients else "Nobody is left to write to.",
+        "Choose other leads; the ledger says why these are left out.",
+        f"It goes to {recipients:,}.",
+    )
+
+
+def _sender(settings: Settings) -> Iterator[Check]:
+    sender = settings.sender
+    in_config = "under [sender] in config.toml."
+    yield _line(
+        "sender name",
+        "" if sender.name.strip() else "The mails do not say who writes.",
+        f"Set name {in_config}",
+        f"{visible(sender.name, 60)} writes.",
+    )
+    problem = mailable(sender.email).problem if sender.email else "there is none"
+    yield _line(
+        "sender address",
+        f"Mail cannot come from {visible(sender.email, 80) or 'no address'}: {problem}."
+        if problem
+        else "",
+        f"Set email {in_config}",
+        f"Mail comes from {visible(sender.email, 80)}.",
+    )
+    yield _line(
+        "postal address",
+        "" if sender.postal_address.strip() else "The mails do not name your postal address.",
+        f"Set postal_address {in_config}",
+        "Your postal address is set.",
+    )
+
+
+def _opt_out(settings: Settings) -> Check:
+    imap, by_hand = settings.providers.imap.host, settings.compliance.manual_unsubscribe
+    works = settings.email.provider != SMTP or imap or by_hand
+    return _line(
+        "opt-out",
+        "" if works else "Nobody reads the mailbox that people opt out to.",
+        "Set up [providers.imap] in config.toml; or set manual_unsubscribe = true under "
+        "[compliance], read the mailbox yourself and record opt-outs with "
+        "`crm-tui suppression add`.",
+        "Opt-outs are read from the mailbox."
+        if imap
+        else "You record opt-outs yourself."
+        if by_hand
+        else "The outbox sends nothing, so nobody has to opt out.",
+    )
+
+
+def _texts(steps: Sequence[Step]) -> Iterator[Check]:
+    if not steps:
+        yield Check(
+            "message", Verdict.BLOCKS, "There is no message yet.", "Choose a template or write one."
+        )
+    for number, step in enumerate(steps, start=1):
+        template = step.read()
+        problems = check_template(template)
+        missing = [
+            field
+            for field in ("unsubscribe", "sender.postal_address")
+            if not says_always(template, field)
+        ]
+        wrong = ""
+        if problems:
+            wrong = f"Step {number} cannot be sent: {problems[0].sentence}"
+        elif missing:
+            said = " and ".join(f"{{{{ {field} }}}}" for field in missing)
+            wrong = f"Step {number} does not say {said} to everybody."
+        yield _line(
+            "message" if len(steps) == 1 else f"step {number}",
+            wrong,
+            "Correct its template, `crm-tui templates check` says where."
+            if problems
+            else "Put it into its text, outside of any {% if %}.",
+            f"{visible(step.template, 60)} says how to opt out and where you are.",
+        )
+
+
+def _server(settings: Settings) -> Check:
+    missing = settings.email.provider == SMTP and not settings.providers.smtp.host
+    return _line(
+        "mail server",
+        "No mail server is set." if missing else "",
+        'Set host under [providers.smtp] in config.toml, or provider = "outbox" under [email] to '
+        "try everything without sending.",
+        f"Mail goes through {visible(settings.providers.smtp.host, 80)}."
+        if settings.email.provider == SMTP
+        else "Mail is written into the outbox; nothing is sent.",
+    )
+
+
+def _stopped(why: str) -> Check:
+    return _line(
+        "sending",
+        f"Sending is stopped: {why}." if why else "",
+        f"If nothing else sends from this data any more: {LET_GO}",
+        "This store may send.",
+    )
+
+
+def _acknowledged(settings: Settings) -> Check:
+    provider = settings.email.provider
+    missing = provider in POLICIES and provider not in settings.compliance.policies_acknowledged
+    return _line(
+        "provider's policy",
+        "You have not confirmed yet that your provider lets you send this mail." if missing else "",
+        f"Read it, and then: {ACKNOWLEDGE}",
+        "You know what your provider allows."
+        if provider in POLICIES
+        else "The outbox has no policy.",
+    )
+
+
+def _domain(settings: Settings, policy: SenderPolicy | None) -> Iterator[Check]:
+    if not applies(settings):
+        yield Check(
+            "SPF, DKIM, DMARC",
+            Verdict.PASSED,
+            "They do not matter for mail that stays on this machine.",
+        )
+        return
+    if policy is None:
+        yield Check(
+            "SPF, DKIM, DMARC",
+            Verdict.WARNING,
+            "They could not be looked up.",
+            "Look again when you are online.",
+        )
+        return
+    for line in policy.lines:
+        verdict = Verdict.PASSED if line.ok else Verdict.WARNING
+        yield Check(line.check, verdict, line.says, line.fix)
+
+
+def applies(settings: Settings) -> bool:
+    """Whether what the sender's domain says of itself matters to anybody."""
+    smtp = settings.providers.smtp.host
+    domain = settings.sender.email.rpartition("@")[2]
+    return bool(settings.email.provider == SMTP and domain and smtp and not is_loopback(smtp))
 
 
 async def look_up_policy(settings: Settings) -> SenderPolicy | None:
     """SPF, DKIM and DMARC of the sender's domain; None where they do not apply."""
-    raise NotImplementedError
-
-
-def acknowledge(config: Path, provider: str) -> None:
-    """Write into config.toml that the policy of a provider was read; all else in it stays.
-
-    Raises:
-        BadInput: the file cannot be read or written.
-    """
-    raise NotImplementedError
+    if not applies(settings):
+        return None
+    return await Dns().sender_policy(mailable(settings.sender.email).domain)
