@@ -39,6 +39,9 @@ from crm_tui.vocabulary import (
     MessageState,
 )
 
+REFUSED_BEFORE = "the mail before it was refused"
+"""Why a step is skipped after one that failed."""
+
 _MISCONFIGURED_FOR = timedelta(minutes=15)
 """How long a provider that waits for the operator is left alone before it is tried again."""
 
@@ -82,7 +85,7 @@ async def record(
     if (breaker, problem) != (known.breaker, known.problem):
         await standing.keep_breaker(session, account.provider, breaker, problem)
     campaigns = {result.message.campaign_id for result in results}
-    await _pause_for_bounces(session, campaigns - {None}, now=now)
+    await pause_for_bounces(session, campaigns - {None}, now=now)
     await end_campaigns(session, campaigns, now=now)
     return tally
 
@@ -263,7 +266,7 @@ async def _failed(
         now=now,
     )
     if message.campaign_id is not None:
-        await leave_out(session, [message], "the mail before it was refused", now=now)
+        await leave_out(session, [message], REFUSED_BEFORE, now=now)
 
 
 async def _later(
@@ -288,7 +291,7 @@ async def _later(
     return 0
 
 
-async def _pause_for_bounces(
+async def pause_for_bounces(
     session: WriteSession, campaign_ids: set[int | None], *, now: datetime
 ) -> None:
     """Pause campaigns of which too many addresses do not exist."""
