@@ -1,19 +1,39 @@
-"""A mail as a recipient will get it, before anything is sent."""
+"""A mail as a recipient will get it, before anything is sent, and when the last one goes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, tzinfo
+
+from sqlalchemy import select
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database, ReadSession
+from crm_tui.db.models import Business
+from crm_tui.db.types import listed
+from crm_tui.errors import BadInput, NotFound
 from crm_tui.services.campaigns.drafts import Step
+from crm_tui.services.leads import require
+from crm_tui.services.sending import standing
+from crm_tui.services.sending.account import Account, account
+from crm_tui.services.sending.compose import NO_SITE, facts_of, with_sender
+from crm_tui.services.sending.hours import after, read_delay
+from crm_tui.services.sending.pace import finish
+from crm_tui.services.templating.facts import EXAMPLE, MailFacts
+from crm_tui.services.templating.rendering import Rendered, render, reply_subject
+from crm_tui.services.zones import zone_of
+
+_CHUNK = 500
+TOKEN = "0" * 24
+"""What stands for the mark of a message that is not there yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One mail. `missing` says what holds it; subject and text are then of an example's facts."""
+    """One mail. `missing` says what holds it; what is missing is then as in the examples."""
 
     business_id: int
     to: str
@@ -34,10 +54,77 @@ async def mail(
     """What a step says to a lead; a follow-up under the subject of the first step.
 
     Raises:
-        NotFound: there is no such lead.
+        NotFound: there is no such lead or step.
         BadInput: the template cannot be used.
     """
-    raise NotImplementedError
+    await require(session, business_id)
+    facts = (await facts_of(session, [business_id]))[business_id]
+    mine = account(settings)
+    missing = lacks(_step(steps, position), facts, mine)
+    if missing:
+        facts = with_examples(facts)
+        mine = _complete(mine)
+    made = in_thread(steps, position, facts, mine, TOKEN)
+    return Shown(
+        business_id, facts.business_email or "", made.subject, made.text, made.html, missing
+    )
+
+
+def _step(steps: Sequence[Step], position: int) -> Step:
+    if not 1 <= position <= len(steps):
+        raise NotFound(f"There is no step {position}; there are {len(steps)}.")
+    return steps[position - 1]
+
+
+def in_thread(
+    steps: Sequence[Step], position: int, facts: MailFacts, mine: Account, token: str
+) -> Rendered:
+    """A step as it is sent: a follow-up answers the first step, under its subject.
+
+    Raises:
+        NotFound: there is no such step.
+        BadInput: it cannot be rendered.
+    """
+    known = with_sender(facts, mine, token)
+    made = render(_step(steps, position).read(), known)
+    if position == 1:
+        return made
+    try:
+        first = render(steps[0].read(), known).subject
+    except BadInput:
+        first = made.subject
+    return replace(made, subject=reply_subject(first))
+
+
+def lacks(step: Step, facts: MailFacts, mine: Account) -> str:
+    """What holds a step for a lead, in words; "" where it can go."""
+    if facts.site_url is None and step.uses_site:
+        return NO_SITE
+    try:
+        render(step.read(), with_sender(facts, mine, TOKEN))
+    except BadInput as error:
+        return str(error).rstrip(".")
+    return ""
+
+
+def with_examples(facts: MailFacts) -> MailFacts:
+    """The facts, with an example in the place of whatever is not known."""
+    missing = {
+        field.name: getattr(EXAMPLE, field.name)
+        for field in fields(facts)
+        if getattr(facts, field.name) in (None, "")
+    }
+    return replace(facts, **missing)
+
+
+def _complete(mine: Account) -> Account:
+    """The account with examples for what the operator has not set."""
+    return replace(
+        mine,
+        name=mine.name or str(EXAMPLE.sender_name),
+        address=mine.address or str(EXAMPLE.sender_email),
+        postal_address=mine.postal_address or str(EXAMPLE.sender_postal_address),
+    )
 
 
 async def lacking(
@@ -50,7 +137,27 @@ async def lacking(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> dict[int, str]:
     """Which of the leads would be held at one of the steps, and for what."""
-    raise NotImplementedError
+    mine = account(settings)
+    found: dict[int, str] = {}
+    for start in range(0, len(business_ids), _CHUNK):
+        if cancelled():
+            break
+        chunk = list(business_ids[start : start + _CHUNK])
+        async with db.read() as session:
+            facts = await facts_of(session, chunk)
+        found |= await asyncio.to_thread(_lacking, steps, facts, mine)
+        progress(start + len(chunk), len(business_ids))
+    return found
+
+
+def _lacking(
+    steps: Sequence[Step], facts: Mapping[int, MailFacts], mine: Account
+) -> dict[int, str]:
+    found = {
+        business_id: next(filter(None, (lacks(step, known, mine) for step in steps)), "")
+        for business_id, known in facts.items()
+    }
+    return {business_id: why for business_id, why in found.items() if why}
 
 
 async def finish_time(
@@ -61,5 +168,31 @@ async def finish_time(
     settings: Settings,
     now: datetime,
 ) -> datetime | None:
-    """About when the last mail goes, by the limits and hours; None if that is years ahead."""
-    raise NotImplementedError
+    """About when the last mail goes, by the limits and hours; None if that is years ahead.
+
+    Nothing else is thought to be sent meanwhile, and nobody to answer.
+    """
+    mine = account(settings)
+    zones: Counter[tzinfo | None] = Counter()
+    for start in range(0, len(business_ids), _CHUNK):
+        async with db.read() as session:
+            rows = await session.execute(
+                select(Business.timezone, Business.country, Business.region, Business.phone).where(
+                    Business.id.in_(listed(business_ids[start : start + _CHUNK]))
+                )
+            )
+            zones.update(zone_of(row._asdict(), mine.zone) for row in rows)
+    async with db.read() as session:
+        home = standing.home_of(db.path)
+        known = await standing.read_standing(session, mine.provider, home=home)
+
+    def all_gone(times: int) -> datetime | None:
+        counts = {zone: number * times for zone, number in zones.items()}
+        return finish(counts, now, mine.limits, mine.rules, bucket=known.bucket, zone=mine.zone)
+
+    first, every = await asyncio.to_thread(lambda: (all_gone(1), all_gone(len(steps))))
+    if first is None or every is None:
+        return None
+    for step in steps[1:]:
+        first = after(first, read_delay(step.delay or "1d"), mine.zone, mine.rules)
+    return max(first, every)

@@ -1,4 +1,7 @@
-"""A test mail to the operator: through the same account, at once, and in no campaign's figures."""
+"""A test mail to the operator: through the same account, at once, and in no campaign's figures.
+
+It leaves no row of the queue and no line on a timeline: nobody was contacted.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,17 @@ from datetime import datetime
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
+from crm_tui.errors import BadInput
+from crm_tui.providers.base import OutgoingMail
+from crm_tui.services.campaigns import preview
 from crm_tui.services.campaigns.drafts import Step
+from crm_tui.services.leads import require
+from crm_tui.services.mailable import mailable
+from crm_tui.services.sending.account import account, new_marks
+from crm_tui.services.sending.compose import facts_of
+from crm_tui.services.sending.senders import open_sender
+from crm_tui.services.templating.facts import EXAMPLE
+from crm_tui.text import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +45,39 @@ async def send(
     environment: Mapping[str, str],
     now: datetime,
 ) -> Tried:
-    """Send a step as this lead would get it (as nobody's facts without one) to an address.
+    """Send a step as this lead would get it (with nobody's facts without one) to an address.
 
     Raises:
-        BadInput: that is no address, or the step cannot be sent.
+        NotFound: there is no such lead or step.
+        BadInput: that is no address, no sender is set, or the step cannot be sent.
         ProviderError: it could not be sent; says why.
     """
-    raise NotImplementedError
+    found = mailable(to)
+    if found.problem:
+        raise BadInput(f"{visible(to, 80)} cannot be written to: {found.problem}.")
+    mine = account(settings)
+    if not mine.address:
+        raise BadInput("No sender is set: set name and email under [sender] in config.toml.")
+    known = EXAMPLE
+    if business_id is not None:
+        async with db.read() as session:
+            await require(session, business_id)
+            known = (await facts_of(session, [business_id]))[business_id]
+    facts = preview.with_examples(known)
+    marks = new_marks(mine.domain)
+    made = preview.in_thread(steps, position, facts, mine, marks.token)
+    mail = OutgoingMail(
+        key=marks.key,
+        message_id=marks.message_id,
+        date=now.astimezone(mine.zone),
+        sender_name=mine.name,
+        sender=mine.address,
+        to=found.address,
+        subject=made.subject,
+        text=made.text,
+        html=made.html,
+        list_unsubscribe=(mine.opt_out(marks.token),),
+    )
+    async with open_sender(settings, store=db.path, environment=environment) as sender:
+        await sender.send(mail)
+    return Tried(found.address, made.subject, marks.message_id, example=facts != known)
