@@ -336,7 +336,7 @@ async def _barred(session: ReadSession, addresses: Collection[str]) -> dict[str,
             Suppression.kind == SuppressionKind.EMAIL, Suppression.value.in_(listed(addresses))
         )
     )
-    barred = dict(rows.tuples().all())
+    barred = dict(rows.all())
     above = {address: list(_domains_of(address)) for address in addresses}
     rows = await session.execute(
         select(Suppression.value, Suppression.reason).where(
@@ -344,7 +344,7 @@ async def _barred(session: ReadSession, addresses: Collection[str]) -> dict[str,
             Suppression.value.in_(listed({each for those in above.values() for each in those})),
         )
     )
-    by_domain = dict(rows.tuples().all())
+    by_domain = dict(rows.all())
     for address, those in above.items():
         if why := next((by_domain[each] for each in those if each in by_domain), None):
             barred.setdefault(address, why)

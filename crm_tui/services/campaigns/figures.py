@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import CampaignStep, Message
@@ -119,7 +120,7 @@ class _Row(NamedTuple):
 NOTHING = _Row(*[0] * len(_Row._fields))
 
 
-def counting(of: ColumnElement[int]) -> Select[Any]:
+def counting(of: InstrumentedAttribute[int | None]) -> Select[*tuple[Any, ...]]:
     """Everything that is counted of messages, for each value of a column."""
     sent = Message.state == MessageState.SENT
     bounced = Message.bounced_at.is_not(None)
@@ -149,7 +150,7 @@ def _businesses(which: ColumnElement[bool]) -> ColumnElement[int]:
     return func.count(case((which, Message.business_id)).distinct())
 
 
-async def counted(session: ReadSession, statement: Select[Any]) -> dict[int, _Row]:
+async def counted(session: ReadSession, statement: Select[*tuple[Any, ...]]) -> dict[int, _Row]:
     """The rows of `counting`, by what they are of."""
     return {row[0]: _Row._make(row) for row in await session.execute(statement)}
 

@@ -196,6 +196,16 @@ async def left_out(
     return [LeftOutRow._make(row) for row in found]
 
 
+async def first_lead(session: ReadSession, campaign_id: int) -> int | None:
+    """The lead a campaign writes to first; None where it writes to nobody."""
+    return await session.scalar(
+        select(Message.business_id)
+        .where(Message.campaign_id == campaign_id)
+        .order_by(Message.id)
+        .limit(1)
+    )
+
+
 _COLUMNS = (
     "business_id name step to state reason due_at sent_at replied_at bounced_at unsubscribed_at "
     "complained_at message_id version"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from sqlalchemy import select
@@ -23,6 +23,8 @@ from crm_tui.services.sending.compose import NO_SITE, facts_of, with_sender
 from crm_tui.services.sending.hours import after, read_delay
 from crm_tui.services.sending.pace import finish
 from crm_tui.services.templating.facts import EXAMPLE, MailFacts
+from crm_tui.services.templating.fields import FIELDS
+from crm_tui.services.templating.language import MissingField
 from crm_tui.services.templating.rendering import Rendered, render, reply_subject
 from crm_tui.services.zones import zone_of
 
@@ -60,40 +62,42 @@ async def mail(
     await require(session, business_id)
     facts = (await facts_of(session, [business_id]))[business_id]
     mine = account(settings)
-    missing = lacks(_step(steps, position), facts, mine)
-    if missing:
-        facts = with_examples(facts)
-        mine = _complete(mine)
-    made = in_thread(steps, position, facts, mine, TOKEN)
+    step = step_at(steps, position)
+    known = with_examples(step, with_sender(facts, mine, TOKEN))
+    made = in_thread(steps, position, known)
     return Shown(
-        business_id, facts.business_email or "", made.subject, made.text, made.html, missing
+        business_id,
+        facts.business_email or "",
+        made.subject,
+        made.text,
+        made.html,
+        lacks(step, facts, mine),
     )
 
 
-def _step(steps: Sequence[Step], position: int) -> Step:
+def step_at(steps: Sequence[Step], position: int) -> Step:
+    """The step at a position, from 1.
+
+    Raises:
+        NotFound: there is none.
+    """
     if not 1 <= position <= len(steps):
         raise NotFound(f"There is no step {position}; there are {len(steps)}.")
     return steps[position - 1]
 
 
-def in_thread(
-    steps: Sequence[Step], position: int, facts: MailFacts, mine: Account, token: str
-) -> Rendered:
+def in_thread(steps: Sequence[Step], position: int, facts: MailFacts) -> Rendered:
     """A step as it is sent: a follow-up answers the first step, under its subject.
 
     Raises:
         NotFound: there is no such step.
         BadInput: it cannot be rendered.
     """
-    known = with_sender(facts, mine, token)
-    made = render(_step(steps, position).read(), known)
+    made = render(step_at(steps, position).read(), facts)
     if position == 1:
         return made
-    try:
-        first = render(steps[0].read(), known).subject
-    except BadInput:
-        first = made.subject
-    return replace(made, subject=reply_subject(first))
+    first = render(steps[0].read(), with_examples(steps[0], facts))
+    return replace(made, subject=reply_subject(first.subject))
 
 
 def lacks(step: Step, facts: MailFacts, mine: Account) -> str:
@@ -107,24 +111,24 @@ def lacks(step: Step, facts: MailFacts, mine: Account) -> str:
     return ""
 
 
-def with_examples(facts: MailFacts) -> MailFacts:
-    """The facts, with an example in the place of whatever is not known."""
-    missing = {
-        field.name: getattr(EXAMPLE, field.name)
-        for field in fields(facts)
-        if getattr(facts, field.name) in (None, "")
-    }
-    return replace(facts, **missing)
+def with_examples(step: Step, facts: MailFacts) -> MailFacts:
+    """The facts, with an example in the place of what a step needs and is not known.
 
-
-def _complete(mine: Account) -> Account:
-    """The account with examples for what the operator has not set."""
-    return replace(
-        mine,
-        name=mine.name or str(EXAMPLE.sender_name),
-        address=mine.address or str(EXAMPLE.sender_email),
-        postal_address=mine.postal_address or str(EXAMPLE.sender_postal_address),
-    )
+    Raises:
+        BadInput: the step cannot be rendered with any facts.
+    """
+    if facts.site_url is None and step.uses_site:
+        facts = replace(facts, site_url=EXAMPLE.site_url)
+    template = step.read()
+    for _ in FIELDS:
+        try:
+            render(template, facts)
+        except MissingField as error:
+            missing = FIELDS[error.field]
+            facts = replace(facts, **{missing.attribute: missing.example})  # type: ignore[arg-type]
+        else:
+            break
+    return facts
 
 
 async def lacking(

@@ -18,7 +18,7 @@ from crm_tui.services.campaigns.drafts import Step
 from crm_tui.services.leads import require
 from crm_tui.services.mailable import mailable
 from crm_tui.services.sending.account import account, new_marks
-from crm_tui.services.sending.compose import facts_of
+from crm_tui.services.sending.compose import facts_of, with_sender
 from crm_tui.services.sending.senders import open_sender
 from crm_tui.services.templating.facts import EXAMPLE
 from crm_tui.text import visible
@@ -63,9 +63,10 @@ async def send(
         async with db.read() as session:
             await require(session, business_id)
             known = (await facts_of(session, [business_id]))[business_id]
-    facts = preview.with_examples(known)
     marks = new_marks(mine.domain)
-    made = preview.in_thread(steps, position, facts, mine, marks.token)
+    known = with_sender(known, mine, marks.token)
+    facts = preview.with_examples(preview.step_at(steps, position), known)
+    made = preview.in_thread(steps, position, facts)
     mail = OutgoingMail(
         key=marks.key,
         message_id=marks.message_id,
@@ -80,4 +81,6 @@ async def send(
     )
     async with open_sender(settings, store=db.path, environment=environment) as sender:
         await sender.send(mail)
-    return Tried(found.address, made.subject, marks.message_id, example=facts != known)
+    return Tried(
+        found.address, made.subject, marks.message_id, example=business_id is None or facts != known
+    )

@@ -1,0 +1,263 @@
+"""What the commands about campaigns say: documents, tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crm_tui.cli.output import MOST_ID, invocation, say, show_json, show_table
+from crm_tui.clock import local_stamp
+from crm_tui.text import plural, visible
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from crm_tui.db.engine import Database
+    from crm_tui.services.campaigns.figures import Rate
+    from crm_tui.services.campaigns.freezing import Frozen
+    from crm_tui.services.campaigns.gate import Check
+    from crm_tui.services.campaigns.ledger import LedgerFilter, LedgerRow
+    from crm_tui.services.campaigns.listing import CampaignRow
+    from crm_tui.services.templating.files import Templates
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Campaign = Annotated[
+    int, typer.Argument(metavar="ID", help="The campaign's number.", min=1, max=MOST_ID)
+]
+
+_ROWS = 500
+
+
+def config_path(context: typer.Context) -> Path:
+    """The configuration file."""
+    from crm_tui.config import default_config_path
+
+    return invocation(context).config or default_config_path()
+
+
+def some_templates(context: typer.Context) -> Templates:
+    """The templates there are."""
+    from crm_tui.services.templating.files import Templates, own_folder
+
+    return Templates(own_folder(config_path(context)))
+
+
+def iso(at: datetime | None) -> str | None:
+    """A time as a document has it."""
+    return None if at is None else at.isoformat()
+
+
+def state_words(state: str, why: str | None) -> str:
+    """The state of a campaign, and why it is paused."""
+    return f"{state}: {visible(why, 80)}" if why else state
+
+
+def say_added(frozen: Frozen, beginning: str) -> None:
+    """Say who was taken in, and who was left out."""
+    say(f"{beginning} {plural(frozen.recipients, 'lead')}.")
+    if frozen.held:
+        say(f"{frozen.held:,} of them wait until their site is published: crm-tui sites publish")
+    left = sum(each.count for each in frozen.excluded)
+    if left:
+        say(f"{plural(left, 'lead is', 'leads are')} left out:")
+    for each in frozen.excluded:
+        say(f"  {each.count:>6,}  {each.reason}")
+
+
+def say_checks(checks: Sequence[Check]) -> None:
+    """Say what was looked at, and what to do about it."""
+    shapes = {"passed": "ok   ", "warning": "look ", "blocks": "stop "}
+    for each in checks:
+        say(f"{shapes[each.verdict]} {each.check}: {each.why}")
+        if each.fix:
+            say(f"      {each.fix}")
+
+
+def row_document(row: CampaignRow) -> dict[str, Any]:
+    """A line of the list as a document has it."""
+    from crm_tui.services.campaigns.figures import documents
+
+    return {
+        "id": row.id,
+        "name": row.name,
+        "state": row.state,
+        "pause_reason": row.pause_reason,
+        "recipients": row.recipients,
+        "steps": row.steps,
+        "counts": row.counts.plain(),
+        "rates": documents(row.rates),
+        "created_at": iso(row.created_at),
+        "starts_at": iso(row.starts_at),
+        "started_at": iso(row.started_at),
+        "ended_at": iso(row.ended_at),
+        "next_due_at": iso(row.next_due_at),
+    }
+
+
+async def show_document(db: Database, campaign: int, *, json: bool) -> None:
+    """Show a campaign with its figures, and as a document with every message."""
+    from crm_tui.services.campaigns import drafts, figures, ledger
+
+    async with db.read() as session:
+        kept = await drafts.load(session, campaign)
+        found = await figures.figures(session, campaign)
+    if json:
+        show_json(
+            {
+                "id": kept.id,
+                "name": kept.draft.name,
+                "state": kept.state,
+                "pause_reason": kept.pause_reason,
+                "counts": found.counts.plain(),
+                "recipients": found.recipients,
+                "rates": figures.documents(found.rates),
+                "steps": [
+                    {
+                        "step": each.position,
+                        "template": each.template,
+                        "subject": step.subject,
+                        "delay": step.delay,
+                        "version": step.version,
+                        "counts": each.counts.plain(),
+                        "rates": figures.documents(each.rates),
+                    }
+                    for each, step in zip(found.steps, kept.draft.steps, strict=True)
+                ],
+                "messages": [
+                    message_document(row)
+                    for row in await _rows(db, campaign, ledger.read_filter(""))
+                ],
+                "starts_at": iso(kept.draft.starts_at),
+                "started_at": iso(kept.started_at),
+                "ended_at": iso(kept.ended_at),
+            }
+        )
+        return
+    counts = found.counts
+    say(f"{kept.draft.name}: {state_words(kept.state, kept.pause_reason)}")
+    say(f"{plural(found.recipients, 'lead')}, {plural(counts.audience, 'mail')}")
+    show_table(
+        ("Step", "Template", "Mails", "Waiting", "Held", "Sent", "Failed", "Skipped", "Uncertain"),
+        [
+            (
+                each.position,
+                visible(each.template, 40),
+                each.counts.audience,
+                each.counts.queued,
+                each.counts.held,
+                each.counts.sent,
+                each.counts.failed,
+                each.counts.skipped + each.counts.canceled,
+                each.counts.uncertain,
+            )
+            for each in found.steps
+        ],
+    )
+    for rate in found.rates:
+        say(rate_words(rate))
+
+
+def rate_words(rate: Rate) -> str:
+    """A rate with its counts: "reply: 3 of 40 (7.5 %)"."""
+    if not rate.measured:
+        return f"{rate.name}: not measured"
+    if rate.value is None:
+        return f"{rate.name}: nothing sent yet"
+    return f"{rate.name}: {rate.numerator:,} of {rate.denominator:,} ({rate.value:.1%})"
+
+
+async def _rows(db: Database, campaign: int, wanted: LedgerFilter) -> list[LedgerRow]:
+    from crm_tui.services.campaigns import ledger
+
+    ids = await ledger.order(db, campaign, wanted)
+    found: list[LedgerRow] = []
+    for start in range(0, len(ids), _ROWS):
+        async with db.read() as session:
+            found += await ledger.rows(session, ids[start : start + _ROWS])
+    return found
+
+
+def message_document(row: LedgerRow) -> dict[str, Any]:
+    """A message as a document has it."""
+    return {
+        "id": row.id,
+        "business_id": row.business_id,
+        "name": row.name,
+        "step": row.step,
+        "to": row.address,
+        "state": row.state,
+        "reason": row.reason,
+        "message_id": row.message_id,
+        "due_at": iso(row.due_at),
+        "sent_at": iso(row.sent_at),
+        "replied_at": iso(row.replied_at),
+        "bounced_at": iso(row.bounced_at),
+        "unsubscribed_at": iso(row.unsubscribed_at),
+        "complained_at": iso(row.complained_at),
+        "version": row.version,
+    }
+
+
+async def show_ledger(db: Database, campaign: int, wanted: LedgerFilter, *, json: bool) -> None:
+    """Show messages of a campaign."""
+    found = await _rows(db, campaign, wanted)
+    if json:
+        show_json({"messages": [message_document(row) for row in found]})
+        return
+    show_table(
+        ("ID", "Lead", "Name", "Step", "To", "State", "When", "Reason"),
+        [
+            (
+                row.id,
+                row.business_id,
+                visible(row.name, 30),
+                row.step,
+                row.address,
+                "held" if row.is_held else row.state,
+                _when(row.sent_at or row.due_at),
+                visible(row.reason or "", 80),
+            )
+            for row in found
+        ],
+    )
+    say(plural(len(found), "message"))
+
+
+def _when(at: datetime | None) -> str:
+    return "" if at is None else local_stamp(at)
+
+
+async def show_left_out(db: Database, campaign: int, *, json: bool) -> None:
+    """Show who was left out of a campaign."""
+    from crm_tui.services.campaigns import ledger
+
+    found: list[ledger.LeftOutRow] = []
+    while True:
+        async with db.read() as session:
+            some = await ledger.left_out(session, campaign, most=_ROWS, offset=len(found))
+        found += some
+        if len(some) < _ROWS:
+            break
+    if json:
+        show_json(
+            {
+                "left_out": [
+                    {
+                        "business_id": each.business_id,
+                        "name": each.name,
+                        "email": each.email,
+                        "reason": each.reason,
+                    }
+                    for each in found
+                ]
+            }
+        )
+        return
+    show_table(
+        ("Lead", "Name", "E-mail", "Reason"),
+        [(each.business_id, visible(each.name, 40), each.email, each.reason) for each in found],
+    )
+    say(plural(len(found), "lead"))
