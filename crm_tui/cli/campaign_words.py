@@ -88,6 +88,7 @@ def row_document(row: CampaignRow) -> dict[str, Any]:
         "recipients": row.recipients,
         "steps": row.steps,
         "counts": row.counts.plain(),
+        "held": row.counts.held,
         "rates": documents(row.rates),
         "created_at": iso(row.created_at),
         "starts_at": iso(row.starts_at),
@@ -112,6 +113,7 @@ async def show_document(db: Database, campaign: int, *, json: bool) -> None:
                 "state": kept.state,
                 "pause_reason": kept.pause_reason,
                 "counts": found.counts.plain(),
+                "held": found.counts.held,
                 "recipients": found.recipients,
                 "rates": figures.documents(found.rates),
                 "steps": [
@@ -122,6 +124,7 @@ async def show_document(db: Database, campaign: int, *, json: bool) -> None:
                         "delay": step.delay,
                         "version": step.version,
                         "counts": each.counts.plain(),
+                        "held": each.counts.held,
                         "rates": figures.documents(each.rates),
                     }
                     for each, step in zip(found.steps, kept.draft.steps, strict=True)

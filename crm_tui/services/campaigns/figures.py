@@ -36,8 +36,10 @@ class Counts:
     held: int = 0
 
     def plain(self) -> dict[str, int]:
-        """As a document has them."""
-        return asdict(self)
+        """As a document has them: `audience`, and what adds up to it."""
+        counts = asdict(self)
+        del counts["held"]
+        return counts
 
 
 @dataclass(frozen=True, slots=True)
