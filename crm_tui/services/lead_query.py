@@ -82,19 +82,24 @@ _ALSO_CALLED = {
 SORT_COLUMNS = tuple(_COLUMNS)
 """The names leads can be sorted by."""
 
-_HAVING_ONE: dict[str, Select[int]] = {
-    "tags": select(BusinessTag.business_id),
-    "follow_up": select(Task.business_id).where(Task.state == TaskState.OPEN),
-    "called": select(Event.business_id).where(
-        Event.kind == EventKind.CALL, Event.is_voided.is_(False)
-    ),
-    "email_state": select(ContactPoint.business_id).where(
+_HAVING_ONE: dict[str, Select[*tuple[Any, ...]]] = {
+    "tags": select(BusinessTag.business_id, func.min(Tag.folded).label("value"))
+    .join(Tag, Tag.id == BusinessTag.tag_id)
+    .group_by(BusinessTag.business_id),
+    "follow_up": select(Task.business_id, func.min(Task.due_at).label("value"))
+    .where(Task.state == TaskState.OPEN)
+    .group_by(Task.business_id),
+    "called": select(Event.business_id, func.max(Event.occurred_at).label("value"))
+    .where(Event.kind == EventKind.CALL, Event.is_voided.is_(False))
+    .group_by(Event.business_id),
+    "email_state": select(ContactPoint.business_id, ContactPoint.state.label("value")).where(
         ContactPoint.kind == ContactKind.EMAIL,
         ContactPoint.is_primary.is_(True),
         ContactPoint.state != ContactState.UNKNOWN,
     ),
 }
-"""The leads that have a value in the columns in which most have none."""
+"""The leads that have a value in the columns in which most have none, each with its value: found
+in one pass, where asking lead by lead takes five times as long."""
 
 _IN_ORDER = frozenset({"score", "id"})
 """Columns by which SQLite can read the leads in order without looking each one up."""
@@ -174,8 +179,8 @@ class LeadQuery:
         return self.sort is None or self.sort.column in _IN_ORDER
 
     @property
-    def having_one(self) -> Select[int] | None:
-        """The leads that have a value to sort by, where most have none."""
+    def having_one(self) -> Select[*tuple[Any, ...]] | None:
+        """The leads that have a value to sort by, with that `value`, where most have none."""
         return None if self.sort is None else _HAVING_ONE.get(self.sort.column)
 
     def order(self, *, indexed: bool = True) -> tuple[ColumnElement[Any], ...]:
@@ -185,6 +190,12 @@ class LeadQuery:
             indexed: whether SQLite may read the leads in the order of an index.
         """
         return _order(self.sort, _COLUMNS if indexed else _UNINDEXED)
+
+
+def order_by_value(value: ColumnElement[Any], sort: Sort) -> tuple[ColumnElement[Any], ...]:
+    """The order of leads that all have this value to sort by."""
+    best_first = _order(None, _UNINDEXED)
+    return (value.desc() if sort.descending else value.asc(), *best_first)
 
 
 def _order(sort: Sort | None, columns: Mapping[str, Any]) -> tuple[ColumnElement[Any], ...]:

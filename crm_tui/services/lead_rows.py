@@ -16,7 +16,7 @@ from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business
 from crm_tui.services.filters import compile as compile_
 from crm_tui.services.filters.columns import no_index
-from crm_tui.services.lead_query import LeadQuery, Sort
+from crm_tui.services.lead_query import LeadQuery, Sort, order_by_value
 from crm_tui.vocabulary import ContactState, ContactStatus, Outcome, WebsiteStatus
 
 
@@ -129,12 +129,12 @@ async def first_rows(session: ReadSession, query: LeadQuery, *, limit: int) -> l
 
 
 async def _first_having_one(
-    session: ReadSession, query: LeadQuery, having_one: Select[int], limit: int
+    session: ReadSession, query: LeadQuery, having_one: Select[*tuple[Any, ...]], limit: int
 ) -> list[LeadRow]:
     """Those with a value in their order, then the others, the best first."""
     plan = await _plan(session, query, _SOME)
-    having = Business.id.in_(having_one)
-    rows = await _fetch(session, _Plan((having, *plan.tests), plan.order), limit)
+    statement = _by_value(_rows(), query, having_one).where(*plan.tests).limit(limit)
+    rows = [LeadRow(*row) for row in await session.execute(statement)]
     if len(rows) == limit:
         return rows
     known = {row.id for row in rows}
@@ -178,15 +178,26 @@ async def order(db: Database, query: LeadQuery) -> array[int]:
     return await asyncio.to_thread(_picked, ordered, wanted)
 
 
-async def _order_having_one(db: Database, query: LeadQuery, having_one: Select[int]) -> array[int]:
+async def _order_having_one(
+    db: Database, query: LeadQuery, having_one: Select[*tuple[Any, ...]]
+) -> array[int]:
     """Few have a value to sort by: only those are sorted, the others follow as they are."""
     async with db.read() as session:
         plan = await _plan(session, query, _SOME)
-    having = select(Business.id).where(Business.id.in_(having_one), *plan.tests)
+    having = _by_value(select(Business.id), query, having_one).where(*plan.tests)
     ordered, everything = await asyncio.gather(
-        db.integers(having.order_by(*plan.order)), order(db, replace(query, sort=None))
+        db.integers(having), order(db, replace(query, sort=None))
     )
     return ordered + await asyncio.to_thread(_picked, everything, ordered, wanted=False)
+
+
+def _by_value(
+    found: Select[*tuple[Any, ...]], query: LeadQuery, having_one: Select[*tuple[Any, ...]]
+) -> Select[Any]:
+    assert query.sort is not None
+    each = having_one.subquery()
+    joined = found.join(each, each.c.business_id == Business.id)
+    return joined.order_by(*order_by_value(each.c.value, query.sort))
 
 
 async def _finds_many(session: ReadSession, query: LeadQuery, plan: _Plan) -> bool:
