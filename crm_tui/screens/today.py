@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from crm_tui.actions import key_words
+from crm_tui.screens import today_mail
 from crm_tui.screens.business_actions import Target
 from crm_tui.screens.dealing import DealingScreen
 from crm_tui.screens.lead_pane import BELOW, BESIDE, LeadPane
@@ -219,6 +220,9 @@ class TodayScreen(DealingScreen):
         line = self._line
         if line is None:
             return
+        if line.is_mail:
+            self.work(today_mail.read_mail(self, line.record), group="repair")
+            return
         if line.lead is None:
             self.action_repair()
             return
@@ -297,8 +301,19 @@ class TodayScreen(DealingScreen):
         await self.change(line.lead or 0, words, let_go)
 
     def action_repair(self) -> None:
-        """Propose a lead for the site."""
-        if line := self._line:
+        """Ask what is to be known: whose a site or a mail is, whether a mail was sent."""
+        line = self._line
+        if line is None:
+            return
+        from crm_tui.services.today import Kind
+
+        if line.kind is Kind.UNCERTAIN:
+            today_mail.settle(self, line)
+        elif line.kind is Kind.MAILBOX:
+            today_mail.explain(self, line)
+        elif line.is_mail:
+            self.work(today_mail.match(self, line.record), group="repair")
+        else:
             self.work(propose(self, line.record), group="repair")
 
     # The next start

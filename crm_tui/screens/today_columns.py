@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
 TodayRow: TypeAlias = "Line | Heading"
 
-TITLES = ("Follow-ups", "Answers", "Unreachable", "Not built", "No lead")
+TITLES = (
+    "Follow-ups",
+    "Answers",
+    "Unreachable",
+    "Not built",
+    "No lead",
+    "Sent or not",
+    "Mailbox",
+)
 """What the kinds of line are called, in the order of services.today.Kind."""
 
 DEALT_WITH = (
@@ -26,6 +34,8 @@ DEALT_WITH = (
     ("business.edit", "today.done"),
     ("business.build", "today.done"),
     ("today.repair", "today.done"),
+    ("today.repair",),
+    ("today.repair",),
 )
 """The actions that deal with each kind, the most wanted first."""
 

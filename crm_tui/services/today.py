@@ -13,10 +13,10 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, case, func, literal_column, select
 
 from crm_tui.db.engine import Database, ReadSession
-from crm_tui.db.models import Business, ContactPoint, Event, Task, Unmatched
+from crm_tui.db.models import Business, ContactPoint, Event, Message, SyncCursor, Task, Unmatched
 from crm_tui.services.contacts import phone_words
 from crm_tui.services.tasks import OPEN as TASK_OPEN
 from crm_tui.vocabulary import (
@@ -24,6 +24,7 @@ from crm_tui.vocabulary import (
     ContactState,
     ContactStatus,
     EventKind,
+    MessageState,
     Outcome,
     UnmatchedKind,
     UnmatchedState,
@@ -32,13 +33,15 @@ from crm_tui.vocabulary import (
 
 
 class Kind(IntEnum):
-    """Why a line is there, in the order of the list."""
+    """Why a line is there."""
 
     FOLLOW_UP = 0
     ANSWER = 1
     BOUNCE = 2
     FAILED = 3
     UNMATCHED = 4
+    UNCERTAIN = 5
+    MAILBOX = 6
 
 
 _KINDS = 8
@@ -54,6 +57,11 @@ _ANSWERED = (
     Event.moves_to == ContactStatus.REPLIED,
     Event.is_voided.is_(False),
 )
+_BY_MAIL = (EventKind.REPLIED, EventKind.UNSUBSCRIBED)
+_LONGEST = 500
+"""Characters of a text that stand in a line."""
+
+_MAILBOX_ID: ColumnElement[int] = literal_column("sync_cursor.rowid", Integer)
 _FAILING = (ContactState.BOUNCED, ContactState.INVALID)
 
 
@@ -67,6 +75,7 @@ class Line:
         name: The lead's name, or what the record is called.
         at: When it is due (follow-ups) or happened, aware UTC; None where nobody knows.
         what: What is to be done, was said, or went wrong.
+        is_mail: Whether it is a mail that waits for a lead, rather than a site.
     """
 
     id: int
@@ -74,6 +83,7 @@ class Line:
     name: str
     at: datetime | None
     what: str
+    is_mail: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -87,7 +97,7 @@ class Line:
 
     @property
     def record(self) -> int:
-        """The id of the follow-up, lead, contact point or unmatched record."""
+        """The id of the follow-up, lead, contact point, unmatched record or message."""
         return self.id // _KINDS
 
 
@@ -125,6 +135,8 @@ async def lines(session: ReadSession, ids: Sequence[int]) -> list[Line]:
         *await _bounces(session, records[Kind.BOUNCE]),
         *await _failed(session, records[Kind.FAILED]),
         *await _unmatched(session, records[Kind.UNMATCHED]),
+        *await _uncertain(session, records[Kind.UNCERTAIN]),
+        *await _unread(session, records[Kind.MAILBOX]),
     ]
 
 
@@ -149,6 +161,13 @@ def _is(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:
 def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
     best = (Business.qualification_score.desc(), Business.sort_name, Business.id)
     return {
+        Kind.MAILBOX: _ids(_MAILBOX_ID, Kind.MAILBOX)
+        .select_from(SyncCursor)
+        .where(SyncCursor.problem.is_not(None))
+        .order_by(SyncCursor.stream),
+        Kind.UNCERTAIN: _ids(Message.id, Kind.UNCERTAIN)
+        .where(_is_uncertain())
+        .order_by(Message.id),
         Kind.FOLLOW_UP: _ids(Task.id, Kind.FOLLOW_UP)
         .join(Business, Business.id == Task.business_id)
         .where(TASK_OPEN, Task.due_at <= due_by, Business.archived_at.is_(None))
@@ -200,10 +219,13 @@ def _has_failed() -> tuple[ColumnElement[bool], ...]:
 
 
 def _waiting() -> tuple[ColumnElement[bool], ...]:
-    return (
-        _is(Unmatched.__table__.c.state, UnmatchedState.OPEN),
-        _is(Unmatched.__table__.c.kind, UnmatchedKind.SITE),
-    )
+    return (_is(Unmatched.__table__.c.state, UnmatchedState.OPEN),)
+
+
+def _is_uncertain() -> ColumnElement[bool]:
+    sending = (MessageState.SENDING, MessageState.UNCERTAIN)
+    of_index = Message.__table__.c.state.in_([literal_column(f"'{each}'") for each in sending])
+    return and_(of_index, Message.state == MessageState.UNCERTAIN)
 
 
 async def _follow_ups(session: ReadSession, ids: Sequence[int]) -> list[Line]:
@@ -263,25 +285,78 @@ async def _failed(session: ReadSession, ids: Sequence[int]) -> list[Line]:
 
 async def _unmatched(session: ReadSession, ids: Sequence[int]) -> list[Line]:
     rows = await session.execute(
-        select(Unmatched.id, Unmatched.title, Unmatched.created_at, Unmatched.reason).where(
-            Unmatched.id.in_(ids), *_waiting()
-        )
+        select(
+            Unmatched.id,
+            Unmatched.kind,
+            Unmatched.title,
+            Unmatched.created_at,
+            Unmatched.reason,
+            func.json_extract(Unmatched.payload, "$.subject"),
+            func.json_extract(Unmatched.payload, "$.text"),
+        ).where(Unmatched.id.in_(ids), *_waiting())
     )
     return [
         Line(_line_id(Kind.UNMATCHED, id_), None, title, at, reason)
-        for id_, title, at, reason in rows
+        if kind is UnmatchedKind.SITE
+        else Line(
+            _line_id(Kind.UNMATCHED, id_),
+            None,
+            title,
+            at,
+            " – ".join(filter(None, (subject, text))) or reason,
+            is_mail=True,
+        )
+        for id_, kind, title, at, reason, subject, text in rows
+    ]
+
+
+async def _uncertain(session: ReadSession, ids: Sequence[int]) -> list[Line]:
+    rows = await session.execute(
+        select(
+            Message.id,
+            Message.business_id,
+            Business.name,
+            Message.claimed_at,
+            Message.address,
+            Message.reason,
+        )
+        .join(Business, Business.id == Message.business_id)
+        .where(Message.id.in_(ids), Message.state == MessageState.UNCERTAIN)
+    )
+    return [
+        Line(_line_id(Kind.UNCERTAIN, id_), lead, name, at, f"a mail to {address}: {reason}")
+        for id_, lead, name, at, address, reason in rows
+    ]
+
+
+async def _unread(session: ReadSession, ids: Sequence[int]) -> list[Line]:
+    rows = await session.execute(
+        select(_MAILBOX_ID, SyncCursor.account, SyncCursor.failed_at, SyncCursor.problem).where(
+            _MAILBOX_ID.in_(ids), SyncCursor.problem.is_not(None)
+        )
+    )
+    return [
+        Line(_line_id(Kind.MAILBOX, id_), None, account, at, problem or "")
+        for id_, account, at, problem in rows
     ]
 
 
 async def _latest(
     session: ReadSession, leads: Sequence[int], *which: ColumnElement[bool]
 ) -> dict[int, tuple[datetime, str]]:
-    """When the latest of these events of each lead was, and its text, else its summary."""
+    """When the latest of these events of each lead was, and its text, else its summary.
+
+    Of a mail it is the summary, which has the subject, with the text.
+    """
+    text = func.substr(Event.body, 1, _LONGEST)
+    with_subject = Event.summary + literal_column("' – '") + text
     rows = await session.execute(
         select(
             Event.business_id,
             Event.occurred_at,
-            func.coalesce(Event.body, Event.summary),
+            func.coalesce(
+                case((Event.kind.in_(_BY_MAIL), with_subject), else_=text), Event.summary
+            ),
         )
         .where(Event.business_id.in_(leads), *which, Event.is_voided.is_(False))
         .order_by(Event.occurred_at, Event.id)

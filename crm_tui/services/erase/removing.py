@@ -19,6 +19,7 @@ from crm_tui.db.models import (
     CampaignExclusion,
     ContactPoint,
     Distinct,
+    DomainCheck,
     Event,
     ImportRow,
     Merge,
@@ -30,12 +31,14 @@ from crm_tui.db.models import (
     UndoChange,
     UndoEntry,
     Unmatched,
+    WorkerLog,
 )
 from crm_tui.services import derived, events, statuses
 from crm_tui.services.erase.extent import Extent, without_names
 from crm_tui.services.erased import REASON
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.search import folded
+from crm_tui.services.sending.settling import settle
 from crm_tui.vocabulary import EventKind, MessageState
 
 NAME = "erased"
@@ -64,11 +67,13 @@ async def remove(
     )
     await _captured(session, found)
     await _timeline(session, found)
-    await _messages(session, found)
+    await _messages(session, found, now=now)
     await _sites(session, found)
     for model in _OWNED:
         await session.execute(delete(model).where(model.business_id.in_(found.ids)))
     await session.execute(delete(Suppression).where(Suppression.id.in_(_json(found.suppressions))))
+    await session.execute(delete(WorkerLog).where(WorkerLog.id.in_(_json(found.logged))))
+    await session.execute(delete(DomainCheck).where(DomainCheck.domain.in_(found.domains)))
     await _business(session, found.lead_id, now=now)
     event = NewEvent(found.lead_id, EventKind.ERASED, now, REASON, OPERATOR)
     await events.record(session, event, now=now)
@@ -129,10 +134,11 @@ async def _timeline(session: WriteSession, found: Extent) -> None:
         )
 
 
-async def _messages(session: WriteSession, found: Extent) -> None:
+async def _messages(session: WriteSession, found: Extent, *, now: datetime) -> None:
     """Leave of its messages that they were sent, and when; what was not sent is not sent."""
     waiting = Message.state.in_((MessageState.QUEUED, MessageState.UNCERTAIN))
-    await session.execute(
+    connection = await session.connection()
+    written = await connection.execute(
         update(Message)
         .where(Message.business_id.in_(found.ids))
         .values(
@@ -146,8 +152,9 @@ async def _messages(session: WriteSession, found: Extent) -> None:
             state=case((waiting, MessageState.CANCELED), else_=Message.state),
             reason=case((waiting, REASON), (Message.reason.is_not(None), REASON)),
         )
-        .execution_options(synchronize_session=None)
+        .returning(Message.id)
     )
+    await settle(session, written.scalars().all(), now=now)
 
 
 async def _sites(session: WriteSession, found: Extent) -> None:
@@ -167,8 +174,8 @@ async def _sites(session: WriteSession, found: Extent) -> None:
 
 
 async def _captured(session: WriteSession, found: Extent) -> None:
-    await session.execute(delete(RawRecord).where(RawRecord.id.in_(_json(found.raw))))
     await session.execute(delete(Unmatched).where(Unmatched.id.in_(_json(found.unmatched))))
+    await session.execute(delete(RawRecord).where(RawRecord.id.in_(_json(found.raw))))
     if found.rows:
         connection = await session.connection()
         await connection.execute(
@@ -198,7 +205,7 @@ async def _book(session: WriteSession, found: Extent) -> None:
     )
     rows = await session.execute(select(UndoEntry.id, UndoEntry.words))
     for entry_id, words in rows.all():
-        without = without_names(words, found.names)
+        without = without_names(words, found.names | found.own)
         if without != words:
             await session.execute(
                 update(UndoEntry).where(UndoEntry.id == entry_id).values(words=without)

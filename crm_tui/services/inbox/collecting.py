@@ -1,14 +1,43 @@
-"""Reading what came in since the last time, to its end."""
+"""Reading what came in since the last time, to its end.
+
+Record first, interpret later: what concerns us of a page is kept together with the moved cursor in
+one transaction, and applied in others. Whatever cuts this off, the next run goes on from there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 
-from crm_tui.config import Settings
-from crm_tui.db.engine import Database
+from sqlalchemy import delete, func, literal, select
+from sqlalchemy.dialects.sqlite import insert
+
+from crm_tui.config import ImapSettings, Settings
+from crm_tui.db.engine import Database, ReadSession, WriteSession
+from crm_tui.db.models import Message, RawRecord, SyncCursor
+from crm_tui.providers.base import ProviderError
+from crm_tui.providers.imap import Cursor, Mailbox, Page
+from crm_tui.providers.imap_folders import Folder
+from crm_tui.providers.secrets import Secret, find_password
+from crm_tui.services.inbox import applying
+from crm_tui.services.inbox.applying import Came
+from crm_tui.services.inbox.concerning import Reader
+from crm_tui.services.inbox.reading import Found, concerning
+from crm_tui.services.inbox.records import SOURCE, payload
 from crm_tui.services.sending.account import Account
+
+FIRST_SIGHT = timedelta(days=3)
+"""How far back a mailbox is read that nothing was sent from yet."""
+
+WHOLE = ""
+"""The stream that stands for the mailbox as a whole, and says why it cannot be read."""
+
+_ROUNDS = 5
+"""How often the folders are gone through while there is something new in them."""
+_SENT = "\\sent"
 
 
 @dataclass(slots=True)
@@ -40,7 +69,200 @@ async def collect(
 
     Where no mailbox is set there is nothing to read.
     """
-    del db, account, environment, now
-    if not settings.providers.imap.host:
-        return Collected()
-    return Collected(problem="reading the mailbox is not built yet")
+    came_in = Collected()
+    reader = Reader.of(account, settings)
+    await _apply(db, reader, account, came_in, now=now)  # what was kept before a run was cut off
+    imap = settings.providers.imap
+    if not imap.host:
+        return came_in
+    name = account_name(imap)
+    try:
+        password = await _password(imap, environment)
+        async with Mailbox(imap, password=password) as mailbox:
+            collector = _Collector(db, mailbox, reader, account, name, now, came_in)
+            await collector.read_all()
+    except ProviderError as error:
+        came_in.problem = f"The mailbox cannot be read: {error}"
+        await _note(db, name, WHOLE, str(error), now=now())
+    else:
+        await _note(db, name, WHOLE, "", now=now())
+    return came_in
+
+
+def account_name(settings: ImapSettings) -> str:
+    """What cursors are kept under: numbers of mails mean nothing in another mailbox."""
+    return f"{settings.username}@{settings.host}:{settings.port}"
+
+
+async def _password(settings: ImapSettings, environment: Mapping[str, str]) -> Secret | None:
+    if not settings.username:
+        return None
+    return await asyncio.to_thread(
+        find_password,
+        "imap",
+        username=settings.username,
+        command=settings.password_command,
+        file=settings.password_file,
+        environment=environment,
+    )
+
+
+async def _apply(
+    db: Database,
+    reader: Reader,
+    account: Account,
+    came_in: Collected,
+    *,
+    now: Callable[[], datetime],
+) -> None:
+    """Apply what waits, each record in a transaction of its own."""
+    async with db.read() as session:
+        waiting = await applying.waiting(session)
+    for raw_id in waiting:
+        async with db.write() as session:
+            came = await applying.apply(session, raw_id, reader, account, now=now())
+        came_in.applied += came is Came.APPLIED
+        came_in.unmatched += came is Came.UNMATCHED
+
+
+async def _note(db: Database, account: str, stream: str, problem: str, *, now: datetime) -> None:
+    """Note that a stream was read to its end, or since when it cannot be read and why."""
+    async with db.write() as session:
+        await _put(session, account, stream, {}, problem, now=now)
+
+
+async def _put(
+    session: WriteSession,
+    account: str,
+    stream: str,
+    written: dict[str, Any],
+    problem: str = "",
+    *,
+    now: datetime,
+) -> None:
+    at = literal(now, SyncCursor.failed_at.type)
+    if problem:
+        since = func.coalesce(SyncCursor.failed_at, at)
+        written = written | {"problem": problem, "failed_at": since}
+    else:
+        written = written | {"problem": None, "failed_at": None, "last_ok_at": now}
+    new = {"cursor": {}} | written | ({"failed_at": now} if problem else {})
+    await session.execute(
+        insert(SyncCursor)
+        .values(provider=SOURCE, account=account, stream=stream, **new)
+        .on_conflict_do_update(index_elements=["provider", "account", "stream"], set_=written)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the reading of a folder goes on; `failed`: it could not be opened the last time."""
+
+    cursor: Cursor | None
+    since: date
+    failed: bool
+
+
+@dataclass(slots=True)
+class _Collector:
+    """Reads one mailbox."""
+
+    db: Database
+    mailbox: Mailbox
+    reader: Reader
+    account: Account
+    name: str
+    now: Callable[[], datetime]
+    came_in: Collected
+
+    async def read_all(self) -> None:
+        """Go through the folders until nothing is new in any of them."""
+        folders = await self.mailbox.folders()
+        # What the operator wrote comes before the answers to it, which are known by it.
+        folders.sort(key=lambda folder: _SENT not in folder.uses)
+        await self._forget_others(folders)
+        for _ in range(_ROUNDS):
+            looked_at = self.came_in.polled
+            for folder in folders:
+                await self._folder(folder)
+            if self.came_in.polled == looked_at:
+                return
+
+    async def _folder(self, folder: Folder) -> None:
+        place = await self._place(folder)
+        cursor, failed, more = place.cursor, place.failed, True
+        while more:
+            page = await self.mailbox.new(folder, cursor, since=place.since)
+            if page.refused:
+                await self._refused(folder, page.refused)
+                return
+            found = await concerning(self.db, self.mailbox, folder, page, self.reader)
+            if found or failed or page.cursor != cursor:
+                await self._keep(folder, page, found)
+            self.came_in.polled += len(page.mails)
+            cursor, failed, more = page.cursor, False, page.more
+            if found:
+                await _apply(self.db, self.reader, self.account, self.came_in, now=self.now)
+
+    async def _refused(self, folder: Folder, why: str) -> None:
+        """Note that a folder cannot be read; without the inbox nothing is known of answers."""
+        words = f"The folder {folder.name} of the mailbox cannot be opened: {why}"
+        await _note(self.db, self.name, folder.raw, words, now=self.now())
+        if folder.name == "INBOX":
+            self.came_in.problem = words
+
+    async def _forget_others(self, folders: Sequence[Folder]) -> None:
+        """What was wrong with folders that are not read any more does not matter."""
+        failing = (
+            SyncCursor.provider == SOURCE,
+            SyncCursor.account == self.name,
+            SyncCursor.problem.is_not(None),
+            SyncCursor.stream.not_in([WHOLE, *(each.raw for each in folders)]),
+        )
+        async with self.db.read() as session:
+            gone = list(await session.scalars(select(SyncCursor.stream).where(*failing)))
+        if gone:
+            async with self.db.write() as session:
+                await session.execute(delete(SyncCursor).where(*failing))
+
+    async def _place(self, folder: Folder) -> _Place:
+        """How far the folder was read, and from which day on its mails can concern us."""
+        async with self.db.read() as session:
+            whole = await session.get(SyncCursor, (SOURCE, self.name, WHOLE))
+            known = await session.get(SyncCursor, (SOURCE, self.name, folder.raw))
+            failed = known is not None and known.problem is not None
+            read = known if failed else whole
+            cursor: Cursor | None = (known.cursor or None) if known is not None else None
+            if cursor is not None and read is not None and read.last_ok_at is not None:
+                return _Place(cursor, read.last_ok_at.date(), failed=failed)
+            began = await _began(session, now=self.now())
+            return _Place(cursor, began.date(), failed=failed)
+
+    async def _keep(self, folder: Folder, page: Page, found: Sequence[Found]) -> None:
+        """Keep what concerns us together with how far the folder was read."""
+        now = self.now()
+        rows = [
+            {
+                "source": SOURCE,
+                "external_id": each.external_id,
+                "received_at": each.mail.received,
+                "payload": payload(each.mail),
+            }
+            for each in found
+        ]
+        async with self.db.write() as session:
+            if rows:
+                await session.execute(
+                    insert(RawRecord).on_conflict_do_nothing(
+                        index_elements=["source", "external_id"]
+                    ),
+                    rows,
+                )
+            written = {"cursor": dict(page.cursor or {})}
+            await _put(session, self.name, folder.raw, written, now=now)
+
+
+async def _began(session: ReadSession, *, now: datetime) -> datetime:
+    """Since when there can be answers: since the first message, or a few days."""
+    first = await session.scalar(select(func.min(Message.claimed_at)))
+    return min(first or now, now - FIRST_SIGHT)

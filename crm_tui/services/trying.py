@@ -1,0 +1,127 @@
+"""Trying the accounts of the settings out, step by step and in words."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from crm_tui.config import ImapSettings, Settings, SmtpSettings
+from crm_tui.errors import BadInput, WrongUsage
+from crm_tui.providers import imap, smtp_check
+from crm_tui.providers.base import Check, OutgoingMail, ProviderError
+from crm_tui.providers.imap import Mailbox
+from crm_tui.providers.secrets import Secret, find_password
+from crm_tui.services.sending.account import account
+from crm_tui.services.sending.senders import open_sender
+
+NAMES = ("smtp", "imap")
+"""The accounts that can be tried."""
+
+_LOOK_EVERY = 2.0
+_JUNK = "\\junk"
+
+
+async def try_account(name: str, settings: Settings, environment: Mapping[str, str]) -> list[Check]:
+    """What works of an account, up to the first step that does not; nothing is sent or marked.
+
+    Raises:
+        WrongUsage: there is no such account.
+        BadInput: the settings do not say where its server is.
+    """
+    known: dict[str, SmtpSettings | ImapSettings] = {
+        "smtp": settings.providers.smtp,
+        "imap": settings.providers.imap,
+    }
+    if name not in known:
+        raise WrongUsage(f"There is no provider {name}; there are {' and '.join(known)}.")
+    asked = known[name]
+    if not asked.host:
+        raise BadInput(f"No host is set under [providers.{name}] in config.toml.")
+    done: list[Check] = []
+    try:
+        password = await _password(name, asked, environment)
+    except ProviderError as error:
+        return [Check("password", ok=False, words=str(error))]
+    if password is not None:
+        done.append(Check("password", ok=True, words=f"There is a password for {asked.username}."))
+    if isinstance(asked, ImapSettings):
+        return done + await imap.check(asked, password=password)
+    sender = settings.sender.email
+    if not sender:
+        words = "No address is set to send from: set email under [sender] in config.toml."
+        return [*done, Check("sender", ok=False, words=words)]
+    return done + await smtp_check.check(asked, password=password, sender=sender)
+
+
+async def _password(
+    name: str, asked: SmtpSettings | ImapSettings, environment: Mapping[str, str]
+) -> Secret | None:
+    if not asked.username:
+        return None
+    return await asyncio.to_thread(
+        find_password,
+        name,
+        username=asked.username,
+        command=asked.password_command,
+        file=asked.password_file,
+        environment=environment,
+    )
+
+
+async def try_plus(
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    store: Path,
+    now: datetime,
+    seconds: float = 90,
+) -> Check:
+    """Send a mail to the operator's own address with a plus, and see whether it arrives.
+
+    With such addresses every recipient has one of their own to opt out at.
+    """
+    mine = account(settings)
+    local, _, domain = mine.address.rpartition("@")
+    key = uuid.uuid4().hex
+    mail = OutgoingMail(
+        key=key,
+        message_id=f"<plus-{key}@{mine.domain}>",
+        date=now.astimezone(mine.zone),
+        sender_name=mine.name,
+        sender=mine.address,
+        to=f"{local}+u.{key[:12]}@{domain}",
+        subject="A trial of crm-tui",
+        text="This mail shows that addresses with a plus reach you. It can be deleted.\n",
+    )
+    try:
+        password = await _password("imap", settings.providers.imap, environment)
+        async with open_sender(settings, store=store, environment=environment) as sender:
+            await sender.send(mail)
+        async with Mailbox(settings.providers.imap, password=password) as mailbox:
+            arrived = await _arrives(mailbox, mail.message_id, until=time.monotonic() + seconds)
+    except ProviderError as error:
+        return Check("plus", ok=False, words=f"A mail to {mail.to} could not be tried: {error}")
+    if arrived:
+        return Check("plus", ok=True, words=f"A mail to {mail.to} arrived.")
+    words = (
+        f"A mail to {mail.to} did not arrive within {seconds:g} seconds; opt-outs go by subject."
+    )
+    return Check("plus", ok=False, words=words)
+
+
+async def _arrives(mailbox: Mailbox, message_id: str, *, until: float) -> bool:
+    """Whether a mail comes in: a copy among the sent ones says nothing."""
+    folders = [
+        each for each in await mailbox.all_folders() if each.name == "INBOX" or _JUNK in each.uses
+    ]
+    while True:
+        for folder in folders:
+            if await mailbox.contains(folder, message_id):
+                return True
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(_LOOK_EVERY)
