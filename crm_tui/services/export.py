@@ -20,7 +20,7 @@ import secrets
 from array import array
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -96,23 +96,34 @@ async def export_leads(
         BadInput: The file cannot be written; what was there before stands.
         Cancelled: It was stopped; what was there before stands.
     """
-    if await asyncio.to_thread(target.is_dir):
-        raise BadInput(
-            f"{target} is a folder. Name a file in it, such as {target / 'leads'}.{form}."
+    async with replacing(target) as file:
+        written = await write_leads(
+            db,
+            wanted,
+            file,
+            form=form,
+            lossless=lossless,
+            now=now,
+            progress=progress,
+            cancelled=cancelled,
         )
+    return ExportResult(written, target)
+
+
+@asynccontextmanager
+async def replacing(target: Path) -> AsyncIterator[TextIO]:
+    """A file to write to that takes the place of `target` once all is written and on the disk.
+
+    Raises:
+        BadInput: It cannot be written; what was there before stands.
+    """
+    if await asyncio.to_thread(target.is_dir):
+        example = target / f"list{target.suffix or '.csv'}"
+        raise BadInput(f"{target} is a folder. Name a file in it, such as {example}.")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("x", encoding="utf-8", newline="") as file:
-            written = await write_leads(
-                db,
-                wanted,
-                file,
-                form=form,
-                lossless=lossless,
-                now=now,
-                progress=progress,
-                cancelled=cancelled,
-            )
+            yield file
             await asyncio.to_thread(_sync, file)
         temporary.replace(target)
     except OSError as error:
@@ -123,7 +134,6 @@ async def export_leads(
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-    return ExportResult(written, target)
 
 
 def _sync(file: TextIO) -> None:

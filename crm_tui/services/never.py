@@ -19,6 +19,7 @@ from crm_tui.db.models import Business, ContactPoint, Message, Suppression, Task
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput
 from crm_tui.services import events, tasks
+from crm_tui.services.sending.ending import end_campaigns
 from crm_tui.vocabulary import (
     ContactKind,
     ContactState,
@@ -143,12 +144,14 @@ async def bar(
         .values(state=TaskState.DONE, done_at=now)
         .execution_options(synchronize_session=None)
     )
-    await session.execute(
+    connection = await session.connection()
+    canceled = await connection.execute(
         update(Message)
         .where(Message.business_id.in_(listed(business_ids)), Message.state == MessageState.QUEUED)
         .values(state=MessageState.CANCELED, reason=f"never contact again: {reason}")
-        .execution_options(synchronize_session=None)
+        .returning(Message.campaign_id)
     )
+    await end_campaigns(session, set(canceled.scalars().all()), now=now)
 
 
 async def allow(session: WriteSession, business_ids: Sequence[int], *, now: datetime) -> Allowed:

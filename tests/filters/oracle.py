@@ -31,6 +31,17 @@ from crm_tui.services.filters.tree import (
 from crm_tui.text import fold
 from crm_tui.vocabulary import ContactState, ContactStatus, Outcome, WebsiteStatus
 
+CAMPAIGNS = ("Spring mail", "Café", "spring mail")
+"""The names of campaigns, the first of number 1."""
+
+BARRED = (
+    ("phone", "+35722123456"),
+    ("email", "joe@acme.example"),
+    ("domain", "acme.example"),
+    ("domain", "other.example"),
+)
+"""What is on the list of those not to be contacted, beside leads."""
+
 _COMPARES: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -77,6 +88,12 @@ class Lead:
     """Each note, and whether it was taken out."""
     custom: dict[str, Any] = field(default_factory=dict)
     batch: tuple[int, str] | None = None
+    campaigns: list[int] = field(default_factory=list)
+    """The campaigns it is a recipient of, as places in CAMPAIGNS."""
+    mails: list[datetime] = field(default_factory=list)
+    """When mails went to it."""
+    barred: bool = False
+    """Whether it is on the list of those not to be contacted itself."""
     id: int = 0
     searched: tuple[str, ...] = ()
     """What the search index holds of it, a text for each of its columns."""
@@ -147,10 +164,13 @@ def _is(lead: Lead, name: str, value: Value, at: Standpoint) -> bool:  # noqa: P
                 "archived": lead.archived,
                 "qualified": lead.score >= at.threshold,
                 "never": lead.never,
+                "suppressed": _suppressed(lead),
                 "customer": lead.status is ContactStatus.PURCHASED or lead.outcome is Outcome.WON,
             }[value.text]
         case "task":
             return _has_task(lead, value.text, at)
+        case "mailed":
+            return not lead.mails
         case "status" | "site" | "outcome":
             return bool(getattr(lead, name) == value.text)
         case "email_state" | "phone_state":
@@ -178,6 +198,19 @@ def _has(lead: Lead, word: str) -> bool:  # noqa: PLR0911 - one a word
         case "address":
             return lead.street is not None
     return getattr(lead, word) is not None
+
+
+def _suppressed(lead: Lead) -> bool:
+    if lead.never or lead.barred:
+        return True
+    if any(("phone", number) in BARRED for number, _ in lead.phones):
+        return True
+    for address, _ in lead.emails:
+        host = address.partition("@")[2]
+        at = [word for kind, word in BARRED if kind == "domain"]
+        if ("email", address) in BARRED or any(f".{host}".endswith(f".{word}") for word in at):
+            return True
+    return False
 
 
 def _has_task(lead: Lead, word: str, at: Standpoint) -> bool:
@@ -208,6 +241,8 @@ def _texts(lead: Lead, name: str) -> list[str]:
             known = [value for value, _ in lead.emails[:1]]
         case "phone":
             known = [value for value, _ in lead.phones[:1]]
+        case "campaign":
+            known = [text for at in lead.campaigns for text in (str(at + 1), CAMPAIGNS[at])]
         case "batch":
             known = [str(lead.batch[0]), lead.batch[1]] if lead.batch else []
         case _:
@@ -245,7 +280,13 @@ def _compares(lead: Lead, name: str, sign: str, point: Point, at: Standpoint) ->
     if not isinstance(point, When):
         number = _number(lead, name)
         return number is not None and _COMPARES[sign](number, point)
-    time = _last_call(lead) if name == "called" else getattr(lead, _TIMES.get(name, name))
+    match name:
+        case "called":
+            time = _last_call(lead)
+        case "mailed":
+            time = max(lead.mails, default=None)
+        case _:
+            time = getattr(lead, _TIMES.get(name, name))
     if time is None:
         return False
     if age := re.fullmatch(r"(\d+)([hdwmy])", point.text):

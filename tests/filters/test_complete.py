@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from crm_tui.db.engine import Database
-from crm_tui.db.models import Business
+from crm_tui.db.models import Business, Campaign, CampaignStep, Message
 from crm_tui.services import tags
 from crm_tui.services.filters import QueryError, parse
 from crm_tui.services.filters.complete import Completion, complete, place_at
@@ -67,6 +67,50 @@ async def test_fields_are_offered_with_what_follows_them(db: Database) -> None:
     assert ("called<", None) in await offered(db, "ca|")
     assert await offered(db, "nothing|") == []
     assert (await completed(db, "act|")).candidates[0].hint == FIELDS["activity"].hint
+
+
+async def test_never_is_offered_of_mails(db: Database) -> None:
+    assert await offered(db, "mailed:ne|") == [("never", None)]
+    assert await offered(db, "mailed<ne|") == []
+
+
+async def test_campaigns_are_offered_with_their_recipients_the_newest_first(
+    db: Database, leads: list[int], now: datetime
+) -> None:
+    async with db.write() as session:
+        for number, name in enumerate(("Spring mail", "Autumn mail", "spring mail"), start=1):
+            session.add(
+                Campaign(
+                    id=number,
+                    key=str(number),
+                    name=name,
+                    name_folded=name.lower(),
+                    audience={},
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+            await session.flush()
+            session.add(
+                CampaignStep(id=number, campaign_id=number, position=1, template="a", source="")
+            )
+        await session.flush()
+        for step, lead in ((1, leads[0]), (3, leads[0]), (3, leads[1])):
+            session.add(
+                Message(
+                    key=f"{step} {lead}",
+                    message_id=f"<{step}.{lead}@acme.example>",
+                    token=f"{step}.{lead}",
+                    business_id=lead,
+                    origin_id=lead,
+                    campaign_id=step,
+                    step_id=step,
+                    address=f"{lead}@acme.example",
+                    created_at=now,
+                )
+            )
+    assert await offered(db, "campaign:|") == [('"spring mail"', 2), ('"Autumn mail"', 0)]
+    assert await offered(db, "campaign:aut|") == [('"Autumn mail"', 0)]
 
 
 @pytest.mark.usefixtures("leads")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,10 +18,14 @@ from crm_tui.db.engine import Database, WriteSession
 from crm_tui.db.models import (
     Business,
     BusinessTag,
+    Campaign,
+    CampaignStep,
     ContactPoint,
     Event,
     ImportBatch,
+    Message,
     SearchDoc,
+    Suppression,
     Tag,
     Task,
 )
@@ -36,11 +41,12 @@ from crm_tui.vocabulary import (
     ContactState,
     ContactStatus,
     EventKind,
+    MessageState,
     Outcome,
     TaskState,
     WebsiteStatus,
 )
-from tests.filters.oracle import Lead, finds
+from tests.filters.oracle import BARRED, CAMPAIGNS, Lead, finds
 from tests.filters.trees import leaves, queries
 
 NOW = datetime(2026, 3, 31, 15, 30, tzinfo=UTC)
@@ -107,7 +113,7 @@ leads = st.builds(
     never=st.booleans(),
     archived=st.sampled_from([False, False, False, True]),
     emails=st.lists(
-        st.tuples(st.sampled_from(["joe@acme.example", "josé@café.example"]), states),
+        st.tuples(st.sampled_from(["joe@mail.acme.example", "josé@café.example", "joe@acme.example"]), states),
         max_size=2, unique_by=lambda point: point[0],
     ),
     phones=st.lists(
@@ -120,6 +126,9 @@ leads = st.builds(
     notes=st.lists(st.tuples(st.sampled_from(["late plumber", "Joe's café"]), st.booleans()), max_size=2),
     custom=st.dictionaries(st.sampled_from(OWN), odd_json, max_size=2),
     batch=st.sampled_from([None, (1, BATCHES[0]), (2, BATCHES[1])]),
+    campaigns=st.lists(st.sampled_from(range(len(CAMPAIGNS))), max_size=2, unique=True),
+    mails=st.lists(times, max_size=3),
+    barred=st.sampled_from([False, False, True]),
 )  # fmt: skip
 
 
@@ -187,6 +196,7 @@ async def _write(session: WriteSession, known: Sequence[Lead]) -> None:
         ImportBatch(file_name=name, format="csv", state=BatchState.DONE, started_at=NOW)
         for name in BATCHES
     )
+    await _write_campaigns(session)
     tags = {name: Tag(name=name, folded=fold(name)) for lead in known for name in lead.tags}
     session.add_all(tags.values())
     await session.flush()
@@ -199,6 +209,9 @@ async def _write(session: WriteSession, known: Sequence[Lead]) -> None:
             for name in lead.tags
         )
         session.add_all(_points(lead))
+        session.add_all(_messages(lead))
+        if lead.barred:
+            session.add(_barred("business", business.key))
         session.add_all(_happened(lead))
         session.add_all(
             Task(
@@ -214,6 +227,53 @@ async def _write(session: WriteSession, known: Sequence[Lead]) -> None:
         if not lead.erased:
             session.add(_searched(lead, business))
     await session.flush()
+
+
+async def _write_campaigns(session: WriteSession) -> None:
+    session.add_all(_barred(kind, word) for kind, word in BARRED)
+    for number, name in enumerate(CAMPAIGNS, start=1):
+        campaign = Campaign(
+            id=number,
+            key=f"campaign {number}",
+            name=name,
+            name_folded=fold(name),
+            audience={},
+            created_at=NOW,
+            updated_at=NOW,
+        )
+        session.add(campaign)
+    await session.flush()
+    session.add_all(
+        CampaignStep(id=number, campaign_id=number, position=1, template="hello", source="")
+        for number in range(1, len(CAMPAIGNS) + 1)
+    )
+    await session.flush()
+
+
+def _barred(kind: str, value: str) -> Suppression:
+    return Suppression(kind=kind, value=value, reason="asked", created_at=NOW)
+
+
+def _messages(lead: Lead) -> list[Message]:
+    """A message that waits for each campaign, and single ones that were sent."""
+    marks: list[dict[str, Any]] = [
+        {"campaign_id": at + 1, "step_id": at + 1, "state": MessageState.QUEUED}
+        for at in lead.campaigns
+    ]
+    marks += [{"state": MessageState.SENT, "sent_at": time, "body": ""} for time in lead.mails]
+    return [
+        Message(
+            **each,
+            business_id=lead.id,
+            origin_id=lead.id,
+            key=f"message {lead.id}-{number}",
+            message_id=f"<{lead.id}-{number}@acme.example>",
+            token=f"{lead.id}-{number}",
+            address=f"{lead.id}@acme.example",
+            created_at=NOW,
+        )
+        for number, each in enumerate(marks)
+    ]
 
 
 def _business(lead: Lead) -> Business:

@@ -93,6 +93,8 @@ QUEENS = Match("city", (Text("Queens"),))
             "created:last-month..Today",
             Match("created", (Span(When("last-month"), When("today")),)),
         ),
+        ("mailed:never", Match("mailed", (Text("never"),))),
+        ("campaign:Spring", Match("campaign", (Text("Spring"),))),
         ("outcome:Wrong-Contact", Match("outcome", (Text("wrong_contact"),))),
         ("contact:called", Match("status", (Text("called"),))),
         ("custom.floors>=3", Compare("custom.floors", ">=", 3)),
@@ -131,7 +133,7 @@ def test_what_a_query_says(text: str, query: Node | None) -> None:
         ),
         (
             "is:new",
-            'is:new: "new" is unknown; there are archived, qualified, never, customer (column 4).',
+            'is:new: "new" is unknown; there are archived, qualified, never, customer, suppressed (column 4).',
         ),
         (
             "outcome:intrested",
@@ -161,6 +163,12 @@ def test_what_a_query_says(text: str, query: Node | None) -> None:
         ("created>0026-02-03", None),
         ("activity:7d", "activity:7d: an age is compared with < or >: activity<7d (column 10)."),
         ("activity:2d..today", None),
+        ("activity:never", None),
+        ("mailed<never", None),
+        (
+            "mailed:nver",
+            'mailed:nver: "nver" is no time, such as 2026-01-31, 2026-01, today, last-week or 7d (ago), never (column 8).',
+        ),
         ("a or", '"or" needs something on both sides (column 5).'),
         ("or a", '"or" needs something on both sides (column 1).'),
         ("a or or b", '"or" needs something on both sides (column 6).'),

@@ -74,6 +74,8 @@ def leaves(field: Field, words: st.SearchStrategy[str]) -> st.SearchStrategy[Nod
     points: st.SearchStrategy[Point]
     if field.kind is Kind.TIME:
         points, values = AGES | TIMES, spans(AGES) | spans(TIMES)
+        if field.words:
+            values = values | st.sampled_from(field.words).map(Text)
     else:
         points = numbers(field.name)
         values = spans(points)

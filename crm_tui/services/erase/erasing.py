@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -12,13 +13,15 @@ from sqlalchemy import func, select
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Merge, UndoChange
-from crm_tui.errors import UserError
+from crm_tui.errors import BadInput, UserError
 from crm_tui.services.erase.extent import Extent, extent
 from crm_tui.services.erase.removing import remove
 from crm_tui.services.erase.scrubbing import forget_aside, note_traces, remove_pages, scrub
 from crm_tui.services.erased import remember
 from crm_tui.services.imports.known import load
 from crm_tui.services.imports.match import By, Identity
+from crm_tui.services.publishing import leftovers
+from crm_tui.services.publishing.publisher import not_set_up, open_publisher
 from crm_tui.services.search import sort_name
 from crm_tui.session import Session
 
@@ -69,12 +72,20 @@ async def erase(
     """
     progress("Looking for everything that is kept of it")
     found = await extent(db, lead_id)
+    public = await _public_pages(found, settings)
     progress("Erasing")
     async with db.write() as session:
         await remember(session, await _identities(session, found), now=now)
         await remove(session, found, score=settings.score, now=now)
         await note_traces(session)
+        await leftovers.note(session, public)
     problems = await asyncio.to_thread(remove_pages, db.site_folder, found.slugs)
+    if public:
+        progress("Taking its page off the web")
+        problems += await _take_down(db, settings)
+    elif found.published:
+        where = ", ".join(found.published.values())
+        problems.append(f"Take down where it was published: {where}.")
     problems += _forget_session(db, found)
     progress("Wiping what was erased out of the file")
     if left := await scrub(db):
@@ -83,9 +94,30 @@ async def erase(
             "Close other programs that use it, see that there is room, and run "
             "`crm-tui doctor --fix`, which does it again."
         )
-    if found.published:
-        problems.append("A published page has to be taken down where it was published.")
     return Erasure(lead_id, found.words(), found.backups, found.mentioned, problems)
+
+
+async def _public_pages(found: Extent, settings: Settings) -> set[str]:
+    """Its pages that are to be taken off the web, those that nothing is known of included."""
+    if not_set_up(settings.publishing):
+        return set()
+    there: set[str] = set()
+    with suppress(BadInput):  # taking down says it, too
+        there = await open_publisher(settings.publishing).holds(dict.fromkeys(found.slugs))
+    return there | found.published.keys()
+
+
+async def _take_down(db: Database, settings: Settings) -> list[str]:
+    """Take what was published off the web; returns a sentence where that could not be done."""
+    try:
+        problem = await leftovers.take_down(db, open_publisher(settings.publishing))
+    except UserError as error:
+        problem = str(error).rstrip(".")
+    said = (
+        f"Its published page could not be taken down yet: {problem}. Set that right and run "
+        "`crm-tui doctor --fix`, or publish anything: both try again."
+    )
+    return [said] if problem else []
 
 
 async def _identities(session: ReadSession, found: Extent) -> list[Identity]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Text, false, func, or_, select
 
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import (
@@ -26,13 +26,16 @@ from crm_tui.db.models import (
     UndoChange,
     UndoEntry,
     Unmatched,
+    WorkerLog,
 )
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import backup
+from crm_tui.services.hosts import is_free_mail
 from crm_tui.services.imports.rows import LEGACY
 from crm_tui.services.merged import why_missing
+from crm_tui.services.publishing.takedown import IS_OUT
 from crm_tui.text import fold, plural
-from crm_tui.vocabulary import AliasKind, EventKind, SiteStatus
+from crm_tui.vocabulary import AliasKind, EventKind
 
 _TELL_OF_OTHERS = (EventKind.MERGED, EventKind.SPLIT, EventKind.VOIDED)
 """Lines on the timelines of other leads that may carry its name."""
@@ -58,7 +61,7 @@ class Extent:
         contacts: every phone and e-mail address it ever had.
         counts: how many records of each sort go, by the sort as it is called.
         slugs: of its sites.
-        published: how many of those are published.
+        published: where the public could read those, by slug, as far as is known.
         backups: the names of the backups that still hold it.
         mentioned: leads whose notes mention its phone or address.
     """
@@ -70,7 +73,7 @@ class Extent:
     contacts: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
     slugs: list[str] = field(default_factory=list)
-    published: int = 0
+    published: dict[str, str] = field(default_factory=dict)
     backups: list[str] = field(default_factory=list)
     mentioned: list[int] = field(default_factory=list)
     raw: list[int] = field(default_factory=list)
@@ -81,6 +84,9 @@ class Extent:
     entries: list[int] = field(default_factory=list)
     changes: list[int] = field(default_factory=list)
     suppressions: list[int] = field(default_factory=list)
+    logged: list[int] = field(default_factory=list)
+    domains: list[str] = field(default_factory=list)
+    own: set[str] = field(default_factory=set)
 
     def words(self) -> list[str]:
         """What goes, each in a few words: "3 contact points"."""
@@ -104,6 +110,7 @@ async def extent(db: Database, lead_id: int) -> Extent:
         await _other_timelines(session, found)
         await _book(session, found)
         await _suppressions(session, found)
+        await _worker(session, found)
         found.counts = await _counts(session, found)
     found.backups = [made.name for made in backup.existing(db.path)]
     return found
@@ -162,11 +169,12 @@ async def _names(session: ReadSession, found: Extent) -> None:
 
 async def _sites(session: ReadSession, found: Extent) -> None:
     rows = await session.execute(
-        select(Site.slug, Site.status).where(Site.business_id.in_(found.ids))
+        select(Site.slug, Site.published_url, IS_OUT).where(Site.business_id.in_(found.ids))
     )
-    for slug, status in rows:
+    for slug, url, is_out in rows:
         found.slugs.append(slug)
-        found.published += status is SiteStatus.PUBLISHED
+        if is_out:
+            found.published[slug] = url or slug
 
 
 async def _imports(session: ReadSession, found: Extent) -> None:
@@ -203,6 +211,7 @@ async def _imports(session: ReadSession, found: Extent) -> None:
             keys.add(key)
     legacy |= {key.partition(":")[2] for key in keys if key.startswith(f"{LEGACY}:")}
     read_from = select(Unmatched.raw_id).where(Unmatched.id.in_(found.unmatched))
+    waits = RawRecord.applied_at.is_(None) & RawRecord.batch_id.is_(None)
     found.raw = list(
         await session.scalars(
             select(RawRecord.id).where(
@@ -210,6 +219,7 @@ async def _imports(session: ReadSession, found: Extent) -> None:
                     (RawRecord.source == LEGACY) & RawRecord.external_id.in_(legacy),
                     RawRecord.business_id.in_(found.ids),
                     RawRecord.id.in_(read_from),
+                    waits & _holds(func.lower(RawRecord.payload.cast(Text)), found.contacts),
                 )
             )
         )
@@ -299,6 +309,22 @@ async def _suppressions(session: ReadSession, found: Extent) -> None:
     )
 
 
+async def _worker(session: ReadSession, found: Extent) -> None:
+    """What the worker remembers: lines of its log that name it, and where its mail goes."""
+    own = found.contacts - await _held_by_others(session, found)
+    logged = await session.scalars(
+        select(WorkerLog.id).where(_holds(WorkerLog.words, {*own, *found.names}))
+    )
+    found.logged = list(logged)
+    hosts = {each.rpartition("@")[2] for each in own if "@" in each}
+    used = select(ContactPoint.domain).where(
+        ContactPoint.domain.in_(hosts), ContactPoint.business_id.not_in(found.ids)
+    )
+    shared = set(await session.scalars(used))
+    found.domains = sorted(host for host in hosts - shared if not is_free_mail(host))
+    found.own = own
+
+
 async def _counts(session: ReadSession, found: Extent) -> dict[str, int]:
     counts = {"merged lead": len(found.ids) - 1}
     for sort, model, where in (
@@ -327,7 +353,7 @@ async def _actions(session: ReadSession, changes: Sequence[int]) -> int:
 
 
 def _holds(column: Any, needles: Iterable[str]) -> ColumnElement[bool]:
-    return or_(*(func.instr(column, needle) > 0 for needle in sorted(needles)))
+    return or_(false(), *(func.instr(column, needle) > 0 for needle in sorted(needles)))
 
 
 def without_names(words: str, names: Iterable[str]) -> str:

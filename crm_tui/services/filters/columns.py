@@ -11,7 +11,18 @@ from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.functions import Function
 from sqlalchemy.sql.operators import custom_op
 
-from crm_tui.db.models import Business, BusinessTag, ContactPoint, Event, ImportBatch, Tag, Task
+from crm_tui.db.models import (
+    Business,
+    BusinessTag,
+    Campaign,
+    ContactPoint,
+    Event,
+    ImportBatch,
+    Message,
+    Suppression,
+    Tag,
+    Task,
+)
 from crm_tui.db.types import utc_text
 from crm_tui.services.filters import tree
 from crm_tui.services.filters.tree import How
@@ -155,6 +166,43 @@ def called(low: datetime | None, high: datetime | None, *, after: bool, before: 
     return was if later is None else and_(was, Business.id.not_in(later))
 
 
+def mailed(low: datetime | None, high: datetime | None, *, after: bool, before: bool) -> Test:
+    """Whether the last mail that went to a lead was between two times, as `called` has it.
+
+    A campaign's and a single one; those the operator wrote elsewhere are lines of the timeline.
+    """
+    sent = select(Message.business_id).where(Message.state == literal_column("'sent'"))
+    within, later = sent, None
+    if low is not None:
+        at = stored(low)
+        within = within.where(Message.sent_at > at if after else Message.sent_at >= at)
+    if high is not None:
+        at = stored(high)
+        within = within.where(Message.sent_at < at if before else Message.sent_at <= at)
+        later = sent.where(Message.sent_at >= at if before else Message.sent_at > at)
+    was = Business.id.in_(within)
+    return was if later is None else and_(was, Business.id.not_in(later))
+
+
+def never_mailed() -> Test:
+    """Whether no mail ever went to a lead."""
+    return Business.id.not_in(
+        select(Message.business_id).where(Message.state == literal_column("'sent'"))
+    )
+
+
+def recipients(wanted: Sequence[tuple[How, Sequence[str]]]) -> Ids:
+    """The recipients of campaigns with such a number or name."""
+    number = Campaign.id.cast(Text)
+    named = (
+        or_(text_test(Campaign.name_folded, how, keys), text_test(number, how, keys))
+        for how, keys in wanted
+    )
+    return select(Message.business_id).where(
+        Message.campaign_id.in_(select(Campaign.id).where(or_(*named)))
+    )
+
+
 def with_task(*, by: datetime | None = None, before: datetime | None = None) -> Ids:
     """The leads with an open follow-up; one that is due by a time, or before one."""
     found = select(Task.business_id).where(Task.state == literal_column("'open'"))
@@ -220,9 +268,56 @@ def is_(word: str) -> Test:
             return Business.archived_at.is_not(None)
         case "never":
             return Business.do_not_contact.is_(True)
+        case "suppressed":
+            return _suppressed()
         case _:
             bought = Business.contact_status == ContactStatus.PURCHASED
             return bought | (Business.outcome == Outcome.WON)
+
+
+def _suppressed() -> Test:
+    """Whether a lead, an address or number of it, or the domain of an address is on the list."""
+    point = ContactPoint
+    by_point = (
+        select(point.business_id)
+        .join(Suppression, Suppression.value == point.value)
+        .where(
+            or_(
+                and_(Suppression.kind == _EMAIL, point.kind == _EMAIL),
+                and_(Suppression.kind == _PHONE, point.kind == _PHONE),
+            )
+        )
+    )
+    domains = select(Suppression.value).where(Suppression.kind == literal_column("'domain'"))
+    by_domain = select(point.business_id).where(
+        domains.exists(),
+        point.kind == _EMAIL,
+        or_(*(host.in_(domains) for host in _hosts(point.value))),
+    )
+    by_key = select(Suppression.value).where(Suppression.kind == literal_column("'business'"))
+    return or_(
+        Business.do_not_contact.is_(True),
+        Business.key.in_(by_key),
+        Business.id.in_(by_point),
+        Business.id.in_(by_domain),
+    )
+
+
+def _hosts(address: Any) -> list[ColumnElement[str]]:
+    """Where an address is, and the domains above: of "joe@a.b.com" a.b.com, b.com and com."""
+    hosts: list[ColumnElement[str]] = [func.substr(address, func.instr(address, "@") + 1)]
+    for _ in range(_MOST_ABOVE):
+        hosts.append(
+            func.substr(hosts[-1], func.instr(hosts[-1], ".") + 1)
+        )  # the last stays itself
+    return hosts
+
+
+_MOST_ABOVE = 4
+"""Domains above a host that are looked at; hardly one has more parts."""
+
+_EMAIL: ColumnElement[str] = literal_column("'email'")
+_PHONE: ColumnElement[str] = literal_column("'phone'")
 
 
 def stored(time: datetime) -> ColumnElement[str]:

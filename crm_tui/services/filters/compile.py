@@ -151,6 +151,9 @@ class _Compiler:
             case "tag":
                 by_how = [(how, _keys(fields.FIELDS["tag"], texts, how)) for how in How]
                 return columns.tagged([(how, keys) for how, keys in by_how if keys])
+            case "campaign":
+                by_how = [(how, _keys(fields.FIELDS["campaign"], texts, how)) for how in How]
+                return columns.recipients([(how, keys) for how, keys in by_how if keys])
             case "email_state" | "phone_state":
                 kind = columns.STATES[node.field]
                 return columns.in_state(kind, [value.text for value in texts])
@@ -199,6 +202,8 @@ class _Compiler:
                 return [
                     Business.id.not_in(i) if key == "none" else self._among(i) for key, i in ids
                 ]
+            case "mailed":
+                return [columns.never_mailed()]
             case "batch":
                 column = self._column("batch", {"batch": Business.batch_id})
                 return [column.in_(columns.batches(how, keys))]
@@ -268,8 +273,9 @@ class _Compiler:
         self, field: str, low: datetime | None, high: datetime | None, *, after: bool, before: bool
     ) -> Test:
         """Between two times; with `after` and `before`, not at the times themselves."""
-        if field == "called":
-            return columns.called(low, high, after=after, before=before)
+        if field in {"called", "mailed"}:
+            last = columns.called if field == "called" else columns.mailed
+            return last(low, high, after=after, before=before)
         column = self._column(field, columns.TIMES)
         tests: list[Test] = []
         if low is not None:

@@ -152,7 +152,8 @@ async def _values(
         ]
     elif field.kind is Kind.TIME:
         known = [
-            Candidate(word, word) for word in (dates.WORDS if lists else (*_AGES, *dates.WORDS))
+            Candidate(word, word)
+            for word in ((*field.words, *dates.WORDS) if lists else (*_AGES, *dates.WORDS))
         ]
     elif field.kind is Kind.TEXT and lists:
         return [

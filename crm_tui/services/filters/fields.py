@@ -32,7 +32,7 @@ class Field:
     Args:
         name: as it is written before the colon.
         hint: what it is, in a few words.
-        words: the values there are, where only these can be.
+        words: the values there are, where only these can be; of a time, those beside times.
         key: the form in which values are compared; empty where nothing is left to compare.
     """
 
@@ -62,8 +62,11 @@ HAS = (
 )  # fmt: skip
 """What a lead can have."""
 
-IS = ("archived", "qualified", "never", "customer")
-"""What a lead can be; never is: never to be contacted."""
+IS = ("archived", "qualified", "never", "customer", "suppressed")
+"""What a lead can be; never is: never to be contacted; suppressed: it, or where it is reached."""
+
+NEVER = "never"
+"""What stands for a time where there is none."""
 
 TASK = ("due", "today", "open", "none")
 """How a lead's follow-ups can stand: due by now, due by the end of the day, any open one."""
@@ -78,6 +81,7 @@ FIELDS = {
         Field("category", Kind.TEXT, "trade"),
         Field("tag", Kind.TEXT, "any of its tags"),
         Field("source", Kind.TEXT, "where it came from"),
+        Field("campaign", Kind.TEXT, "one it gets or got mail of"),
         Field("region", Kind.TEXT, "state or province"),
         Field("has", Kind.WORDS, "what is known", HAS),
         Field("is", Kind.WORDS, "what it is", IS),
@@ -91,6 +95,7 @@ FIELDS = {
         Field("photos", Kind.NUMBER, "how many"),
         Field("activity", Kind.TIME, "what happened last"),
         Field("called", Kind.TIME, "the last call"),
+        Field("mailed", Kind.TIME, "the last mail to it, or never", words=(NEVER,)),
         Field("created", Kind.TIME, "when it was added"),
         Field("captured", Kind.TIME, "when it was found"),
         Field("updated", Kind.TIME, "the last change"),

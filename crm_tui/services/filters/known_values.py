@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import aliased
 
 from crm_tui.db.engine import ReadSession
-from crm_tui.db.models import Business, BusinessTag, ImportBatch, Tag
+from crm_tui.db.models import Business, BusinessTag, Campaign, ImportBatch, Message, Tag
 from crm_tui.services.filters.columns import INDEXED, WORDS, no_index, text_test
 from crm_tui.services.filters.tree import How
 from crm_tui.text import fold
@@ -53,10 +54,12 @@ async def words(session: ReadSession, field: str) -> dict[str, int]:
 async def texts(session: ReadSession, field: str, typed: str, *, limit: int) -> list[Known]:
     """The values of a text field that begin with what is typed, then those that hold it.
 
-    Of each, the most frequent first. Knows city, category, region, source, tag and batch.
+    Of each, the most frequent first. Knows city, category, region, source, tag, campaign and batch.
     """
     if field == "batch":
         return await _batches(session, typed, limit)
+    if field == "campaign":
+        return await _campaigns(session, typed, limit)
     if field != "tag" and field not in _TEXTS:
         return []
     key = fold(typed)
@@ -131,6 +134,31 @@ async def _batches(session: ReadSession, typed: str, limit: int) -> list[Known]:
         .limit(limit)
     )
     return [Known(name, None) for name in rows]
+
+
+async def _campaigns(session: ReadSession, typed: str, limit: int) -> list[Known]:
+    """The names of the newest campaigns, with how many leads are their recipients."""
+    newest = (
+        select(func.max(Campaign.id).label("id"), Campaign.name_folded)
+        .where(text_test(Campaign.name_folded, How.PART, [fold(typed)]))
+        .group_by(Campaign.name_folded)
+        .order_by(func.max(Campaign.id).desc())
+        .limit(limit)
+        .subquery()
+    )
+    same = aliased(Campaign)
+    leads = (
+        select(func.count(Message.business_id.distinct()))
+        .join(same, same.id == Message.campaign_id)
+        .where(same.name_folded == newest.c.name_folded)
+        .scalar_subquery()
+    )
+    rows = await session.execute(
+        select(Campaign.name, leads)
+        .join(newest, newest.c.id == Campaign.id)
+        .order_by(Campaign.id.desc())
+    )
+    return [Known(name, count) for name, count in rows]
 
 
 async def own_names(session: ReadSession) -> list[str]:

@@ -246,6 +246,9 @@ class _Reader:
             if word is None:
                 raise self._refused(field, found, text, at)
             return Text(word)
+        if field.words and (word := fields.word(field, text)) is not None:
+            self._count()
+            return Text(word)
         span = _span(field, text)
         if span is None:
             raise self._refused(field, found, text, at)
@@ -302,7 +305,8 @@ class _Reader:
             meant = f"did you mean {near}? There are" if near else "there are"
             why = f'"{shown}" is unknown; {meant} {", ".join(field.words)}'
         elif field.kind is Kind.TIME:
-            why = f'"{shown}" is no time, such as {dates.EXAMPLES}'
+            also = "".join(f", {word}" for word in field.words)
+            why = f'"{shown}" is no time, such as {dates.EXAMPLES}{also}'
             read = dates.read(text)
             if read is not None:
                 why = f"an age is compared with < or >: {field.name}<{read.text}"

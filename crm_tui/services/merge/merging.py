@@ -14,6 +14,7 @@ from crm_tui.db.models import Business, Merge
 from crm_tui.errors import BadInput, NotFound, WrongUsage
 from crm_tui.services import derived, events, never, search, statuses, undo
 from crm_tui.services.events import OPERATOR, NewEvent
+from crm_tui.services.merge.campaigns import send_once
 from crm_tui.services.merge.children import add_keys, unite_children
 from crm_tui.services.merge.contacts import unite_points
 from crm_tui.services.merge.fields import FIELDS, Choices, united
@@ -56,6 +57,7 @@ async def merge(
     changes = united(kept, losers, chosen)
     await unite_points(session, keep_id, others, _primaries(chosen))
     await unite_children(session, keep_id, others)
+    await send_once(session, keep_id, now=now)
     await search.remove(session, others)
     await session.execute(delete(Business).where(Business.id.in_(others)))
     await session.execute(

@@ -13,6 +13,7 @@ from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event, UndoChange
 from crm_tui.db.types import listed
 from crm_tui.services import derived, events, search, statuses
+from crm_tui.services.sending import settling
 from crm_tui.services.sites import gather
 from crm_tui.services.undo.changes import Change, Part, RecordId, Values, disagreements
 from crm_tui.services.undo.rows import write
@@ -130,6 +131,8 @@ async def _follow(
         await derived.renew_after(session, sorted(columns), list(told), score=score, now=now)
     if facts or columns:
         await gather.mark_out_of_date(session, sorted(facts | columns))
+    if messages := [c.record.parts[0] for c in applied if c.record.table == "message"]:
+        await settling.settle(session, messages, now=now)
     if moved := sorted(concerned.history & there):
         await events.mark_voided(session, moved)
         await statuses.refold(session, moved)
