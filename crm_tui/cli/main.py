@@ -14,18 +14,23 @@ import typer
 from crm_tui import __version__, first_keys
 from crm_tui.cli import (
     bulk,
+    campaigns,
     care,
     completions,
     config,
     imports,
+    inbox,
     leads,
     merging,
     one_lead,
+    providers,
     sites,
+    suppression,
     tasks,
     templates,
     undo,
     views,
+    worker,
 )
 from crm_tui.cli.output import Exit, Invocation, invocation, say
 from crm_tui.errors import UserError, WrongUsage
@@ -47,6 +52,11 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(views.app, name="views")
 app.add_typer(sites.app, name="sites")
 app.add_typer(templates.app, name="templates")
+app.add_typer(suppression.app, name="suppression")
+app.add_typer(inbox.app, name="inbox")
+app.add_typer(providers.app, name="providers")
+app.add_typer(campaigns.app, name="campaigns")
+worker.register(app)
 imports.register(app)
 undo.register(app)
 app.add_typer(config.app, name="config")
