@@ -12,35 +12,41 @@ import os
 import platform
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, literal_column, or_, select
 
 from crm_tui.config import Settings
-from crm_tui.db.engine import Database
+from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.locks import held
 from crm_tui.db.models import Campaign, Message, Setting
 from crm_tui.errors import CrmError
 from crm_tui.services.inbox.collecting import Collected, collect
 from crm_tui.services.sending import standing, worker_log
 from crm_tui.services.sending.account import Account, account, outbox_folder
-from crm_tui.services.sending.claim import Claimer, release_held
+from crm_tui.services.sending.claim import HELD_CHUNK, Claimer, release_held, to_release
 from crm_tui.services.sending.pump import Pump, Pumped
 from crm_tui.services.sending.recover import Recovered, recover
 from crm_tui.services.sending.senders import open_sender
+from crm_tui.services.sending.standing import Standing
+from crm_tui.text import plural
 from crm_tui.vocabulary import CampaignState, MessageState
 
 LOCK = "worker"
 HOLDER = "worker"
 """The setting that says who works, for people."""
 
-_LOOK_EVERY = timedelta(seconds=2)
-_HELD_EVERY = timedelta(minutes=10)
+_LOOK_EVERY = 2.0
+"""Seconds between two looks at whether the store was changed."""
+_LONGEST_REST = timedelta(minutes=10)
+"""When to look again at the latest, and how often at what is held for something missing."""
 _AGAIN = timedelta(seconds=30)
 """When what failed for want of a network is tried again."""
+_NONE = timedelta()
+_QUEUED = Message.state == literal_column(f"'{MessageState.QUEUED}'")
+"""In the words of the index."""
 
 
 class AtWork(CrmError):
@@ -125,11 +131,18 @@ class Worker:
     async def once(self) -> Report:
         """One pass: read what came in, send all that is due within the limits, and end.
 
+        A provider that is left alone since it failed is tried once all the same: whoever asks for
+        a pass may have mended it.
+
         Raises:
             AtWork: another worker is at work.
         """
         async with self.at_work() as owner:
-            report = await self._pass(owner, spread=False)
+            report = Report()
+            first, more = True, True
+            while more and not self._stopping.is_set():
+                more = (await self._pass(owner, report, spread=False, insist=first)).interrupted
+                first = False
             async with self.db.read() as session:
                 report.due_later = await _waiting(session)
             return report
@@ -143,49 +156,96 @@ class Worker:
         async with self.at_work() as owner:
             polled_at: datetime | None = None
             while not self._stopping.is_set():
-                now = self._now()
-                due = polled_at is None or now - polled_at >= self._poll_every
-                report = await self._pass(owner, spread=True, poll=due)
-                if due:
+                self._woken.clear()
+                version: int | None = await self.db.data_version()
+                now, report = self._now(), Report()
+                # A clock that was set back does not keep the mailbox from being read.
+                poll = polled_at is None or not _NONE <= now - polled_at < self._poll_every
+                pumped = await self._pass(owner, report, spread=True, poll=poll)
+                if poll:
                     polled_at = now
+                if pumped.interrupted:
+                    continue
+                until = await self._next_look(polled_at or now, pumped)
                 if report.problems:
-                    polled_at = None
-                await self._rest(_AGAIN if report.problems else _LOOK_EVERY)
+                    # What was written of it is nothing new.
+                    polled_at, version, until = None, None, self._now() + _AGAIN
+                await self._rest(version, until)
+
+    @property
+    def _reads(self) -> bool:
+        return bool(self.settings.providers.imap.host)
 
     @property
     def _poll_every(self) -> timedelta:
         return timedelta(seconds=self.settings.providers.imap.poll_seconds)
 
-    async def _rest(self, most: timedelta) -> None:
-        """Until somebody wakes the worker, the store was changed, or the time is over."""
-        self._woken.clear()
-        try:
-            await asyncio.wait_for(self._woken.wait(), most.total_seconds())
-        except TimeoutError:
-            return
-
-    async def _pass(self, owner: str, *, spread: bool, poll: bool = True) -> Report:
-        report = Report()
+    async def _next_look(self, polled_at: datetime, pumped: Pumped) -> datetime:
+        """When there is something to do next, as far as it is known now."""
+        now = self._now()
+        times = [now + _LONGEST_REST]
+        if self._reads:
+            times.append(polled_at + self._poll_every)
+        if pumped.wait_until:
+            times.append(pumped.wait_until)
         async with self.db.read() as session:
-            home = standing.home_of(self.db.path)
+            times += [at for at in [await _next_due(session, now)] if at]
+        return min(times)
+
+    async def _rest(self, version: int | None, until: datetime) -> None:
+        """Until somebody wakes the worker, the store was changed, or the time has come.
+
+        By both clocks: one may be set, and the other stands still while the machine sleeps.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (until - self._now()).total_seconds()
+        while self._now() < until and (left := end - loop.time()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), min(left, _LOOK_EVERY))
+            if self._woken.is_set():
+                return
+            if version is not None and await self.db.data_version() != version:
+                return
+
+    async def _pass(
+        self, owner: str, report: Report, *, spread: bool, poll: bool = True, insist: bool = False
+    ) -> Pumped:
+        home = standing.home_of(self.db.path)
+        async with self.db.read() as session:
             known = await standing.read_standing(session, self.settings.email.provider, home=home)
         mine = account(self.settings, plus=known.plus)
-        await self._recover(mine, report)
+        await self._recover(mine, owner, report)
+        began = self._now()
         came_in = await self._collect(mine, report) if poll else Collected()
         report.stopped = known.stopped
-        if came_in.problem or known.stopped or not mine.address:
-            return report
-        await self._release()
-        pumped = await self._send(
-            Claimer(account=mine, owner=owner, home=home, spread=spread), report
-        )
+        pumped = Pumped()
+        if not (came_in.problem or known.stopped) and mine.address:
+            await self._settle(known, home)
+            await self._release()
+            claimer = Claimer(account=mine, owner=owner, home=home, spread=spread)
+            until = began + self._poll_every if self._reads else None
+            pumped = await self._send(claimer, report, until=until, insist=insist)
         if pumped.sent or pumped.failed or pumped.uncertain or pumped.skipped or came_in.applied:
             self._changed()
-        return report
+        return pumped
 
-    async def _recover(self, mine: Account, report: Report) -> None:
+    async def _settle(self, known: Standing, home: str) -> None:
+        """Have a store with something to send know its place: a copy of it then knows that it is."""
+        if known.has_home:
+            return
+        async with self.db.read() as session:
+            waits = await _any_queued(session)
+        if waits:
+            async with self.db.write() as session:
+                await standing.keep_home(session, home)
+
+    async def _recover(self, mine: Account, owner: str, report: Report) -> None:
         found: Recovered = await recover(
-            self.db, mine, outbox=outbox_folder(self.settings, self.db.path), now=self._now()
+            self.db,
+            mine,
+            owner=owner,
+            outbox=outbox_folder(self.settings, self.db.path),
+            now=self._now(),
         )
         report.uncertain += found.uncertain
         if found.uncertain or found.told:
@@ -208,17 +268,27 @@ class Worker:
         return came_in
 
     async def _release(self) -> None:
+        """Have a look at what was held, where what it lacks may be there now."""
         now = self._now()
-        if self._held_since is None or now - self._held_since >= _HELD_EVERY:
-            self._held_since = now
+        since = self._held_since
+        if since is not None and _NONE <= now - since < _LONGEST_REST:
+            return
+        async with self.db.read() as session:
+            ids = await to_release(session, everything=since is None)
+        for start in range(0, len(ids), HELD_CHUNK):
             async with self.db.write() as session:
-                await release_held(session, now=now)
+                await release_held(session, now=now, ids=ids[start : start + HELD_CHUNK])
+        self._held_since = now
 
-    async def _send(self, claimer: Claimer, report: Report) -> Pumped:
+    async def _send(
+        self, claimer: Claimer, report: Report, *, until: datetime | None, insist: bool
+    ) -> Pumped:
         async with open_sender(
             self.settings, store=self.db.path, environment=self._environment
         ) as sender:
-            pump = Pump(self.db, claimer, sender, self._now, self._stopping)
+            pump = Pump(
+                self.db, claimer, sender, self._now, self._stopping, until=until, insist=insist
+            )
             pumped = await pump.run()
         report.sent += pumped.sent
         report.failed += pumped.failed
@@ -227,7 +297,8 @@ class Worker:
             report.problems.append(pumped.problem)
             await self._log(pumped.problem, is_problem=True)
         elif pumped.sent or pumped.failed:
-            await self._log(f"{pumped.sent} mails sent, {pumped.failed} refused.")
+            refused = f", {pumped.failed:,} refused" if pumped.failed else ""
+            await self._log(f"{plural(pumped.sent, 'mail')} sent{refused}.")
         return pumped
 
     async def _log(self, words: str, *, is_problem: bool = False) -> None:
@@ -235,7 +306,22 @@ class Worker:
             await worker_log.add(session, words, is_problem=is_problem, now=self._now())
 
 
-async def _waiting(session: Any) -> int:
+async def _any_queued(session: ReadSession) -> bool:
+    """Whether anything waits to be sent."""
+    return await session.scalar(select(Message.id).where(_QUEUED).limit(1)) is not None
+
+
+async def _next_due(session: ReadSession, now: datetime) -> datetime | None:
+    """When the next message is due that is not yet."""
+    return await session.scalar(
+        select(Message.due_at)
+        .where(_QUEUED, Message.due_at > now)
+        .order_by(Message.due_at, Message.id)
+        .limit(1)
+    )
+
+
+async def _waiting(session: ReadSession) -> int:
     """How many messages wait to be sent later."""
     counted = (
         select(func.count())

@@ -108,10 +108,13 @@ class Breaker:
     until: datetime | None = None
 
     def state(self, now: datetime) -> Circuit:
-        """Whether the provider is used now."""
+        """Whether the provider is used now.
+
+        Nothing is left alone for longer than a day: an end beyond that was set by a wrong clock.
+        """
         if self.until is None:
             return Circuit.CLOSED
-        return Circuit.OPEN if now < self.until else Circuit.HALF_OPEN
+        return Circuit.OPEN if now < self.until <= now + _MOST else Circuit.HALF_OPEN
 
     def wait(self, now: datetime) -> timedelta:
         """How long the provider is left alone still."""
@@ -164,7 +167,8 @@ def succeeded() -> Breaker:
 
 # Bounces -----------------------------------------------------------------------------------------
 
-_LAST = 50
+LAST = 50
+"""How many of a campaign's last messages are looked at."""
 _ENOUGH = 20
 _PERCENT = 5
 
@@ -178,7 +182,7 @@ def too_many_bounces(hard: Sequence[bool]) -> str:
     Args:
         hard: For each message that went, the newest last, whether it bounced hard.
     """
-    last = hard[-_LAST:]
+    last = hard[-LAST:]
     bounced = sum(last)
     if len(last) < _ENOUGH or bounced * 100 <= _PERCENT * len(last):
         return ""

@@ -1,12 +1,28 @@
-"""The messages that are due, with all that decides whether they may go, and that decision."""
+"""The messages that are due, with all that decides whether they may go, and that decision.
+
+Which are due is looked up ahead, outside of any transaction that writes: the way to them may lead
+past all that waits for campaigns that are paused. Whether one may go is asked when it is claimed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.orm import aliased
 
 from crm_tui.db.engine import ReadSession
@@ -23,6 +39,7 @@ from crm_tui.services.sending.hours import Rules, next_allowed
 from crm_tui.services.zones import zone_of
 from crm_tui.vocabulary import (
     CampaignState,
+    Channel,
     ContactKind,
     ContactState,
     ContactStatus,
@@ -79,9 +96,12 @@ class Candidate(NamedTuple):
     status: ContactStatus
     outcome: Outcome
     state: ContactState | None
-    barred: str | None
+    person: str | None
+    key_of_lead: str
+    doubled: bool
     answered: bool
     clicked: bool
+    barred: str | None = None
 
     @property
     def is_answer(self) -> bool:
@@ -103,6 +123,8 @@ class Candidate(NamedTuple):
         return self._why_over() if self.campaign_id is not None else ""
 
     def _why_over(self) -> str:
+        if self.doubled:
+            return "the lead got this mail at another address"
         if self.archived:
             return "the lead was archived"
         if self.status is ContactStatus.PURCHASED:
@@ -128,99 +150,59 @@ class Candidate(NamedTuple):
         return zone_of(known, operator)
 
 
-async def due(session: ReadSession, *, now: datetime, most: int) -> Sequence[Candidate]:
-    """The messages whose time has come, the longest waiting first."""
-    step, campaign, point = aliased(CampaignStep), aliased(Campaign), aliased(ContactPoint)
-    rows = await session.execute(
-        select(
-            Message.id,
-            Message.key,
-            Message.business_id,
-            Message.origin_id,
-            Message.campaign_id,
-            Message.step_id,
-            Message.address,
-            Message.message_id,
-            Message.token,
-            Message.attempts,
-            Message.headers,
-            Message.subject,
-            Message.body,
-            Message.html,
-            step.position,
-            step.template,
-            step.source,
-            step.is_html,
-            step.version,
-            Business.name,
-            Business.timezone,
-            Business.country,
-            Business.region,
-            Business.phone,
-            Business.erased_at.is_not(None),
-            Business.archived_at.is_not(None),
-            Business.do_not_contact_reason,
-            Business.contact_status,
-            Business.outcome,
-            point.state,
-            _barred(),
-            _happened(Event.moves_to == ContactStatus.REPLIED),
-            case(
-                (campaign.stop_on_click, _happened(Event.kind == EventKind.CLICKED)),
-                else_=literal(0),
-            ),
-        )
-        .join(Business, Business.id == Message.business_id)
-        .outerjoin(campaign, campaign.id == Message.campaign_id)
-        .outerjoin(step, step.id == Message.step_id)
-        .outerjoin(
-            point,
-            and_(
-                point.business_id == Message.business_id,
-                point.kind == ContactKind.EMAIL,
-                point.value == Message.address,
-            ),
-        )
-        .where(
-            Message.state == MessageState.QUEUED,
-            Message.due_at <= now,
-            or_(Message.campaign_id.is_(None), campaign.state == CampaignState.RUNNING),
-        )
-        .order_by(Message.due_at, Message.id)
-        .limit(most)
-    )
-    return [Candidate._make(row) for row in rows]
+class Due(NamedTuple):
+    """A message whose time has come."""
+
+    id: int
+    campaign_id: int | None
 
 
-def _barred() -> ColumnElement[str | None]:
-    """Why the recipient is suppressed: by address, by its domain or one above, or as a business."""
-    domain = func.substr(Message.address, func.instr(Message.address, "@") + 1)
-    return (
-        select(Suppression.reason)
-        .where(
-            or_(
-                and_(
-                    Suppression.kind == SuppressionKind.EMAIL,
-                    Suppression.value == Message.address,
-                ),
-                and_(
-                    Suppression.kind == SuppressionKind.DOMAIN,
-                    or_(
-                        Suppression.value == domain,
-                        domain.like(literal("%.") + Suppression.value),
-                    ),
-                ),
-                and_(
-                    Suppression.kind == SuppressionKind.BUSINESS,
-                    Suppression.value == Business.key,
-                ),
-            )
-        )
-        .order_by(Suppression.id)
-        .limit(1)
-        .correlate(Message, Business)
-        .scalar_subquery()
-    )
+async def due(session: ReadSession, *, now: datetime, most: int) -> list[Due]:
+    """The messages whose time has come, the longest waiting first.
+
+    What the operator wrote to one lead goes before campaigns, and before that what answers a lead.
+    """
+    connection = await session.connection()
+    single = await connection.execute(_DUE_SINGLE, {"now": now, "most": most})
+    found = [Due._make(row) for row in single]
+    if len(found) < most:
+        others = await connection.execute(_DUE, {"now": now, "most": most - len(found)})
+        found += [Due._make(row) for row in others]
+    return found
+
+
+async def candidates(session: ReadSession, ids: Sequence[int], *, now: datetime) -> list[Candidate]:
+    """Those of these messages that are due still, in the same order, with what decides on them."""
+    connection = await session.connection()
+    rows = await connection.execute(_CANDIDATES, {"ids": json.dumps(ids), "now": now})
+    found = {row.id: Candidate._make((*row, None)) for row in rows}
+    barred = await _barred(session, list(found.values()))
+    return [found[each]._replace(barred=barred.get(each)) for each in ids if each in found]
+
+
+async def _barred(session: ReadSession, messages: Sequence[Candidate]) -> dict[int, str]:
+    """Why recipients are suppressed: by address, by its domain or one above, or as a business."""
+    asked = {each.id: list(_barred_by(each)) for each in messages}
+    values = {value for those in asked.values() for value in those}
+    if not values:
+        return {}
+    connection = await session.connection()
+    rows = await connection.execute(_SUPPRESSED, {"values": json.dumps(sorted(values))})
+    reasons = {(kind, value): reason for kind, value, reason in rows}
+    found = {
+        each: next((reasons[value] for value in those if value in reasons), None)
+        for each, those in asked.items()
+    }
+    return {each: reason for each, reason in found.items() if reason is not None}
+
+
+def _barred_by(message: Candidate) -> Iterator[tuple[SuppressionKind, str]]:
+    """Every line of the list of those not to be contacted that would bar a message."""
+    yield SuppressionKind.EMAIL, message.address
+    labels = message.address.rpartition("@")[2].split(".")
+    for at in range(len(labels)):
+        yield SuppressionKind.DOMAIN, ".".join(labels[at:])
+    yield SuppressionKind.BUSINESS, message.key_of_lead
 
 
 def _happened(what: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -233,3 +215,103 @@ def _happened(what: ColumnElement[bool]) -> ColumnElement[bool]:
         Event.is_voided.is_(False),
         Event.recorded_at >= Message.created_at,
     )
+
+
+def _doubled() -> ColumnElement[bool]:
+    """Whether the same step went to the same lead before: two that were merged since."""
+    other = aliased(Message)
+    return exists().where(
+        other.business_id == Message.business_id,
+        other.step_id == Message.step_id,
+        other.id != Message.id,
+        other.state.in_((MessageState.SENDING, MessageState.SENT, MessageState.UNCERTAIN)),
+    )
+
+
+_WAITS = (
+    Message.state == literal_column(f"'{MessageState.QUEUED}'"),  # in the words of the index
+    Message.channel == Channel.EMAIL,
+    Message.due_at <= bindparam("now", type_=Message.due_at.type),
+)
+_DUE_SINGLE = (
+    select(Message.id, Message.campaign_id)
+    .where(*_WAITS, Message.campaign_id.is_(None), Message.step_id.is_(None))
+    .order_by(
+        func.json_extract(Message.headers, '$."In-Reply-To"').is_(None), Message.due_at, Message.id
+    )
+    .limit(bindparam("most"))
+)
+_DUE = (
+    select(Message.id, Message.campaign_id)
+    .join(Campaign, Campaign.id == Message.campaign_id)
+    .where(*_WAITS, Campaign.state == CampaignState.RUNNING)
+    .order_by(Message.due_at, Message.id)
+    .limit(bindparam("most"))
+)
+_STEP, _CAMPAIGN, _POINT = aliased(CampaignStep), aliased(Campaign), aliased(ContactPoint)
+_CANDIDATES = (
+    select(
+        Message.id,
+        Message.key,
+        Message.business_id,
+        Message.origin_id,
+        Message.campaign_id,
+        Message.step_id,
+        Message.address,
+        Message.message_id,
+        Message.token,
+        Message.attempts,
+        Message.headers,
+        Message.subject,
+        Message.body,
+        Message.html,
+        _STEP.position,
+        _STEP.template,
+        _STEP.source,
+        _STEP.is_html,
+        _STEP.version,
+        Business.name,
+        Business.timezone,
+        Business.country,
+        Business.region,
+        Business.phone,
+        Business.erased_at.is_not(None).label("erased"),
+        Business.archived_at.is_not(None).label("archived"),
+        Business.do_not_contact_reason,
+        Business.contact_status,
+        Business.outcome,
+        _POINT.state,
+        _POINT.person,
+        Business.key.label("key_of_lead"),
+        _doubled().label("doubled"),
+        _happened(Event.moves_to == ContactStatus.REPLIED).label("answered"),
+        case(
+            (_CAMPAIGN.stop_on_click, _happened(Event.kind == EventKind.CLICKED)),
+            else_=literal(0),
+        ).label("clicked"),
+    )
+    .join(Business, Business.id == Message.business_id)
+    .outerjoin(_CAMPAIGN, _CAMPAIGN.id == Message.campaign_id)
+    .outerjoin(_STEP, _STEP.id == Message.step_id)
+    .outerjoin(
+        _POINT,
+        and_(
+            _POINT.business_id == Message.business_id,
+            _POINT.kind == ContactKind.EMAIL,
+            _POINT.value == Message.address,
+        ),
+    )
+    .where(
+        Message.id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value)),
+        *_WAITS,
+        or_(Message.campaign_id.is_(None), _CAMPAIGN.state == CampaignState.RUNNING),
+    )
+)
+_ASKED = func.json_each(bindparam("values")).table_valued("value")
+_SUPPRESSED = select(Suppression.kind, Suppression.value, Suppression.reason).join(
+    _ASKED,
+    and_(
+        Suppression.kind == func.json_extract(_ASKED.c.value, "$[0]"),
+        Suppression.value == func.json_extract(_ASKED.c.value, "$[1]"),
+    ),
+)

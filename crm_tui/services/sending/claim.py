@@ -7,40 +7,60 @@ message is looked at here, at the last moment: suppression, answers, quiet hours
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import (
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
-from crm_tui.db.engine import WriteSession
-from crm_tui.db.models import Message
+from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.models import Business, CampaignStep, Message, Site
+from crm_tui.db.types import listed
 from crm_tui.providers.base import OutgoingMail
-from crm_tui.services.sending import standing
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.backoff import Circuit, trial
-from crm_tui.services.sending.candidates import Candidate, due
-from crm_tui.services.sending.compose import Composed, Held, compose, facts_of, threads
-from crm_tui.services.sending.ending import end_campaigns, leave_out
-from crm_tui.services.sending.pace import next_slot, take
+from crm_tui.services.sending.candidates import Candidate, candidates
+from crm_tui.services.sending.compose import (
+    NO_SITE,
+    Composed,
+    Held,
+    compose,
+    facts_of,
+    threads,
+)
+from crm_tui.services.sending.ending import leave_out
+from crm_tui.services.sending.pace import Bucket, next_slot, take
 from crm_tui.services.sending.standing import Standing
-from crm_tui.vocabulary import MessageState
+from crm_tui.services.templating.facts import MailFacts
+from crm_tui.vocabulary import MessageState, SiteStatus
 
-_LOOKED_AT = 50
-"""How many due messages one transaction looks at, to be over in a few milliseconds."""
+HELD_CHUNK = 500
+"""How many held messages one transaction releases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that is ours to send, and the mail it is."""
+    """A message that is ours to send, and the mail it is.
+
+    `last` is when the one before it was claimed, for the pace.
+    """
 
     id: int
     business_id: int
     origin_id: int
     campaign_id: int | None
-    step_id: int | None
-    attempts: int
     mail: OutgoingMail
     provider: str
+    claimed_at: datetime
+    last: datetime | None
 
 
 @dataclass(slots=True)
@@ -50,14 +70,20 @@ class Claims:
     Attributes:
         messages: what is to be sent now.
         skipped: how many will not be sent, each with its reason in its row.
-        wait_until: nothing goes before, because of the pace or the provider; None if more is due.
-        more: whether other messages were due that were not looked at.
+        wait_until: nothing goes before, because of the pace or the provider.
+        problem: what is wrong with a provider that is left alone; "" where none is.
+        stopped: why nothing is sent from this store; "" while it may be.
+        untouched: messages that were not decided on, in their order.
+        left: campaigns of which somebody was left out.
     """
 
     messages: list[Claimed] = field(default_factory=list)
     skipped: int = 0
     wait_until: datetime | None = None
-    more: bool = False
+    problem: str = ""
+    stopped: str = ""
+    untouched: list[int] = field(default_factory=list)
+    left: set[int | None] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,34 +102,56 @@ class Claimer:
     spread: bool
 
 
-async def claim(session: WriteSession, claimer: Claimer, *, most: int, now: datetime) -> Claims:
-    """Claim messages that are due; the transaction must be a durable one."""
-    account = claimer.account
-    known = await standing.read_standing(session, account.provider, home=claimer.home)
+async def claim(
+    session: WriteSession,
+    claimer: Claimer,
+    known: Standing,
+    ids: Sequence[int],
+    *,
+    most: int,
+    now: datetime,
+    insist: bool = False,
+) -> tuple[Claims, Standing]:
+    """Decide on messages that were due, and claim up to `most`; the transaction must be durable.
+
+    Returns what is remembered from now on too, which is the caller's to keep.
+
+    Args:
+        session: the transaction.
+        claimer: who claims.
+        known: what the store remembers of its sending.
+        ids: the messages; a few dozen at most, for the transaction to be over at once.
+        most: how many to claim.
+        now: aware UTC.
+        insist: whether a provider that is left alone is tried once all the same.
+    """
     claims = Claims()
     circuit = known.breaker.state(now)
+    if circuit is Circuit.OPEN and insist:
+        circuit = Circuit.HALF_OPEN
     if known.stopped or circuit is Circuit.OPEN:
-        claims.wait_until = None if known.stopped else known.breaker.until
-        return claims
+        claims.untouched, claims.stopped = list(ids), known.stopped
+        if not known.stopped:
+            claims.wait_until, claims.problem = known.breaker.until, known.problem
+        return claims, known
     if circuit is Circuit.HALF_OPEN:
-        most = 1
-    candidates = await due(session, now=now, most=_LOOKED_AT)
-    claims.more = len(candidates) == _LOOKED_AT
-    ready = await _sort_out(session, candidates, account, claims, now=now)
+        most = min(most, 1)
+    there = await candidates(session, ids, now=now)
+    ready = await _sort_out(session, there, claimer.account, claims, now=now)
     if ready and most:
-        await _mark(session, ready, known, claimer, claims, most=most, now=now)
+        known = await _mark(session, ready, known, claimer, claims, most=most, now=now)
+    else:
+        claims.untouched = [each.id for each in ready]
     if claims.messages:
-        await standing.keep_home(session, claimer.home)
+        known = replace(known, has_home=True)
         if circuit is Circuit.HALF_OPEN:
-            await standing.keep_breaker(
-                session, account.provider, trial(known.breaker, now), known.problem
-            )
-    return claims
+            known = replace(known, breaker=trial(known.breaker, now))
+    return claims, known
 
 
 async def _sort_out(
     session: WriteSession,
-    candidates: Sequence[Candidate],
+    there: Sequence[Candidate],
     account: Account,
     claims: Claims,
     *,
@@ -113,10 +161,16 @@ async def _sort_out(
     ready: list[Candidate] = []
     out: dict[str, list[Candidate]] = {}
     later: list[dict[str, object]] = []
-    for each in candidates:
+    taken: set[tuple[int, int]] = set()
+    for each in there:
         if why := each.why_not():
             out.setdefault(why, []).append(each)
             continue
+        if each.step_id is not None:
+            if (each.step_id, each.business_id) in taken:
+                claims.untouched.append(each.id)  # of two that were merged, the other goes first
+                continue
+            taken.add((each.step_id, each.business_id))
         at = each.not_before(now, account.rules, account.zone)
         if at > now:
             later.append({"message": each.id, "at": at})
@@ -124,17 +178,10 @@ async def _sort_out(
             ready.append(each)
     for why, those in out.items():
         claims.skipped += await leave_out(session, those, why, now=now)
+        claims.left |= {each.campaign_id for each in those}
     if later:
         connection = await session.connection()
-        await connection.execute(
-            update(Message)
-            .where(Message.id == bindparam("message"))
-            .values(due_at=bindparam("at")),
-            later,
-        )
-    await end_campaigns(
-        session, {each.campaign_id for those in out.values() for each in those}, now=now
-    )
+        await connection.execute(_PUT_OFF, later)
     return ready
 
 
@@ -147,38 +194,27 @@ async def _mark(
     *,
     most: int,
     now: datetime,
-) -> None:
+) -> Standing:
     """Render what goes and mark it as on its way; what lacks something is held."""
     account, bucket = claimer.account, known.bucket
-    facts = await facts_of(session, [each.business_id for each in ready])
-    before = await threads(session, list(ready))
+    facts = await facts_of(session, [each.business_id for each in ready if each.source is not None])
+    before = await threads(session, ready)
     held: list[dict[str, object]] = []
     marked: list[dict[str, object]] = []
-    for each in ready:
-        if len(claims.messages) >= most:
-            claims.more = True
+    for at, each in enumerate(ready):
+        if len(claims.messages) >= most or claims.wait_until:
+            claims.untouched += [one.id for one in ready[at:]]
             break
-        made = compose(each, facts[each.business_id], before.get(each.id), account, now=now)
+        facts_of_lead = facts.get(each.business_id, MailFacts())
+        made = compose(each, facts_of_lead, before.get(each.id), account, now=now)
         if isinstance(made, Held):
-            held.append({"message": each.id, "why": made.reason})
+            held.append({"message": each.id, "why": made.reason, "version_": each.version})
             continue
-        if claimer.spread and not each.is_answer:
-            slot = next_slot(
-                bucket,
-                now,
-                account.limits,
-                key=each.key,
-                rules=account.rules,
-                recipient=each.zone(account.zone),
-                zone=account.zone,
-            )
-            if slot > now:
-                claims.wait_until = slot
-                break
-        bucket, wait = take(bucket, now, account.limits, zone=account.zone)
-        if wait:
-            claims.wait_until = now + wait
-            break
+        last = bucket.last
+        bucket, claims.wait_until = _token(bucket, each, claimer, now)
+        if claims.wait_until:
+            claims.untouched.append(each.id)
+            continue
         marked.append(_as_kept(each, made))
         claims.messages.append(
             Claimed(
@@ -186,15 +222,35 @@ async def _mark(
                 each.business_id,
                 each.origin_id,
                 each.campaign_id,
-                each.step_id,
-                each.attempts,
                 made.mail,
                 account.provider,
+                now,
+                last,
             )
         )
     await _write(session, held, marked, claimer, now=now)
-    if marked:
-        await standing.keep_bucket(session, bucket)
+    return replace(known, bucket=bucket)
+
+
+def _token(
+    bucket: Bucket, message: Candidate, claimer: Claimer, now: datetime
+) -> tuple[Bucket, datetime | None]:
+    """Take a token for a message, or say from when on there may be one."""
+    account = claimer.account
+    if claimer.spread and not message.is_answer:
+        slot = next_slot(
+            bucket,
+            now,
+            account.limits,
+            key=message.key,
+            rules=account.rules,
+            recipient=message.zone(account.zone),
+            zone=account.zone,
+        )
+        if slot > now:
+            return bucket, slot
+    bucket, wait = take(bucket, now, account.limits, zone=account.zone)
+    return bucket, now + wait if wait else None
 
 
 def _as_kept(message: Candidate, made: Composed) -> dict[str, object]:
@@ -222,30 +278,39 @@ async def _write(
 ) -> None:
     connection = await session.connection()
     if held:
-        await connection.execute(
-            update(Message)
-            .where(Message.id == bindparam("message"))
-            .values(reason=bindparam("why"), due_at=None),
-            held,
-        )
+        await connection.execute(_HELD, [{**each, "at": now} for each in held])
     if marked:
-        await connection.execute(
-            update(Message)
-            .where(Message.id == bindparam("message"))
-            .values(
-                state=MessageState.SENDING,
-                reason=None,
-                claimed_by=claimer.owner,
-                claimed_at=now,
-                provider=claimer.account.provider,
-                subject=bindparam("subject_"),
-                body=bindparam("body_"),
-                html=bindparam("html_"),
-                headers=bindparam("headers_"),
-                version=bindparam("version_"),
-            ),
-            marked,
-        )
+        owner = {"owner": claimer.owner, "at": now, "provider_": claimer.account.provider}
+        await connection.execute(_MARKED, [{**each, **owner} for each in marked])
+
+
+_PUT_OFF = update(Message).where(Message.id == bindparam("message")).values(due_at=bindparam("at"))
+_HELD = (
+    update(Message)
+    .where(Message.id == bindparam("message"))
+    .values(
+        reason=bindparam("why"),
+        due_at=None,
+        claimed_at=bindparam("at"),
+        version=bindparam("version_"),
+    )
+)
+_MARKED = (
+    update(Message)
+    .where(Message.id == bindparam("message"))
+    .values(
+        state=MessageState.SENDING,
+        reason=None,
+        claimed_by=bindparam("owner"),
+        claimed_at=bindparam("at"),
+        provider=bindparam("provider_"),
+        subject=bindparam("subject_"),
+        body=bindparam("body_"),
+        html=bindparam("html_"),
+        headers=bindparam("headers_"),
+        version=bindparam("version_"),
+    )
+)
 
 
 async def release_held(session: WriteSession, *, now: datetime, ids: Iterable[int] = ()) -> int:
@@ -256,7 +321,7 @@ async def release_held(session: WriteSession, *, now: datetime, ids: Iterable[in
         Message.due_at.is_(None),
         Message.reason.is_not(None),
     )
-    where = (*waits, Message.id.in_(asked)) if asked else waits
+    where = (*waits, Message.id.in_(listed(asked))) if asked else waits
     found = await session.execute(
         update(Message)
         .where(*where)
@@ -265,3 +330,36 @@ async def release_held(session: WriteSession, *, now: datetime, ids: Iterable[in
         .execution_options(synchronize_session=None)
     )
     return len(found.all())
+
+
+async def to_release(session: ReadSession, *, everything: bool) -> list[int]:
+    """Held messages that may not lack what they lacked: something of theirs was changed since.
+
+    Their lead, the template of their step, or a site that was published. With `everything` also
+    those that lack something of the sender's, which is in the settings.
+    """
+    held_at = func.coalesce(Message.claimed_at, Message.created_at)
+    published = exists().where(
+        Site.business_id == Message.business_id,
+        Site.published_url.is_not(None),
+        Site.status.in_((SiteStatus.PUBLISHED, SiteStatus.SOLD)),
+    )
+    changed = [
+        and_(Message.reason == NO_SITE, published),
+        and_(Message.reason != NO_SITE, Business.updated_at > held_at),
+        CampaignStep.version > Message.version,
+    ]
+    if everything:
+        changed.append(Message.reason.contains("{{ sender."))
+    rows = await session.scalars(
+        select(Message.id)
+        .join(Business, Business.id == Message.business_id)
+        .outerjoin(CampaignStep, CampaignStep.id == Message.step_id)
+        .where(
+            Message.state == literal_column(f"'{MessageState.QUEUED}'"),  # as the index says it
+            Message.due_at.is_(None),
+            Message.reason.is_not(None),
+            or_(*changed),
+        )
+    )
+    return list(rows)

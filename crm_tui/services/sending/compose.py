@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy.orm import aliased
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import CampaignStep, Message, Site
-from crm_tui.db.types import listed
 from crm_tui.errors import BadInput
 from crm_tui.providers.base import OutgoingMail
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.candidates import Candidate
 from crm_tui.services.templating.checking import uses_site
-from crm_tui.services.templating.facts import MailFacts, unsubscribe_sentence
+from crm_tui.services.templating.facts import MailFacts, first_name, unsubscribe_sentence
 from crm_tui.services.templating.files import Kind, Template, read_template
 from crm_tui.services.templating.gathering import mail_facts
 from crm_tui.services.templating.rendering import Rendered, render, reply_subject
@@ -50,54 +53,60 @@ class Composed:
 async def facts_of(session: ReadSession, business_ids: list[int]) -> dict[int, MailFacts]:
     """What mails can say of leads, with the public address of the newest published site."""
     facts = await mail_facts(session, business_ids)
-    rows = await session.execute(
-        select(Site.business_id, Site.published_url)
-        .where(
-            Site.business_id.in_(listed(business_ids)),
-            Site.status.in_((SiteStatus.PUBLISHED, SiteStatus.SOLD)),
-            Site.published_url.is_not(None),
-        )
-        .order_by(Site.published_at, Site.id)
-    )
+    connection = await session.connection()
+    rows = await connection.execute(_PUBLISHED, {"ids": json.dumps(business_ids)})
     for business_id, url in rows:
-        facts[business_id] = replace(facts[business_id], site_url=url)
+        if business_id in facts:
+            facts[business_id] = replace(facts[business_id], site_url=url)
     return facts
 
 
-async def threads(session: ReadSession, messages: list[Candidate]) -> dict[int, Before]:
+async def threads(session: ReadSession, messages: Sequence[Candidate]) -> dict[int, Before]:
     """What went before each message of a campaign, by the message's id."""
-    later = [each for each in messages if (each.position or 1) > 1]
+    later = [each.id for each in messages if (each.position or 1) > 1]
     if not later:
         return {}
-    rows = await session.execute(
-        select(
-            Message.campaign_id,
-            Message.origin_id,
-            CampaignStep.position,
-            Message.message_id,
-            Message.subject,
-        )
-        .join(CampaignStep, CampaignStep.id == Message.step_id)
-        .where(
-            Message.campaign_id.in_({each.campaign_id for each in later}),
-            Message.origin_id.in_({each.origin_id for each in later}),
-            Message.state == MessageState.SENT,
-        )
-        .order_by(CampaignStep.position)
-    )
-    sent = rows.all()
+    connection = await session.connection()
+    rows = await connection.execute(_EARLIER, {"ids": json.dumps(later)})
     found: dict[int, Before] = {}
-    for each in later:
-        earlier = [
-            row
-            for row in sent
-            if (row.campaign_id, row.origin_id) == (each.campaign_id, each.origin_id)
-            and row.position < (each.position or 1)
-        ]
-        if earlier:
-            references = tuple(row.message_id for row in earlier)
-            found[each.id] = Before(earlier[0].subject or "", references)
+    for each, message_id, subject in rows:
+        before = found.get(each, Before(subject or "", ()))
+        found[each] = replace(before, references=(*before.references, message_id))
     return found
+
+
+_IDS = func.json_each(bindparam("ids")).table_valued("value")
+_PUBLISHED = (
+    select(Site.business_id, Site.published_url)
+    .where(
+        Site.business_id.in_(select(_IDS.c.value)),
+        Site.status.in_((SiteStatus.PUBLISHED, SiteStatus.SOLD)),
+        Site.published_url.is_not(None),
+    )
+    .order_by(Site.published_at, Site.id)
+)
+_EARLIER_STEP, _EARLIER_MESSAGE = aliased(CampaignStep), aliased(Message)
+_EARLIER = (
+    # By the step and the lead it was made for, which an index has: a campaign may be large.
+    select(Message.id, _EARLIER_MESSAGE.message_id, _EARLIER_MESSAGE.subject)
+    .join(CampaignStep, CampaignStep.id == Message.step_id)
+    .join(
+        _EARLIER_STEP,
+        and_(
+            _EARLIER_STEP.campaign_id == CampaignStep.campaign_id,
+            _EARLIER_STEP.position < CampaignStep.position,
+        ),
+    )
+    .join(
+        _EARLIER_MESSAGE,
+        and_(
+            _EARLIER_MESSAGE.step_id == _EARLIER_STEP.id,
+            _EARLIER_MESSAGE.origin_id == Message.origin_id,
+        ),
+    )
+    .where(Message.id.in_(select(_IDS.c.value)), _EARLIER_MESSAGE.state == MessageState.SENT)
+    .order_by(Message.id, _EARLIER_STEP.position)
+)
 
 
 def compose(
@@ -116,7 +125,7 @@ def compose(
         if facts.site_url is None and uses_site(template):
             return Held(NO_SITE)
         try:
-            rendered = render(template, with_sender(facts, account, message.token))
+            rendered = render(template, with_sender(_to(message, facts), account, message.token))
         except BadInput as error:
             return Held(str(error).rstrip("."))
         if before is not None:
@@ -142,6 +151,14 @@ def compose(
     return Composed(mail, rendered)
 
 
+def _to(message: Candidate, facts: MailFacts) -> MailFacts:
+    """The facts with the person behind the address that is written to, be it the main one or not."""
+    return replace(
+        facts, contact_name=message.person, contact_first_name=first_name(message.person)
+    )
+
+
+@lru_cache(maxsize=50)
 def step_template(name: str, source: str, *, html: bool) -> Template:
     """The template of a step, as it was kept with the campaign."""
     return read_template(source, name=name, kind=Kind.HTML if html else Kind.TEXT)

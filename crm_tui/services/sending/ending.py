@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import select, text, update
 
 from crm_tui.db.engine import WriteSession
-from crm_tui.db.models import Campaign, Message
+from crm_tui.db.models import Campaign, CampaignStep, Message
+from crm_tui.db.types import listed
 from crm_tui.services import events
 from crm_tui.services.events import NewEvent
 from crm_tui.vocabulary import CampaignState, EventKind, MessageState
-
-if TYPE_CHECKING:
-    from crm_tui.services.sending.candidates import Candidate
-    from crm_tui.services.sending.claim import Claimed
 
 SOURCE = "crm-tui"
 """Who caused what the worker decides."""
@@ -25,46 +23,80 @@ OPEN = (MessageState.QUEUED, MessageState.SENDING, MessageState.UNCERTAIN)
 """States of a message that keep its campaign from being finished."""
 
 
+class Addressed(Protocol):
+    """A message, as far as leaving its recipient out needs it."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+    @property
+    def business_id(self) -> int:
+        """Whom it is for."""
+
+    @property
+    def origin_id(self) -> int:
+        """Whom it was made for."""
+
+    @property
+    def campaign_id(self) -> int | None:
+        """The campaign it is of; None of a single mail."""
+
+
 async def leave_out(
-    session: WriteSession, messages: Sequence[Candidate | Claimed], why: str, *, now: datetime
+    session: WriteSession, messages: Sequence[Addressed], why: str, *, now: datetime
 ) -> int:
     """Send these messages not at all, nor the later steps of their campaigns to the same leads.
 
-    Returns how many messages were waiting and are skipped now.
+    Their timelines say so, but not of those for whom nothing was waiting any more. Returns how many
+    messages were waiting and are skipped now.
     """
-    single = [each.id for each in messages if each.campaign_id is None]
-    steps = [
-        and_(Message.campaign_id == each.campaign_id, Message.origin_id == each.origin_id)
-        for each in messages
-        if each.campaign_id is not None
-    ]
-    found = await session.execute(
+    await session.flush()
+    connection = await session.connection()
+    asked = json.dumps([(each.id, each.campaign_id, each.origin_id) for each in messages])
+    waiting = (await connection.execute(_WAITING, {"asked": asked})).all()
+    if not waiting:
+        return 0
+    await connection.execute(
         update(Message)
-        .where(Message.state == MessageState.QUEUED, or_(Message.id.in_(single), *steps))
+        .where(Message.id.in_(listed({each for each, _ in waiting})))
         .values(state=MessageState.SKIPPED, reason=why)
-        .returning(Message.id)
-        .execution_options(synchronize_session=None)
     )
-    skipped = len(found.all())
+    left = {asked for _, asked in waiting}
     await events.record(
         session,
-        *(
-            NewEvent(
-                each.business_id,
-                EventKind.CAMPAIGN_LEFT if each.campaign_id is not None else EventKind.NOT_SENT,
-                now,
-                f"gets no more mail of the campaign: {why}"
-                if each.campaign_id is not None
-                else f"mail not sent: {why}",
-                SOURCE,
-                key=f"left:{each.id}",
-                message_id=each.id,
-            )
-            for each in messages
-        ),
+        *(_left(each, why, now) for each in messages if each.id in left),
         now=now,
     )
-    return skipped
+    return len({each for each, _ in waiting})
+
+
+def _left(message: Addressed, why: str, now: datetime) -> NewEvent:
+    kind, said = EventKind.NOT_SENT, f"mail not sent: {why}"
+    if message.campaign_id is not None:
+        kind, said = EventKind.CAMPAIGN_LEFT, f"gets no more mail of the campaign: {why}"
+    return NewEvent(
+        message.business_id,
+        kind,
+        now,
+        said,
+        SOURCE,
+        key=f"left:{message.id}",
+        message_id=message.id,
+    )
+
+
+_WAITING = text(
+    # By the step and the lead it was made for, which an index has: a campaign may be large.
+    "SELECT message.id, asked.value ->> 0 FROM json_each(:asked) asked"
+    " JOIN campaign_step step ON step.campaign_id = asked.value ->> 1"
+    " JOIN message ON message.step_id = step.id AND message.origin_id = asked.value ->> 2"
+    " WHERE message.state = 'queued'"
+    " UNION"
+    " SELECT message.id, message.id FROM json_each(:asked) asked"
+    " JOIN message ON message.id = asked.value ->> 0"
+    " WHERE message.state = 'queued' AND message.campaign_id IS NULL"
+)
 
 
 async def end_campaigns(
@@ -74,8 +106,20 @@ async def end_campaigns(
     asked: Collection[int] = {each for each in campaign_ids if each is not None}
     if not asked:
         return
-    left = select(Message.id).where(Message.campaign_id == Campaign.id, Message.state.in_(OPEN))
-    await session.execute(
+    # Step by step, as the index has them: a campaign may be large.
+    left = (
+        select(Message.id)
+        .join(CampaignStep, CampaignStep.id == Message.step_id)
+        .where(
+            CampaignStep.campaign_id == Campaign.id,
+            Message.campaign_id == Campaign.id,
+            Message.state.in_(OPEN),
+        )
+        .correlate(Campaign)
+    )
+    await session.flush()
+    connection = await session.connection()
+    await connection.execute(
         update(Campaign)
         .where(
             Campaign.id.in_(asked),
@@ -83,5 +127,4 @@ async def end_campaigns(
             ~left.exists(),
         )
         .values(state=CampaignState.FINISHED, ended_at=now, updated_at=now)
-        .execution_options(synchronize_session=None)
     )

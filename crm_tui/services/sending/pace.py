@@ -110,6 +110,28 @@ def take(
     return replace(bucket, minutes=minutes, today=bucket.today + 1, last=now), _NOW
 
 
+def give_back(
+    bucket: Bucket, taken_at: datetime, last: datetime | None, *, zone: tzinfo | None = None
+) -> Bucket:
+    """The bucket with a token put back that nothing was sent for.
+
+    Args:
+        bucket: What was sent lately.
+        taken_at: When it was taken.
+        last: When the one before it was: the next need not keep its distance to what never went.
+        zone: The operator's, whose days are counted.
+    """
+    minute = _minute(taken_at)
+    minutes = [(each, number - (each == minute)) for each, number in bucket.minutes]
+    same_day = bucket.day == taken_at.astimezone(zone).date()
+    return replace(
+        bucket,
+        minutes=tuple((each, number) for each, number in minutes if number),
+        today=max(bucket.today - same_day, 0),
+        last=last if bucket.last == taken_at else bucket.last,
+    )
+
+
 def _up_to(bucket: Bucket, now: datetime, zone: tzinfo | None) -> Bucket:
     """The bucket without what is over.
 

@@ -8,18 +8,34 @@ recorded: as what became of it, or as uncertain.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from crm_tui.db.engine import Database
+from crm_tui.errors import StoreError
 from crm_tui.providers.base import EmailSender, ProviderError, Sent, Unclear
-from crm_tui.services.sending.claim import Claimed, Claimer, Claims, claim
-from crm_tui.services.sending.record import Result, Tally, record
+from crm_tui.services.sending.bounces import Ends, learn
+from crm_tui.services.sending.candidates import due
+from crm_tui.services.sending.claim import Claimed, Claimer
+from crm_tui.services.sending.record import Result
+from crm_tui.services.sending.turn import Turn, take_turn
+
+T = TypeVar("T")
 
 _GOODBYE = 30.0
 """Seconds that mails on their way are given to be answered when the pump is stopped."""
+
+_AHEAD = 200
+"""How many due messages are looked up at once."""
+
+_AT_ONCE = 50
+"""How many of them one transaction decides on at most, to be over in a few milliseconds."""
+
+_RECORDED_AGAIN = 3
+"""How often recording what came back is tried in a store that cannot be written."""
 
 
 @dataclass(slots=True)
@@ -30,6 +46,8 @@ class Pumped:
         wait_until: when the pace or the provider lets the next one go; None if nothing waits for
             either.
         problem: what is wrong with the provider; "" where nothing is.
+        stopped: why nothing is sent from this store; "" while it may be.
+        interrupted: whether it ended because its time was over, and more may be due.
     """
 
     sent: int = 0
@@ -38,21 +56,27 @@ class Pumped:
     skipped: int = 0
     wait_until: datetime | None = None
     problem: str = ""
+    stopped: str = ""
+    interrupted: bool = False
 
-    def add(self, tally: Tally) -> None:
-        """Count what a turn recorded."""
+    def add(self, turn: Turn) -> None:
+        """Count what a turn came to."""
+        tally, claims = turn.tally, turn.claims
         self.sent += tally.sent
         self.failed += tally.failed
         self.uncertain += tally.uncertain
-        self.problem = tally.problem or self.problem
+        self.skipped += claims.skipped
+        self.problem = tally.problem or claims.problem or self.problem
 
 
 @dataclass(slots=True)
 class Pump:
-    """Sends through one account until nothing is due, or it is stopped.
+    """Sends through one account until nothing is due, its time is over, or it is stopped.
 
     Attributes:
         stopping: set to end after what is on its way.
+        until: when to end, so that what came in meanwhile is read before more goes; None is never.
+        insist: whether a provider that is left alone is tried once all the same.
         spent: called after each turn with what was sent so far, for whoever watches.
     """
 
@@ -61,53 +85,91 @@ class Pump:
     sender: EmailSender
     now: Callable[[], datetime]
     stopping: asyncio.Event
+    until: datetime | None = None
+    insist: bool = False
     spent: Callable[[Pumped], None] = lambda _pumped: None
+    _due: deque[int] = field(default_factory=deque)
     _on_way: dict[asyncio.Task[Result], Claimed] = field(default_factory=dict)
+    _back: list[Result] = field(default_factory=list)
+    _ends: Ends = field(default_factory=dict)
     _pumped: Pumped = field(default_factory=Pumped)
+    _in_vain: bool = False
+    """Whether the last turn claimed nothing of what it looked at."""
 
     async def run(self) -> Pumped:
-        """Send everything that is due and may go."""
+        """Send everything that is due and may go.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
         try:
             await self._pump()
         finally:
-            await asyncio.shield(self._come_home())
+            await _to_the_end(self._come_home())
         return self._pumped
 
     async def _pump(self) -> None:
-        back: list[Result] = []
-        while True:
-            claims = await self._turn(back)
-            for message in claims.messages:
-                self._on_way[asyncio.create_task(self._send(message))] = message
-            if not self._on_way:
-                if self.stopping.is_set() or not claims.more or claims.wait_until:
-                    return
-                continue
-            back = await self._next_back()
+        while not self._is_over():
+            if len(self._due) < self._free():
+                await self._look_ahead()
+            if self._due or self._back:
+                await _to_the_end(self._turn())
+            elif not self._on_way:
+                return
+            if self._on_way:
+                await self._next_back()
+            elif self._pumped.wait_until or self._pumped.stopped:
+                return
 
-    async def _turn(self, back: list[Result]) -> Claims:
+    def _is_over(self) -> bool:
+        if self.until is not None and self.now() >= self.until:
+            self._pumped.interrupted = True
+        return self.stopping.is_set() or self._pumped.interrupted
+
+    def _free(self) -> int:
+        return self.claimer.account.connections - len(self._on_way)
+
+    async def _look_ahead(self) -> None:
+        """Look up what is due, outside of any transaction that writes."""
+        async with self.db.read() as session:
+            found = await due(session, now=self.now(), most=_AHEAD)
+            await learn(session, {each.campaign_id for each in found}, self._ends)
+        self._due = deque(each.id for each in found)
+
+    async def _turn(self) -> None:
         """Record what came back and claim what goes; both in one transaction that is kept."""
-        turn = asyncio.ensure_future(self._write(back))
-        try:
-            return await asyncio.shield(turn)
-        except asyncio.CancelledError:
-            # What the transaction claimed is on its way for nobody: it never left this machine.
-            for message in (await turn).messages:
-                self._on_way[asyncio.create_task(_not_begun(message, self.now()))] = message
-            raise
+        free = self._free()
+        number = _AT_ONCE if self._in_vain else free
+        ids = [self._due.popleft() for _ in range(min(number, len(self._due)))]
+        turn = await self._write(self._back, ids, most=free)
+        self._back = []
+        self.insist = False
+        claims = turn.claims
+        self._pumped.wait_until, self._pumped.stopped = claims.wait_until, claims.stopped
+        self._due.extendleft(reversed(claims.untouched))
+        self._in_vain = not claims.messages
+        for message in claims.messages:
+            self._on_way[asyncio.create_task(self._send(message))] = message
 
-    async def _write(self, back: list[Result]) -> Claims:
-        account = self.claimer.account
-        free = 0 if self.stopping.is_set() else account.connections - len(self._on_way)
-        now = self.now()
-        async with self.db.write(durable=True) as session:
-            tally = await record(session, back, account, home=self.claimer.home, now=now)
-            claims = await claim(session, self.claimer, most=free, now=now) if free else Claims()
-        self._pumped.add(tally)
-        self._pumped.skipped += claims.skipped
-        self._pumped.wait_until = claims.wait_until
+    async def _write(self, back: list[Result], ids: list[int], *, most: int) -> Turn:
+        try:
+            async with self.db.write(durable=True) as session:
+                turn = await take_turn(
+                    session,
+                    self.claimer,
+                    back,
+                    ids,
+                    most=most,
+                    ends=self._ends,
+                    now=self.now(),
+                    insist=self.insist,
+                )
+        except BaseException:
+            self._ends.clear()  # what was noted there was not kept
+            raise
+        self._pumped.add(turn)
         self.spent(self._pumped)
-        return claims
+        return turn
 
     async def _send(self, message: Claimed) -> Result:
         try:
@@ -120,31 +182,54 @@ class Pump:
             answer = Unclear(f"sending went wrong: {error}")
         return Result(message, answer, self.now())
 
-    async def _next_back(self) -> list[Result]:
-        """The results there are, once there is one."""
-        done, _ = await asyncio.wait(self._on_way, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            del self._on_way[task]
-        return [task.result() for task in done]
+    async def _next_back(self) -> None:
+        """Wait until something came back, or the pump is stopped."""
+        stopped = asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait({*self._on_way, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+        self._take_back()
+
+    def _take_back(self) -> None:
+        for task in [task for task in self._on_way if task.done()]:
+            self._back.append(_result(task, self._on_way.pop(task), self.now()))
 
     async def _come_home(self) -> None:
         """Record what is on its way still, at the end or after it was cancelled."""
-        if not self._on_way:
-            return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.wait(self._on_way), _GOODBYE)
-        for task in self._on_way:
-            task.cancel()
-        back = list(await asyncio.gather(*self._on_way))
-        self._on_way.clear()
-        async with self.db.write(durable=True) as session:
-            tally = await record(
-                session, back, self.claimer.account, home=self.claimer.home, now=self.now()
-            )
-        self._pumped.add(tally)
+        if self._on_way:
+            await asyncio.wait(self._on_way, timeout=_GOODBYE)
+            for task in self._on_way:
+                task.cancel()
+            await asyncio.wait(self._on_way)
+            self._take_back()
+        for attempt in range(_RECORDED_AGAIN):
+            if not self._back:
+                return
+            try:
+                await self._write(self._back, [], most=0)
+            except StoreError:
+                if attempt == _RECORDED_AGAIN - 1:
+                    raise  # they are uncertain when sending begins again
+            else:
+                self._back = []
 
 
-async def _not_begun(message: Claimed, at: datetime) -> Result:
-    from crm_tui.providers.base import Unavailable  # noqa: PLC0415
+def _result(task: asyncio.Task[Result], message: Claimed, now: datetime) -> Result:
+    """What came of a task; one that was cancelled before it began never sent anything."""
+    return Result(message, None, now) if task.cancelled() else task.result()
 
-    return Result(message, Unavailable("sending was interrupted"), at)
+
+async def _to_the_end(work: Awaitable[T]) -> T:
+    """Await something that must not be cut off: a cancellation comes through when it is done."""
+    task = asyncio.ensure_future(work)
+    canceled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            canceled = error
+    if canceled is not None:
+        task.exception()  # the cancellation goes before it
+        raise canceled
+    return task.result()

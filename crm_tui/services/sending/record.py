@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, update
 
 from crm_tui.db.engine import WriteSession
-from crm_tui.db.models import Business, Campaign, CampaignStep, ContactPoint, Message
+from crm_tui.db.models import ContactPoint, Message
 from crm_tui.providers.base import (
     Blocked,
     Misconfigured,
@@ -22,16 +23,17 @@ from crm_tui.providers.base import (
     Unsendable,
 )
 from crm_tui.services import events
+from crm_tui.services.erased import REASON
 from crm_tui.services.events import NewEvent
-from crm_tui.services.sending import standing
 from crm_tui.services.sending.account import Account
-from crm_tui.services.sending.backoff import MESSAGE, failed, succeeded, too_many_bounces
-from crm_tui.services.sending.claim import Claimed
-from crm_tui.services.sending.ending import end_campaigns, leave_out
-from crm_tui.services.sending.hours import after, read_delay
-from crm_tui.services.zones import zone_of
+from crm_tui.services.sending.backoff import MESSAGE, failed, succeeded
+from crm_tui.services.sending.bounces import Ends, learn, pause_if_bad
+from crm_tui.services.sending.claim import Claimed, Claimer
+from crm_tui.services.sending.ending import leave_out
+from crm_tui.services.sending.pace import give_back
+from crm_tui.services.sending.returned import Returned, look_up, returned
+from crm_tui.services.sending.standing import Standing
 from crm_tui.vocabulary import (
-    CampaignState,
     ContactKind,
     ContactState,
     ContactStatus,
@@ -45,49 +47,243 @@ REFUSED_BEFORE = "the mail before it was refused"
 _MISCONFIGURED_FOR = timedelta(minutes=15)
 """How long a provider that waits for the operator is left alone before it is tried again."""
 
+CANCELED = "the campaign was canceled"
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a provider made of one message; `at` is when it answered."""
+    """What a provider made of one message; None if it was never asked. `at` is when."""
 
     message: Claimed
-    answer: Sent | ProviderError
+    answer: Sent | ProviderError | None
     at: datetime
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many messages ended how; `problem` is what is wrong with the provider, if anything."""
+    """How many messages ended how.
+
+    Attributes:
+        later: how many are tried again.
+        problem: what is wrong with the provider, if anything.
+        ended: the campaigns of which a message came to its end.
+    """
 
     sent: int = 0
     failed: int = 0
     uncertain: int = 0
     later: int = 0
     problem: str = ""
+    ended: set[int | None] = field(default_factory=set)
 
 
 async def record(
-    session: WriteSession, results: Sequence[Result], account: Account, *, home: str, now: datetime
-) -> Tally:
-    """Write what became of messages, and what follows: the timeline, later steps, the breaker."""
-    tally = Tally()
-    known = await standing.read_standing(session, account.provider, home=home)
-    breaker, problem = known.breaker, known.problem
+    session: WriteSession,
+    results: Sequence[Result],
+    claimer: Claimer,
+    known: Standing,
+    *,
+    ends: Ends,
+    now: datetime,
+) -> tuple[Tally, Standing]:
+    """Write what became of messages, and what follows: the timeline, later steps, the breaker.
+
+    Returns what is remembered from now on, which is the caller's to keep. What a message was
+    claimed for may have changed: its lead was merged or erased, its campaign canceled.
+    """
+    recording = _Recording(claimer.account, known)
+    if not results:
+        return recording.tally, known
+    rows = await returned(session, [result.message.id for result in results], owner=claimer.owner)
     for result in results:
-        error = result.answer
-        if isinstance(error, Unavailable | Misconfigured):
-            asked = _asked(error)
-            breaker = failed(breaker, result.at, key=account.provider, asked=asked)
-            problem = tally.problem = str(error)
-        elif not isinstance(error, Unclear):
-            breaker, problem = succeeded(), ""
-        await _one(session, result, account, tally, now=now)
-    if (breaker, problem) != (known.breaker, known.problem):
-        await standing.keep_breaker(session, account.provider, breaker, problem)
-    campaigns = {result.message.campaign_id for result in results}
-    await pause_for_bounces(session, campaigns - {None}, now=now)
-    await end_campaigns(session, campaigns, now=now)
-    return tally
+        row = rows.get(result.message.id)
+        if row is not None:
+            recording.take(result, row)
+    await recording.write(session, ends, now=now)
+    return recording.tally, recording.known
+
+
+_END = (
+    update(Message)
+    .where(Message.id == bindparam("message"))
+    .values(
+        claimed_by=None,
+        state=bindparam("state_"),
+        reason=bindparam("reason_"),
+        due_at=bindparam("due_"),
+        attempts=bindparam("attempts_"),
+        sent_at=bindparam("sent_"),
+        provider_id=bindparam("provider_id_"),
+        bounced_at=bindparam("bounced_"),
+    )
+)
+_FOLLOWING = (
+    update(Message)
+    .where(
+        Message.step_id == bindparam("step"),
+        Message.origin_id == bindparam("origin"),
+        Message.state == MessageState.QUEUED,
+    )
+    .values(due_at=bindparam("due_"))
+)
+_BOUNCED = (
+    update(ContactPoint)
+    .where(
+        ContactPoint.business_id == bindparam("business"),
+        ContactPoint.kind == ContactKind.EMAIL,
+        ContactPoint.value == bindparam("address"),
+    )
+    .values(state=ContactState.BOUNCED, state_reason=bindparam("why"))
+)
+
+
+@dataclass(slots=True)
+class _Recording:
+    """Everything that is to be written of some results, so that it is written together."""
+
+    account: Account
+    known: Standing
+    tally: Tally = field(default_factory=Tally)
+    _ends: list[dict[str, object]] = field(default_factory=list)
+    _following: list[dict[str, object]] = field(default_factory=list)
+    _bounced: list[dict[str, object]] = field(default_factory=list)
+    _told: list[NewEvent] = field(default_factory=list)
+    _refused: list[Returned] = field(default_factory=list)
+    _hard: list[tuple[int | None, bool]] = field(default_factory=list)
+
+    def take(self, result: Result, row: Returned) -> None:
+        """Sort out one result."""
+        message, answer, at = result.message, result.answer, result.at
+        self._remember(message, answer, at)
+        match answer:
+            case Sent():
+                self._sent(message, row, answer.provider_id, at)
+            case Refused() | Blocked() | Unsendable():
+                self._failed(message, row, answer, at)
+            case TryLater():
+                self._later(message, row, answer, at)
+            case Unclear():
+                words = f"it may have been sent or not: {answer.words}"
+                self._end(row, MessageState.UNCERTAIN, reason=words)
+                self.tally.uncertain += 1
+            case _:
+                self._again(row, due_at=at, attempts=row.attempts, reason=None)
+
+    def _remember(
+        self, message: Claimed, answer: Sent | ProviderError | None, at: datetime
+    ) -> None:
+        """Count what the answer says of the provider, and give back what was not sent."""
+        known = self.known
+        if answer is None or isinstance(answer, Unavailable | Misconfigured | Unsendable):
+            bucket = give_back(
+                known.bucket, message.claimed_at, message.last, zone=self.account.zone
+            )
+            known = replace(known, bucket=bucket)
+        if isinstance(answer, Unavailable | Misconfigured):
+            breaker = failed(known.breaker, at, key=self.account.provider, asked=_asked(answer))
+            self.tally.problem = str(answer)
+            known = replace(known, breaker=breaker, problem=self.tally.problem)
+        elif not (answer is None or isinstance(answer, Unclear | Unsendable)):
+            known = replace(known, breaker=succeeded(), problem="")
+        self.known = known
+
+    def _end(self, row: Returned, state: MessageState, **values: object) -> None:
+        end = {
+            "message": row.id,
+            "state_": state,
+            "reason_": values.get("reason"),
+            "due_": values.get("due_at", row.due_at),
+            "attempts_": values.get("attempts", row.attempts),
+            "sent_": values.get("sent_at"),
+            "provider_id_": values.get("provider_id"),
+            "bounced_": values.get("bounced_at"),
+        }
+        self._ends.append(end)
+
+    def _sent(self, message: Claimed, row: Returned, provider_id: str | None, at: datetime) -> None:
+        self._end(row, MessageState.SENT, sent_at=at, provider_id=provider_id)
+        mail = message.mail
+        said = Said() if row.erased else Said(mail.subject, mail.text)
+        self._told.append(_sent_event(message.id, row.business_id, message.provider, at, said=said))
+        self._hard.append((row.campaign_id, False))
+        self.tally.sent += 1
+        self.tally.ended.add(row.campaign_id)
+        if row.next_id is not None:
+            due_at = row.next_due(at, self.account)
+            self._following.append({"step": row.next_id, "origin": row.origin_id, "due_": due_at})
+
+    def _failed(
+        self, message: Claimed, row: Returned, error: Refused | Blocked | Unsendable, at: datetime
+    ) -> None:
+        hard = isinstance(error, Refused) and error.hard
+        words = REASON if row.erased else error.words
+        self._end(row, MessageState.FAILED, reason=words, bounced_at=at if hard else None)
+        if hard:
+            self._bounced.append(
+                {"business": row.business_id, "address": row.address, "why": words}
+            )
+        self._told.append(
+            NewEvent(
+                row.business_id,
+                EventKind.BOUNCED if hard else EventKind.NOT_SENT,
+                at,
+                f"mail refused: {words}",
+                message.provider,
+                key=f"refused:{message.id}:{message.claimed_at.timestamp():.0f}",
+                message_id=message.id,
+            )
+        )
+        self._hard.append((row.campaign_id, hard))
+        self.tally.failed += 1
+        self.tally.ended.add(row.campaign_id)
+        if row.campaign_id is not None:
+            self._refused.append(row)
+
+    def _later(self, message: Claimed, row: Returned, error: TryLater, at: datetime) -> None:
+        """Try again later, or give up."""
+        attempts = row.attempts + 1
+        if MESSAGE.gives_up(attempts):
+            words = f"given up after {attempts} attempts: {error.words}"
+            self._failed(message, row._replace(attempts=attempts), Blocked(words), at)
+            return
+        asked = timedelta(seconds=error.after) if error.after else None
+        wait = MESSAGE.delay(attempts, message.mail.key, asked=asked)
+        words = f"tried again later: {error.words}"
+        self._again(row, due_at=at + wait, attempts=attempts, reason=words)
+
+    def _again(self, row: Returned, *, due_at: datetime, attempts: int, reason: str | None) -> None:
+        """Back into the queue, or out of it where it ended meanwhile."""
+        if row.canceled or row.erased:
+            why = REASON if row.erased else CANCELED
+            self._end(row, MessageState.CANCELED, reason=why, attempts=attempts)
+            return
+        self._end(row, MessageState.QUEUED, due_at=due_at, attempts=attempts, reason=reason)
+        self.tally.later += 1
+
+    async def write(self, session: WriteSession, ends: Ends, *, now: datetime) -> None:
+        """Write it all."""
+        connection = await session.connection()
+        for statement, rows in (
+            (_END, self._ends),
+            (_FOLLOWING, self._following),
+            (_BOUNCED, self._bounced),
+        ):
+            if rows:
+                await connection.execute(statement, rows)
+        await events.record(session, *self._told, now=now)
+        if self._refused:
+            await leave_out(session, self._refused, "the mail before it was refused", now=now)
+        await self._pause(session, ends, now=now)
+
+    async def _pause(self, session: WriteSession, ends: Ends, *, now: datetime) -> None:
+        """Apply the rule about bounces to the campaigns of these messages."""
+        unknown = {campaign_id for campaign_id, _ in self._hard} - ends.keys() - {None}
+        await learn(session, unknown, ends)  # these messages included
+        for campaign_id, hard in self._hard:
+            if campaign_id is not None and campaign_id not in unknown:
+                ends[campaign_id].append(hard)
+        for campaign_id in {each for each, _ in self._hard if each is not None}:
+            await pause_if_bad(session, campaign_id, ends[campaign_id], now=now)
 
 
 def _asked(error: Unavailable | Misconfigured) -> timedelta | None:
@@ -96,221 +292,46 @@ def _asked(error: Unavailable | Misconfigured) -> timedelta | None:
     return timedelta(seconds=error.after) if error.after else None
 
 
-async def _one(
-    session: WriteSession, result: Result, account: Account, tally: Tally, *, now: datetime
-) -> None:
-    message, answer = result.message, result.answer
-    match answer:
-        case Sent():
-            await _sent(session, message, answer.provider_id, account, at=result.at, now=now)
-            tally.sent += 1
-        case Refused() | Blocked() | Unsendable():
-            await _failed(session, message, answer, at=result.at, now=now)
-            tally.failed += 1
-        case TryLater():
-            tally.failed += await _later(session, message, answer, at=result.at, now=now)
-            tally.later += 1
-        case Unclear():
-            await _set(
-                session,
-                message,
-                state=MessageState.UNCERTAIN,
-                reason=f"it may have been sent or not: {answer.words}",
-            )
-            tally.uncertain += 1
-        case _:
-            await _set(session, message, state=MessageState.QUEUED, due_at=result.at)
-            tally.later += 1
+class Said(NamedTuple):
+    """The words of a mail that stand on the timeline; none of an erased lead."""
+
+    subject: str = ""
+    text: str | None = None
 
 
-async def _set(session: WriteSession, message: Claimed, **values: object) -> None:
-    """Write the end of a claim."""
-    await session.execute(
-        update(Message)
-        .where(Message.id == message.id, Message.state == MessageState.SENDING)
-        .values(claimed_by=None, **values)
-        .execution_options(synchronize_session=None)
+def _sent_event(
+    message_id: int, business_id: int, provider: str | None, at: datetime, *, said: Said
+) -> NewEvent:
+    return NewEvent(
+        business_id,
+        EventKind.EMAIL_SENT,
+        at,
+        f"mail: {said.subject}" if said.subject else "mail",
+        provider or "crm-tui",
+        key=f"sent:{message_id}",
+        moves_to=ContactStatus.EMAILED,
+        body=said.text,
+        message_id=message_id,
     )
-
-
-async def _sent(
-    session: WriteSession,
-    message: Claimed,
-    provider_id: str | None,
-    account: Account,
-    *,
-    at: datetime,
-    now: datetime,
-) -> None:
-    await _set(
-        session, message, state=MessageState.SENT, sent_at=at, provider_id=provider_id, reason=None
-    )
-    await tell_sent(session, message, message.mail.subject, message.mail.text, at=at, now=now)
-    await queue_next(session, message.id, account, at=at)
 
 
 async def tell_sent(
-    session: WriteSession,
-    message: Claimed | Message,
-    subject: str,
-    text: str,
-    *,
-    at: datetime,
-    now: datetime,
+    session: WriteSession, message: Message, *, at: datetime, now: datetime
 ) -> None:
     """Write on the timeline that a mail went, once."""
-    await events.record(
-        session,
-        NewEvent(
-            message.business_id,
-            EventKind.EMAIL_SENT,
-            at,
-            f"mail: {subject}",
-            message.provider or "crm-tui",
-            key=f"sent:{message.id}",
-            moves_to=ContactStatus.EMAILED,
-            body=text,
-            message_id=message.id,
-        ),
-        now=now,
-    )
+    said = Said(message.subject or "", message.body)
+    event = _sent_event(message.id, message.business_id, message.provider, at, said=said)
+    await events.record(session, event, now=now)
 
 
 async def queue_next(
     session: WriteSession, message_id: int, account: Account, *, at: datetime
 ) -> None:
     """Give the step after a sent message its time."""
-    row = (
-        await session.execute(
-            select(
-                Message.campaign_id,
-                Message.origin_id,
-                CampaignStep.position,
-                Business.timezone,
-                Business.country,
-                Business.region,
-                Business.phone,
-            )
-            .join(CampaignStep, CampaignStep.id == Message.step_id)
-            .join(Business, Business.id == Message.business_id)
-            .where(Message.id == message_id)
+    row = await look_up(session, message_id)
+    if row is not None and row.next_id is not None:
+        connection = await session.connection()
+        await connection.execute(
+            _FOLLOWING,
+            {"step": row.next_id, "origin": row.origin_id, "due_": row.next_due(at, account)},
         )
-    ).first()
-    if row is None:
-        return
-    following = (
-        await session.execute(
-            select(CampaignStep.id, CampaignStep.delay)
-            .where(
-                CampaignStep.campaign_id == row.campaign_id, CampaignStep.position > row.position
-            )
-            .order_by(CampaignStep.position)
-            .limit(1)
-        )
-    ).first()
-    if following is None:
-        return
-    known = {name: getattr(row, name) for name in ("timezone", "country", "region", "phone")}
-    zone = zone_of(known, account.zone)
-    due_at = after(at, read_delay(following.delay or "0h"), zone, account.rules)
-    await session.execute(
-        update(Message)
-        .where(
-            Message.step_id == following.id,
-            Message.origin_id == row.origin_id,
-            Message.state == MessageState.QUEUED,
-        )
-        .values(due_at=due_at)
-        .execution_options(synchronize_session=None)
-    )
-
-
-async def _failed(
-    session: WriteSession,
-    message: Claimed,
-    error: Refused | Blocked | Unsendable,
-    *,
-    at: datetime,
-    now: datetime,
-) -> None:
-    hard = isinstance(error, Refused) and error.hard
-    await _set(
-        session,
-        message,
-        state=MessageState.FAILED,
-        reason=error.words,
-        bounced_at=at if hard else None,
-    )
-    if hard:
-        await session.execute(
-            update(ContactPoint)
-            .where(
-                ContactPoint.business_id == message.business_id,
-                ContactPoint.kind == ContactKind.EMAIL,
-                ContactPoint.value == message.mail.to,
-            )
-            .values(state=ContactState.BOUNCED, state_reason=error.words)
-            .execution_options(synchronize_session=None)
-        )
-    await events.record(
-        session,
-        NewEvent(
-            message.business_id,
-            EventKind.BOUNCED if hard else EventKind.NOT_SENT,
-            at,
-            f"mail refused: {error.words}",
-            message.provider,
-            key=f"refused:{message.id}",
-            message_id=message.id,
-        ),
-        now=now,
-    )
-    if message.campaign_id is not None:
-        await leave_out(session, [message], REFUSED_BEFORE, now=now)
-
-
-async def _later(
-    session: WriteSession, message: Claimed, error: TryLater, *, at: datetime, now: datetime
-) -> int:
-    """Try again later, or give up; returns how many failed for good."""
-    attempts = message.attempts + 1
-    if MESSAGE.gives_up(attempts):
-        words = f"given up after {attempts} attempts: {error.words}"
-        await _failed(session, message, Blocked(words), at=at, now=now)
-        return 1
-    asked = timedelta(seconds=error.after) if error.after else None
-    wait = MESSAGE.delay(attempts, message.mail.key, asked=asked)
-    await _set(
-        session,
-        message,
-        state=MessageState.QUEUED,
-        attempts=attempts,
-        due_at=at + wait,
-        reason=f"tried again later: {error.words}",
-    )
-    return 0
-
-
-async def pause_for_bounces(
-    session: WriteSession, campaign_ids: set[int | None], *, now: datetime
-) -> None:
-    """Pause campaigns of which too many addresses do not exist."""
-    for campaign_id in campaign_ids:
-        last = await session.execute(
-            select(Message.bounced_at.is_not(None))
-            .where(
-                Message.campaign_id == campaign_id,
-                Message.state.in_((MessageState.SENT, MessageState.FAILED)),
-                Message.claimed_at.is_not(None),
-            )
-            .order_by(Message.claimed_at.desc(), Message.id.desc())
-            .limit(50)
-        )
-        why = too_many_bounces([bool(bounced) for (bounced,) in reversed(last.all())])
-        if why:
-            await session.execute(
-                update(Campaign)
-                .where(Campaign.id == campaign_id, Campaign.state == CampaignState.RUNNING)
-                .values(state=CampaignState.PAUSED, pause_reason=why, updated_at=now)
-                .execution_options(synchronize_session=None)
-            )

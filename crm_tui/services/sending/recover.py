@@ -10,19 +10,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, literal_column, select, update
 
 from crm_tui.db.engine import Database, WriteSession
 from crm_tui.db.locks import is_held
-from crm_tui.db.models import Message
+from crm_tui.db.models import Campaign, Message
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.providers.outbox import file_name
 from crm_tui.services.sending import record
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.ending import end_campaigns
-from crm_tui.vocabulary import MessageState
+from crm_tui.vocabulary import CampaignState, MessageState
 
 OUTBOX = "outbox"
+_OPEN: tuple[ColumnElement[MessageState], ...] = (
+    literal_column(f"'{MessageState.SENDING}'"),
+    literal_column(f"'{MessageState.UNCERTAIN}'"),
+)
 CUT_OFF = "it may have been sent or not: sending was cut off"
 
 
@@ -34,23 +38,27 @@ class Recovered:
     uncertain: int = 0
 
 
-async def recover(db: Database, account: Account, *, outbox: Path, now: datetime) -> Recovered:
-    """See to the messages of senders that are dead.
+async def recover(
+    db: Database, account: Account, *, owner: str, outbox: Path, now: datetime
+) -> Recovered:
+    """See to the messages of senders that are dead, and to what this one has lost sight of.
 
     Args:
         db: the store.
         account: whose pace and hours the next steps keep to.
+        owner: the name of this sender, which has nothing on its way.
         outbox: the folder the outbox writes to.
         now: aware UTC.
     """
     async with db.read() as session:
         rows = await session.execute(
             select(Message.id, Message.claimed_by, Message.provider, Message.message_id).where(
-                Message.state == MessageState.SENDING
+                Message.state == MessageState.SENDING,
+                Message.state.in_(_OPEN),  # in the words of the index
             )
         )
         claims = rows.all()
-    alive = {each.claimed_by for each in claims if _is_alive(db.path, each.claimed_by)}
+    alive = {each for each in {each.claimed_by for each in claims} - {owner} if _is_alive(db, each)}
     dead = [each for each in claims if each.claimed_by not in alive]
     if not dead:
         return Recovered()
@@ -68,8 +76,8 @@ async def recover(db: Database, account: Account, *, outbox: Path, now: datetime
     return Recovered(len(written), len(unclear))
 
 
-def _is_alive(store: Path, owner: str | None) -> bool:
-    return owner is not None and is_held(store, owner)
+def _is_alive(db: Database, owner: str | None) -> bool:
+    return owner is not None and is_held(db.path, owner)
 
 
 async def _end(session: WriteSession, ids: list[int], **values: object) -> None:
@@ -90,9 +98,7 @@ async def was_sent(
         return False
     message.state, message.sent_at, message.reason = MessageState.SENT, at, None
     await session.flush()
-    await record.tell_sent(
-        session, message, message.subject or "", message.body or "", at=at, now=now
-    )
+    await record.tell_sent(session, message, at=at, now=now)
     await record.queue_next(session, message_id, account, at=at)
     await end_campaigns(session, [message.campaign_id], now=now)
     return True
@@ -116,5 +122,9 @@ async def decide(
         at = message.claimed_at or now
         await was_sent(session, message_id, account, at=at, now=now)
         return
-    message.state, message.reason, message.due_at = MessageState.QUEUED, None, now
+    campaign = await session.get(Campaign, message.campaign_id) if message.campaign_id else None
+    if campaign is not None and campaign.state is CampaignState.CANCELED:
+        message.state, message.reason = MessageState.CANCELED, record.CANCELED
+    else:
+        message.state, message.reason, message.due_at = MessageState.QUEUED, None, now
     await session.flush()

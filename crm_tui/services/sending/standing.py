@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
@@ -31,6 +32,11 @@ PLUS = "mailbox_plus"
 """Whether a trial showed that the mailbox takes addresses with a plus."""
 
 _MACHINE = Path("/etc/machine-id")
+_REMEMBERED = select(Setting.name, Setting.value).where(
+    Setting.name.in_((STOPPED, HOME, PACE, PLUS)) | (Setting.name == bindparam("breaker"))
+)
+_ROW = insert(Setting)
+_PUT = _ROW.on_conflict_do_update(index_elements=["name"], set_={"value": _ROW.excluded.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +44,12 @@ class Standing:
     """What the store remembers of its sending.
 
     Attributes:
-        stopped: why nothing is sent; "" while it may.
         bucket: what was sent lately.
         breaker: the provider's failures in a row.
+        stopped: why nothing is sent; "" while it may.
         problem: the provider's last failure in words; "" where it works.
+        plus: whether the mailbox takes addresses with a plus.
+        has_home: whether the place is known that sends from this store.
     """
 
     bucket: Bucket
@@ -49,43 +57,79 @@ class Standing:
     stopped: str
     problem: str
     plus: bool
+    has_home: bool
 
 
 def home_of(store: Path) -> str:
-    """What tells this store's place from a copy's: a hash of the machine and the file."""
+    """What tells this store's place from a copy's: a hash of the machine and the file.
+
+    The file is known by its name and its number; that of its file system differs after some
+    restarts.
+    """
     try:
         machine = _MACHINE.read_text().strip()
     except OSError:
         machine = platform.node()
-    status = store.stat()
-    place = f"{machine} {status.st_dev} {status.st_ino}"
+    file = store.resolve()
+    place = f"{machine} {file} {file.stat().st_ino}"
     return hashlib.sha256(place.encode()).hexdigest()[:32]
 
 
 async def read_standing(session: ReadSession, provider: str, *, home: str) -> Standing:
     """What the store remembers, as it is at this place (`home_of`)."""
-    names = (STOPPED, HOME, PACE, f"{BREAKER}:{provider}", PLUS)
-    rows = await session.execute(select(Setting.name, Setting.value).where(Setting.name.in_(names)))
-    found: dict[str, Any] = dict(rows.tuples().all())
-    breaker = found.get(f"{BREAKER}:{provider}") or {}
+    connection = await session.connection()
+    rows = await connection.execute(_REMEMBERED, {"breaker": _breaker(provider)})
+    found: dict[str, Any] = dict(rows.all())
+    breaker = found.get(_breaker(provider)) or {}
     until = breaker.get("until")
     return Standing(
-        stopped=_why_stopped(found, home),
         bucket=read_bucket(found.get(PACE) or {}),
         breaker=Breaker(
             breaker.get("failures", 0), datetime.fromisoformat(until) if until else None
         ),
+        stopped=_why_stopped(found, home),
         problem=breaker.get("problem", ""),
         plus=bool(found.get(PLUS)),
+        has_home=HOME in found,
     )
 
 
-def _why_stopped(found: dict[str, Any], home: str) -> str:
+def _breaker(provider: str) -> str:
+    return f"{BREAKER}:{provider}"
+
+
+def _why_stopped(found: Mapping[str, Any], home: str) -> str:
     if stopped := found.get(STOPPED):
         return str(stopped.get("reason", "sending was stopped"))
     if found.get(HOME) not in (None, home):
-        return "this store was copied: the other one may have sent what is queued here"
+        return "this store was copied or moved: another one may have sent what is queued here"
     return ""
+
+
+async def keep(
+    session: WriteSession, provider: str, known: Standing, before: Standing, *, home: str
+) -> None:
+    """Write what the store remembers now, where that is something else than before.
+
+    A store that sends knows its place from then on.
+    """
+    changed: dict[str, Any] = {}
+    if known.bucket != before.bucket:
+        changed[PACE] = known.bucket.plain()
+    if (known.breaker, known.problem) != (before.breaker, before.problem):
+        until = known.breaker.until
+        changed[_breaker(provider)] = {
+            "failures": known.breaker.failures,
+            "until": until.isoformat() if until else None,
+            "problem": known.problem,
+        }
+    if known.has_home and not before.has_home:
+        changed[HOME] = home
+    if changed:
+        connection = await session.connection()
+        await connection.execute(
+            _PUT, [{"name": name, "value": value} for name, value in changed.items()]
+        )
 
 
 async def keep_home(session: WriteSession, home: str) -> None:
@@ -105,23 +149,7 @@ async def stop(session: WriteSession, why: str) -> None:
     await put(session, STOPPED, {"reason": why})
 
 
-async def keep_bucket(session: WriteSession, bucket: Bucket) -> None:
-    """Remember what was sent lately."""
-    await put(session, PACE, bucket.plain())
-
-
-async def keep_breaker(
-    session: WriteSession, provider: str, breaker: Breaker, problem: str = ""
-) -> None:
-    """Remember a provider's failures, and the last in words."""
-    until = breaker.until.isoformat() if breaker.until else None
-    value = {"failures": breaker.failures, "until": until, "problem": problem}
-    await put(session, f"{BREAKER}:{provider}", value)
-
-
 async def put(session: WriteSession, name: str, value: Any) -> None:
     """Write one thing the store remembers."""
-    row = insert(Setting).values(name=name, value=value)
-    await session.execute(
-        row.on_conflict_do_update(index_elements=["name"], set_={"value": row.excluded.value})
-    )
+    connection = await session.connection()
+    await connection.execute(_PUT, {"name": name, "value": value})

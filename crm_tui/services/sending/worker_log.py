@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import delete, func, select
@@ -13,6 +13,7 @@ from crm_tui.db.models import WorkerLog
 from crm_tui.text import plain_line
 
 KEPT = 1000
+_SAID_AGAIN = timedelta(minutes=10)
 
 
 class LogLine(NamedTuple):
@@ -25,13 +26,14 @@ class LogLine(NamedTuple):
 
 
 async def add(session: WriteSession, words: str, *, is_problem: bool, now: datetime) -> None:
-    """Add a line; the oldest go."""
+    """Add a line; the oldest go. A problem that lasts is said again every few minutes."""
     said = plain_line(words)
     last = (
         await session.execute(select(WorkerLog).order_by(WorkerLog.id.desc()).limit(1))
     ).scalar()
     if last is not None and last.words == said:
-        last.at = now
+        if not is_problem or abs(now - last.at) >= _SAID_AGAIN:
+            last.at = now
         return
     session.add(WorkerLog(at=now, is_problem=is_problem, words=said))
     newest = select(func.max(WorkerLog.id)).scalar_subquery()
