@@ -90,6 +90,10 @@ def page_document(
                 "status": site.status,
                 "out_of_date": site.out_of_date,
                 "built_at": _plain(site.built_at),
+                "public": site.public.state,
+                "published_url": site.public.url,
+                "published_at": _plain(site.public.at),
+                "publish_problem": site.public.problem,
             }
             for site in page.sites
         ],

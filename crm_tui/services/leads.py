@@ -19,6 +19,7 @@ from crm_tui.services.erased import refuse_erased
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.merged import why_missing
 from crm_tui.services.sites.gather import mark_out_of_date
+from crm_tui.services.sites.public import PUBLIC, Public
 from crm_tui.text import fold
 from crm_tui.vocabulary import ContactKind, ContactState, EventKind, SiteStatus, TaskState
 
@@ -50,6 +51,7 @@ class SiteRow:
     status: SiteStatus
     out_of_date: bool
     built_at: datetime
+    public: Public
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,11 +317,13 @@ async def _refuse_twin(session: ReadSession, values: Mapping[str, Any]) -> None:
 
 async def _sites(session: ReadSession, lead_id: int) -> tuple[SiteRow, ...]:
     rows = await session.execute(
-        select(Site.id, Site.slug, Site.theme, Site.status, Site.out_of_date, Site.built_at)
+        select(
+            Site.id, Site.slug, Site.theme, Site.status, Site.out_of_date, Site.built_at, *PUBLIC
+        )
         .where(Site.business_id == lead_id)
         .order_by(Site.id)
     )
-    return tuple(SiteRow(*row) for row in rows)
+    return tuple(SiteRow(*row[:6], Public.of(*row[6:])) for row in rows)
 
 
 async def _tasks(session: ReadSession, lead_id: int) -> tuple[TaskRow, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,18 +19,32 @@ from crm_tui.db.models import Site
 
 # A disk syncs several files at once in hardly more time than one.
 _WRITERS = 4
+PAGE = "index.html"
 DRAFT = ".index.html.draft"
+_PUBLIC_FOLDER, _PUBLIC_FILE = 0o755, 0o644
+_NO_FOLDER = (errno.ENOTDIR, errno.ELOOP)
 
 
 def page_path(folder: Path, slug: str) -> Path:
     """Where the page of a site is kept."""
-    return folder / slug / "index.html"
+    return folder / slug / PAGE
 
 
 def is_written(folder: Path, slug: str, html: str) -> bool:
     """Whether the file of a site is there and holds exactly this page."""
+    into = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a named pipe would hold the thread
     try:
-        return page_path(folder, slug).read_bytes() == html.encode()
+        with _site(folder, slug) as site, os.fdopen(os.open(PAGE, into, dir_fd=site), "rb") as file:
+            return file.read() == html.encode()
+    except OSError:
+        return False
+
+
+def is_there(folder: Path, slug: str) -> bool:
+    """Whether a site has a file, whatever it holds."""
+    try:
+        with _site(folder, slug) as site:
+            return stat.S_ISREG(os.stat(PAGE, dir_fd=site, follow_symlinks=False).st_mode)
     except OSError:
         return False
 
@@ -66,57 +82,129 @@ def write_pages(folder: Path, pages: Mapping[str, str]) -> dict[str, str]:
 
     Blocks on the disk: call it in a thread.
     """
-    if not pages:
+    return with_each(folder, pages, lambda slug: write_page(folder, slug, pages[slug]))
+
+
+def with_each(folder: Path, slugs: Collection[str], do: Callable[[str], object]) -> dict[str, str]:
+    """Do something to the files of several sites at once; returns the reasons, by slug, it failed.
+
+    Blocks on the disk: call it in a thread.
+    """
+    if not slugs:
         return {}
 
-    def write(slug: str) -> str:
+    def tried(slug: str) -> str:
         try:
-            write_page(folder, slug, pages[slug])
+            do(slug)
         except OSError as error:
             return error.strerror or str(error)
         return ""
 
     with ThreadPoolExecutor(_WRITERS, thread_name_prefix="site files") as writers:
-        problems = dict(zip(pages, writers.map(write, pages), strict=True))
+        problems = dict(zip(slugs, writers.map(tried, slugs), strict=True))
     with suppress(OSError):  # where there is no folder, each page has said so
         _sync(folder)
     return {slug: problem for slug, problem in problems.items() if problem}
 
 
 def write_page(folder: Path, slug: str, html: str) -> None:
-    """Put a page in its place: whole under another name, on the disk, then renamed.
+    """Put a page in its place; the folder is made where there is none.
 
     Raises:
         OSError: it could not be written; what was in its place is untouched.
     """
-    target = page_path(folder, slug)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(DRAFT)
-    with _held_alone(draft) as descriptor:
-        try:
-            os.ftruncate(descriptor, 0)
-            with os.fdopen(descriptor, "wb", closefd=False) as file:
-                file.write(html.encode())
-            os.fsync(descriptor)
-            draft.replace(target)
-        except OSError:
-            with suppress(OSError):
-                draft.unlink()
-            raise
-    _sync(target.parent)
+    folder.mkdir(parents=True, exist_ok=True)
+    place_page(folder, slug, html)
+
+
+def place_page(folder: Path, slug: str, html: str, *, public: bool = False) -> None:
+    """Put a page into a folder that is there: whole under another name, on the disk, then renamed.
+
+    No link within the folder is followed. Whoever runs a web server may read a public page,
+    whatever the umask says.
+
+    Raises:
+        OSError: it could not be written; what was in its place is untouched.
+    """
+    with _site(folder, slug, make=True) as site:
+        with _held_alone(DRAFT, site) as descriptor:
+            try:
+                os.ftruncate(descriptor, 0)
+                if public:
+                    with suppress(PermissionError):  # somebody else made them, as he wants them
+                        os.fchmod(descriptor, _PUBLIC_FILE)
+                        os.fchmod(site, _PUBLIC_FOLDER)
+                with os.fdopen(descriptor, "wb", closefd=False) as file:
+                    file.write(html.encode())
+                os.fsync(descriptor)
+                os.replace(DRAFT, PAGE, src_dir_fd=site, dst_dir_fd=site)
+            except OSError:
+                with suppress(OSError):
+                    os.unlink(DRAFT, dir_fd=site)
+                raise
+        os.fsync(site)
+
+
+def take_page(folder: Path, slug: str) -> bool:
+    """Take a page out of a folder, and its own folder where nothing else is in it.
+
+    No link within the folder is followed. Returns whether there was a page.
+
+    Raises:
+        OSError: it could not be taken away.
+    """
+    try:
+        with _site(folder, slug) as site:
+            was_there = _unlinked(PAGE, site)
+            _unlinked(DRAFT, site)
+            os.fsync(site)
+    except FileNotFoundError:
+        return False
+    with suppress(OSError):  # the operator keeps something of his own in it
+        (folder / slug).rmdir()
+    return was_there
+
+
+def _unlinked(name: str, site: int) -> bool:
+    try:
+        os.unlink(name, dir_fd=site)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextmanager
-def _held_alone(path: Path) -> Iterator[int]:
-    """The file at `path`, made if missing, open for writing and locked against other writers.
+def _site(folder: Path, slug: str, *, make: bool = False) -> Iterator[int]:
+    """The open folder of a site; it is no link, wherever the folder of all sites may lead."""
+    root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if make:
+            with suppress(FileExistsError):
+                os.mkdir(slug, dir_fd=root)
+        site = os.open(slug, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
+    except OSError as error:
+        if error.errno in _NO_FOLDER:
+            raise OSError("a link or a file stands in its place") from None
+        raise
+    finally:
+        os.close(root)
+    try:
+        yield site
+    finally:
+        os.close(site)
+
+
+@contextmanager
+def _held_alone(name: str, site: int) -> Iterator[int]:
+    """A file of a site, made if missing, open for writing and locked against other writers.
 
     One left behind by a killed writer is not locked, and is simply used again.
     """
     while True:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644, dir_fd=site)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _is_at(descriptor, path):
+            if _is_at(descriptor, name, site):
                 yield descriptor
                 return
             # Whoever held it has meanwhile renamed it into place: it is no longer a draft.
@@ -124,9 +212,10 @@ def _held_alone(path: Path) -> Iterator[int]:
             os.close(descriptor)
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
+def _is_at(descriptor: int, name: str, site: int) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), path.lstat())
+        there = os.stat(name, dir_fd=site, follow_symlinks=False)
+        return os.path.samestat(os.fstat(descriptor), there)
     except FileNotFoundError:
         return False
 

@@ -16,6 +16,7 @@ from crm_tui.errors import NotFound, StoreError
 from crm_tui.services import events
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.sites import files
+from crm_tui.services.sites.public import PUBLIC, Public
 from crm_tui.text import visible
 from crm_tui.vocabulary import EventKind, SiteStatus, UnmatchedKind, UnmatchedState
 
@@ -39,6 +40,7 @@ class SiteLine:
     own_texts: bool
     created_at: datetime
     built_at: datetime
+    public: Public
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class OrphanLine:
 async def sites(session: ReadSession) -> list[SiteLine]:
     """All sites, the ones built last first."""
     rows = await session.execute(_lines().order_by(*_NEWEST))
-    return [SiteLine(*row) for row in rows]
+    return [_line(row) for row in rows]
 
 
 async def order(db: Database) -> array[int]:
@@ -81,7 +83,7 @@ async def rows_by_id(session: ReadSession, ids: Sequence[int]) -> list[SiteLine 
         )
     )
     built = await session.execute(_lines().where(Site.id.in_([each for each in ids if each > 0])))
-    return [*(OrphanLine(*row) for row in orphans), *(SiteLine(*row) for row in built)]
+    return [*(OrphanLine(*row) for row in orphans), *(_line(row) for row in built)]
 
 
 async def leads_of(session: ReadSession, ids: Sequence[int]) -> list[int]:
@@ -92,6 +94,12 @@ async def leads_of(session: ReadSession, ids: Sequence[int]) -> list[int]:
         rows = await session.execute(select(Site.id, Site.business_id).where(Site.id.in_(chunk)))
         owners |= {row.id: row.business_id for row in rows}
     return list(dict.fromkeys(owners[each] for each in ids if each in owners))
+
+
+async def count_unpublished(session: ReadSession) -> int:
+    """How many sites could not be published or taken down when that was last tried."""
+    counted = select(func.count()).select_from(Site).where(Site.publish_problem.is_not(None))
+    return (await session.execute(counted)).scalar_one()
 
 
 async def count_out_of_date(session: ReadSession) -> int:
@@ -108,7 +116,7 @@ async def find(session: ReadSession, named: str) -> SiteLine:
     """
     row = (await session.execute(_lines().where(Site.slug == named))).first()
     if row is not None:
-        return SiteLine(*row)
+        return _line(row)
     if named.isascii() and named.isdigit() and len(named) < 19:
         return await newest_of(session, int(named))
     raise NotFound(
@@ -132,7 +140,7 @@ async def newest_of(session: ReadSession, business_id: int) -> SiteLine:
         raise NotFound(
             f"Lead {business_id} has no site. Build one: crm-tui sites build {business_id}"
         )
-    return SiteLine(*row)
+    return _line(row)
 
 
 async def prepare_preview(db: Database, site: SiteLine, *, now: datetime) -> None:
@@ -160,6 +168,11 @@ async def prepare_preview(db: Database, site: SiteLine, *, now: datetime) -> Non
         await events.record(session, event, now=now)
 
 
+def _line(row: Sequence[Any]) -> SiteLine:
+    values: tuple[Any, ...] = (*row[: -len(PUBLIC)], Public.of(*row[-len(PUBLIC) :]))
+    return SiteLine(*values)
+
+
 def _lines() -> Select[*tuple[Any, ...]]:
     return select(
         Site.id,
@@ -172,4 +185,5 @@ def _lines() -> Select[*tuple[Any, ...]]:
         Site.texts.is_not(None),
         Site.created_at,
         Site.built_at,
+        *PUBLIC,
     ).join(Business, Business.id == Site.business_id)

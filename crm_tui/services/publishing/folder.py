@@ -1,0 +1,121 @@
+"""Publishing into a folder of this machine, which a web server or the operator's command serves.
+
+A page is <path>/<slug>/index.html and its address <base_url>/<slug>/: every static host answers
+that, without rules of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+from crm_tui.errors import BadInput
+from crm_tui.services.publishing.command import run_command
+from crm_tui.services.sites.files import (
+    is_there,
+    is_written,
+    place_page,
+    take_page,
+    with_each,
+)
+from crm_tui.services.sites.slugs import is_safe
+from crm_tui.text import visible
+
+
+class FolderPublisher:
+    """A folder, the address it has on the web, and a program that is run after a batch.
+
+    Links within the folder are not followed; the folder itself may be one.
+
+    Args:
+        path: The folder; it must be there, so that a disk that is not mounted is noticed.
+        base_url: Its address, without a slash at its end.
+        command: A program and its arguments, run in the folder, without a shell; none is fine.
+        timeout: Seconds that program may take.
+    """
+
+    def __init__(
+        self, path: str, base_url: str, *, command: Sequence[str] = (), timeout: float = 300
+    ) -> None:
+        self._folder = Path(path).expanduser()
+        self._base_url = base_url
+        self._command = command
+        self._timeout = timeout
+
+    def url(self, slug: str) -> str:
+        """The address of a page."""
+        return f"{self._base_url}/{slug}/"
+
+    async def check(self) -> None:
+        """See that the folder is there and can be written.
+
+        Raises:
+            BadInput: it is not.
+        """
+        await asyncio.to_thread(self._check)
+
+    def _check(self) -> None:
+        shown = visible(str(self._folder), 200)
+        if not self._folder.is_absolute():
+            raise BadInput(
+                f"path in [publishing] must be a whole path such as /srv/previews, not {shown}."
+            )
+        if not self._folder.is_dir():
+            raise BadInput(
+                f"The folder {shown} of [publishing] is not there. Make it, or mount its disk."
+            )
+        if not os.access(self._folder, os.W_OK | os.X_OK):
+            raise BadInput(f"The folder {shown} of [publishing] cannot be written by you.")
+
+    async def holds(self, pages: Mapping[str, str | None]) -> set[str]:
+        """Which of these pages are there exactly so."""
+
+        def look() -> set[str]:
+            return {slug for slug, html in pages.items() if self._has(slug, html)}
+
+        return await asyncio.to_thread(look)
+
+    def _has(self, slug: str, html: str | None) -> bool:
+        if html is None:
+            return is_there(self._folder, slug)
+        return is_written(self._folder, slug, html)
+
+    async def put(self, pages: Mapping[str, str]) -> dict[str, str]:
+        """Write pages, each whole or not at all."""
+
+        def put(slug: str) -> None:
+            place_page(self._folder, _checked(slug), pages[slug], public=True)
+
+        problems = await asyncio.to_thread(with_each, self._folder, pages.keys(), put)
+        return {slug: self._words(slug, reason) for slug, reason in problems.items()}
+
+    async def remove(self, slugs: Collection[str]) -> dict[str, str]:
+        """Delete pages; what else stands in their folders stays."""
+
+        def remove(slug: str) -> None:
+            take_page(self._folder, _checked(slug))
+
+        problems = await asyncio.to_thread(with_each, self._folder, slugs, remove)
+        return {slug: self._words(slug, reason) for slug, reason in problems.items()}
+
+    async def finish(self, *, cancelled: Callable[[], bool]) -> None:
+        """Run the operator's command, if there is one.
+
+        Raises:
+            Unfinished: it failed, took too long, or was stopped.
+        """
+        if self._command:
+            await run_command(
+                self._command, folder=self._folder, seconds=self._timeout, cancelled=cancelled
+            )
+
+    def _words(self, slug: str, reason: str) -> str:
+        return visible(f"{self._folder / slug}: {reason}", 300)
+
+
+def _checked(slug: str) -> str:
+    if not is_safe(slug):
+        raise OSError("its name cannot be that of a page")
+    return slug

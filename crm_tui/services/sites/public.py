@@ -1,0 +1,80 @@
+"""What the public reads of a site, as far as its row knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from crm_tui.db.models import Site
+
+
+class PublicState(StrEnum):
+    """How a site stands with the public."""
+
+    PRIVATE = "private"
+    PUBLISHED = "published"
+    OLDER = "older"
+    FAILED = "failed"
+    LEFT = "left"
+
+    @property
+    def words(self) -> str:
+        """The same as it is shown."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    PublicState.PRIVATE: "not published",
+    PublicState.PUBLISHED: "published",
+    PublicState.OLDER: "published, older than the preview",
+    PublicState.FAILED: "publishing failed",
+    PublicState.LEFT: "perhaps still public",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """The public side of a site.
+
+    Attributes:
+        url: where it can be read; None where nobody may be sent there.
+        at: when it was last published, aware UTC.
+        problem: why it could not be published or taken down when that was last tried.
+        state: how it stands.
+    """
+
+    url: str | None
+    at: datetime | None
+    problem: str | None
+    state: PublicState
+
+    @classmethod
+    def of(
+        cls,
+        url: str | None,
+        at: datetime | None,
+        problem: str | None,
+        published_hash: str | None,
+        content_hash: str,
+    ) -> Public:
+        """The public side of a row, from its PUBLIC columns in their order."""
+        if url is not None:
+            is_current = published_hash == content_hash
+            state = PublicState.PUBLISHED if is_current else PublicState.OLDER
+        elif published_hash is not None:
+            state = PublicState.LEFT
+        else:
+            state = PublicState.PRIVATE if problem is None else PublicState.FAILED
+        return cls(url, at, problem, state)
+
+
+PUBLIC: tuple[Any, ...] = (
+    Site.published_url,
+    Site.published_at,
+    Site.publish_problem,
+    Site.published_hash,
+    Site.content_hash,
+)
+"""The columns of a site that say it, for a statement's end."""

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crm_tui.services.publishing.command import run_command
+from crm_tui.services.publishing.publisher import Unfinished
+from tests.publishing.conftest import within
+
+
+async def run(
+    folder: Path, program: str, *, seconds: float = 20, stop_when: Path | None = None
+) -> None:
+    await run_command(
+        [sys.executable, "-c", program],
+        folder=folder,
+        seconds=seconds,
+        cancelled=lambda: stop_when is not None and stop_when.exists(),
+    )
+
+
+async def problem(folder: Path, program: str, *, seconds: float = 20) -> str:
+    with pytest.raises(Unfinished) as raised:
+        await run(folder, program, seconds=seconds)
+    return str(raised.value).partition(") ")[2]
+
+
+async def test_it_runs_in_the_folder_with_nothing_to_read(tmp_path: Path) -> None:
+    await run(
+        tmp_path,
+        "import os, sys, pathlib; pathlib.Path('was-here').write_text(sys.stdin.read())",
+    )
+    assert (tmp_path / "was-here").read_text() == ""
+
+
+async def test_what_it_said_last_stands_in_the_problem_and_can_be_shown(tmp_path: Path) -> None:
+    said = (
+        "print('one'); print('\\x1b[31mtwo\\x1b[0m\\x07'); print('50%\\r100%\\nno route to host.')"
+    )
+    assert await problem(tmp_path, f"{said}; raise SystemExit(23)") == (
+        "failed with exit status 23: 50% / 100% / no route to host"
+    )
+    assert await problem(tmp_path, "raise SystemExit(2)") == "failed with exit status 2"
+    assert (await problem(tmp_path, "print('x' * 9000); raise SystemExit(1)")).endswith("x" * 300)
+    killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert await problem(tmp_path, killed) == "was ended by signal 9"
+
+
+async def test_no_shell_reads_its_arguments(tmp_path: Path) -> None:
+    with pytest.raises(Unfinished) as raised:
+        await run_command(
+            [sys.executable, "-c", "import sys; sys.exit(sys.argv[1])", "$(touch x); *"],
+            folder=tmp_path,
+            seconds=20,
+            cancelled=lambda: False,
+        )
+    assert str(raised.value).endswith("$(touch x); *")
+    assert within(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["no-such-program"], "cannot be run: No such file or directory"),
+        (["a\0b"], "cannot be run: it is not a command"),
+        (["/etc/passwd"], "cannot be run: Permission denied"),
+    ],
+)
+async def test_a_program_that_cannot_be_run_is_named(
+    tmp_path: Path, command: list[str], words: str
+) -> None:
+    with pytest.raises(Unfinished) as raised:
+        await run_command(command, folder=tmp_path, seconds=5, cancelled=lambda: False)
+    assert str(raised.value).endswith(words)
+
+
+CHILD = """
+import pathlib, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+pathlib.Path("child").write_text(str(child.pid))
+pathlib.Path("started").touch()
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+async def seen(is_there: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not is_there():  # noqa: ASYNC110 - another process does it
+            await asyncio.sleep(0.02)
+
+
+async def gone(pid: int) -> bool:
+    for _ in range(100):
+        if not is_alive(pid):
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+async def test_one_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    words = await problem(tmp_path, f"{stubborn}{CHILD}\ntime.sleep(60)", seconds=1.5)
+    assert words == "was stopped: it had not finished within 1 second"
+    assert await gone(int((tmp_path / "child").read_text()))
+
+
+async def test_one_that_is_cancelled_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(Unfinished, match="was stopped before it had finished"):
+        await run(tmp_path, f"{CHILD}\ntime.sleep(60)", stop_when=tmp_path / "started")
+    assert await gone(int((tmp_path / "child").read_text()))
+
+
+async def test_what_it_leaves_running_is_not_waited_for(tmp_path: Path) -> None:
+    began = time.monotonic()
+    await run(tmp_path, CHILD)
+    assert time.monotonic() - began < 30
+    os.kill(int((tmp_path / "child").read_text()), 9)
+
+
+async def test_when_the_task_is_cancelled_the_program_is_not_left_behind(tmp_path: Path) -> None:
+    running = asyncio.ensure_future(run(tmp_path, f"{CHILD}\ntime.sleep(60)"))
+    await seen((tmp_path / "started").exists)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await gone(int((tmp_path / "child").read_text()))
