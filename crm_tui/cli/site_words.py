@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crm_tui.services.sites.browser import Opened, Shown
     from crm_tui.services.sites.build import BuildReport
     from crm_tui.services.sites.listing import SiteLine
+    from crm_tui.services.sites.public import Public
     from crm_tui.services.sites.repair import Proposal, RepairReport
 
 
@@ -35,7 +36,25 @@ def site_document(line: SiteLine, db: Database) -> dict[str, Any]:
         "own_texts": line.own_texts,
         "created_at": line.created_at.isoformat(),
         "built_at": line.built_at.isoformat(),
+        "public": line.public.state,
+        "published_url": line.public.url,
+        "published_at": line.public.at.isoformat() if line.public.at else None,
+        "publish_problem": line.public.problem,
     }
+
+
+def public_words(public: Public) -> str:
+    """Where the public reads a site, and what is the matter with that."""
+    from crm_tui.services.sites.public import PublicState
+
+    if public.state is PublicState.PRIVATE:
+        return ""
+    parts = [public.url] if public.url else [public.state.words]
+    if public.state is PublicState.OLDER:
+        parts.append("older than the preview")
+    if public.problem:
+        parts.append(visible(public.problem, 200))
+    return ", ".join(parts)
 
 
 def build_document(report: BuildReport) -> dict[str, Any]:

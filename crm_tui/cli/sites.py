@@ -1,4 +1,4 @@
-"""`crm-tui sites …`: building, looking at, repairing and wording sites."""
+"""`crm-tui sites …`: building, looking at, repairing and wording sites; publishing.py has the rest."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crm_tui.cli import publishing
 from crm_tui.cli import site_words as words
 from crm_tui.cli.completions import slugs
 from crm_tui.cli.long_work import progress_of, stop_on_interrupt
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from crm_tui.services.sites.render import Renderer
     from crm_tui.services.sites.repair import Proposal, RepairReport
 
-app = typer.Typer(help="Build, list, open and repair preview sites.", no_args_is_help=True)
+app = typer.Typer(help="Build, list, open, repair and publish preview sites.", no_args_is_help=True)
+publishing.register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Named = Annotated[
@@ -87,7 +89,7 @@ def list_sites(context: typer.Context, *, json: Json = False) -> None:
             )
         else:
             show_table(
-                ("Lead", "Business", "Slug", "Theme", "Status", "Built"),
+                ("Lead", "Business", "Slug", "Theme", "Status", "Built", "Public"),
                 [
                     (
                         line.business_id,
@@ -96,6 +98,7 @@ def list_sites(context: typer.Context, *, json: Json = False) -> None:
                         line.theme,
                         f"{line.status}, out of date" if line.out_of_date else line.status,
                         local_stamp(line.built_at),
+                        words.public_words(line.public),
                     )
                     for line in lines
                 ],
