@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, update
 
-from crm_tui.db.engine import Database
+from crm_tui.db.engine import Database, WriteSession
 from crm_tui.db.models import Business, Campaign, CampaignStep, Message
 from crm_tui.vocabulary import CampaignState, MessageState
 
@@ -22,7 +21,10 @@ async def add_campaign(
     steps: int = 1,
     state: CampaignState = CampaignState.RUNNING,
 ) -> int:
-    """A campaign in which every step waits for each of the leads, the first one due now."""
+    """A campaign in which every step waits for each of the leads, the first one due now.
+
+    Of leads that share an address, it has the first alone.
+    """
     async with db.write() as session:
         campaign = Campaign(
             key=f"{name} of {leads}",
@@ -47,15 +49,30 @@ async def add_campaign(
             )
             session.add(step)
             await session.flush()
-            for lead in leads:
-                await _add(session, lead, campaign.id, step, now)
+            for lead, address in (await _addresses(session, leads)).items():
+                _add(session, lead, address, campaign.id, step, now)
         return campaign.id
 
 
-async def _add(
-    session: Any, lead: int, campaign_id: int, step: CampaignStep, now: datetime
+async def _addresses(session: WriteSession, leads: Sequence[int]) -> dict[int, str]:
+    """Where each lead is written to; of those that share an address, the first alone."""
+    rows = await session.execute(
+        select(Business.id, Business.email).where(Business.id.in_(leads)).order_by(Business.id)
+    )
+    first: dict[str, int] = {}
+    for lead, email in rows:
+        first.setdefault(email or f"lead{lead}@acme.example", lead)
+    return {lead: address for address, lead in first.items()}
+
+
+def _add(
+    session: WriteSession,
+    lead: int,
+    address: str,
+    campaign_id: int,
+    step: CampaignStep,
+    now: datetime,
 ) -> None:
-    email = await session.scalar(select(Business.email).where(Business.id == lead))
     mark = f"{campaign_id}.{step.position}.{lead}"
     session.add(
         Message(
@@ -64,7 +81,7 @@ async def _add(
             origin_id=lead,
             campaign_id=campaign_id,
             step_id=step.id,
-            address=email or f"lead{lead}@acme.example",
+            address=address,
             message_id=f"<{mark}@sender.example>",
             token=mark,
             due_at=now if step.position == 1 else None,

@@ -19,11 +19,13 @@ from crm_tui.vocabulary import CallOutcome
 
 Picture = dict[str, list[dict[str, Any]]]
 
+_TIMES = {"updated_at", "ended_at"}
 _BOOK = {"undo_entry", "undo_change", "merge", "sqlite_sequence", "alembic_version"}
 
 
 def picture(path: Path) -> Picture:
-    """Every row of every table, but the book of actions and when rows were written.
+    """Every row of every table, but the book of actions and when rows were written
+    or campaigns ended.
 
     Of the timeline, what stands: merges and their undoing leave lines that take others out.
     """
@@ -39,7 +41,7 @@ def picture(path: Path) -> Picture:
                 continue
             rows = connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall()
             tables[name] = [
-                {key: row[key] for key in row.keys() if key != "updated_at"}  # noqa: SIM118 - a Row iterates over its values
+                {key: row[key] for key in row.keys() if key not in _TIMES}  # noqa: SIM118 - a Row iterates over its values
                 for row in rows
             ]
         tables["event"] = [

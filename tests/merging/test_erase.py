@@ -14,26 +14,41 @@ from crm_tui.db.engine import Database
 from crm_tui.db.models import (
     Business,
     BusinessAlias,
+    Campaign,
     ContactPoint,
     Distinct,
+    DomainCheck,
     ErasedKey,
     Event,
     ImportRow,
+    Message,
     RawRecord,
     Site,
     Suppression,
     Task,
     UndoEntry,
     Unmatched,
+    WorkerLog,
 )
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services import backup, doctor, erase, leads, never, tasks, timeline, undo
+from crm_tui.services import (
+    backup,
+    doctor,
+    erase,
+    leads,
+    never,
+    suppression,
+    tasks,
+    timeline,
+    undo,
+)
 from crm_tui.services.erase import scrubbing
 from crm_tui.services.imports.run import import_file
 from crm_tui.services.lead_query import LeadQuery
 from crm_tui.services.lead_rows import count
 from crm_tui.session import Draft, Session
-from crm_tui.vocabulary import CallOutcome, ContactStatus, RowAction
+from crm_tui.vocabulary import CallOutcome, CampaignState, ContactStatus, MessageState, RowAction
+from tests.queue_rows import add_campaign, mark_sent, messages
 
 if TYPE_CHECKING:
     from tests.merging.conftest import Work
@@ -113,6 +128,7 @@ async def lead(work: Work, db: Database, settings: Settings, tmp_path: Path) -> 
             )
         )  # fmt: skip
         await session.execute(insert(Distinct).values(low_id=lead, high_id=apart, said_at=work.now))
+    await mailed(work, lead)
     page = db.site_folder / "zephyrine-quillfeather" / "index.html"
     page.parent.mkdir(parents=True)
     page.write_text(NAME)
@@ -120,6 +136,57 @@ async def lead(work: Work, db: Database, settings: Settings, tmp_path: Path) -> 
     kept.keep(Draft("business.note", lead, f"Note about {NAME}", {"text": NAME}, work.now))
     kept.save()
     return lead
+
+
+async def mailed(work: Work, lead: int) -> None:
+    """Mails to the lead and answers of it, and what the worker wrote down about them."""
+    db = work.db
+    campaign = await add_campaign(db, [lead], now=work.now, steps=2)
+    await mark_sent(db, campaign, lead, 1, work.now)
+    await suppression.add(
+        db, suppression.Entry(suppression.read_value("quillfeather.com", region="US"), "asked"),
+        now=work.tick(),
+    )  # fmt: skip
+    async with db.write() as session:
+        session.add(
+            Message(
+                business_id=lead, origin_id=lead, key="single", message_id="<single@us.example>",
+                token="single", address=MAIL, person=NAME, state=MessageState.UNCERTAIN,
+                reason=f"the server said {MAIL} may have it", subject=f"For {NAME}",
+                headers={"In-Reply-To": f"<1@{MAIL}>"}, body=f"Dear {NAME}", html=f"<p>{NAME}",
+                created_at=work.now,
+            )
+        )  # fmt: skip
+        await session.execute(
+            update(Message)
+            .where(Message.campaign_id == campaign)
+            .values(subject=NAME, body=f"Hello {NAME}", html=f"<b>{NAME}", provider_id=MAIL)
+            .execution_options(synchronize_session=None)
+        )
+        raw = RawRecord(
+            source="mailbox", external_id="1", received_at=work.now, applied_at=work.now,
+            business_id=lead, payload={"sender": MAIL},
+        )  # fmt: skip
+        waiting = RawRecord(
+            source="mailbox",
+            external_id="2",
+            received_at=work.now,
+            payload={"sender": MAIL.upper()},
+        )
+        nobodys = RawRecord(
+            source="mailbox", external_id="3", received_at=work.now, applied_at=work.now,
+            payload={"name": NAME},
+        )  # fmt: skip
+        session.add_all([raw, waiting, nobodys])
+        await session.flush()
+        session.add(
+            Unmatched(
+                key="mailbox:3", kind="reply", title=NAME, reason="several leads have it",
+                raw_id=nobodys.id, created_at=work.now, payload={"from": MAIL, "text": "secret"},
+            )
+        )  # fmt: skip
+        session.add(WorkerLog(at=work.now, words=f"{MAIL}: 550 no such user", is_problem=True))
+        session.add(DomainCheck(domain="quillfeather.com", words="", checked_at=work.now))
 
 
 async def erased(work: Work, lead: int) -> erase.Erasure:
@@ -152,10 +219,32 @@ async def test_the_row_and_bare_events_stay_so_that_figures_keep_their_counts(
         after = (await session.execute(select(func.count()).select_from(Event))).scalar_one()
         assert after == events + 1
         assert (await timeline.entries(session, lead))[0].summary == "erased on request"
-        for model in (ContactPoint, Task, Site, RawRecord, Unmatched, Distinct):
+        for model in (
+            ContactPoint,
+            Task,
+            Site,
+            RawRecord,
+            Unmatched,
+            Distinct,
+            WorkerLog,
+            DomainCheck,
+        ):
             assert list(await session.scalars(select(model))) == [], model
         for words in ("zephyrine", "quillfeather", "7185550142", "boilerplate", "umbrella"):
             assert await count(session, LeadQuery(words)) == 0
+
+
+async def test_of_its_mails_stays_that_they_were_sent_and_nothing_waits_any_more(
+    work: Work, db: Database, lead: int
+) -> None:
+    await erased(work, lead)
+    states = await messages(db, 1)
+    assert states[lead, 1] == ("sent", None)
+    assert states[lead, 2][0] in {"skipped", "canceled"}
+    async with db.read() as session:
+        single = await session.scalar(select(Message.state).where(Message.key == "single"))
+        assert single is MessageState.CANCELED
+        assert await session.scalar(select(Campaign.state)) is CampaignState.FINISHED
 
 
 async def test_what_other_leads_have_stays(work: Work, db: Database, lead: int) -> None:
@@ -257,9 +346,9 @@ async def test_the_question_beforehand_says_what_goes_and_changes_nothing(
     before = left_in_files(store_path)
     found = await erase.extent(db, lead)
     assert found.words() == [
-        "1 merged lead", "4 contact points", "2 lines of the timeline", "1 follow-up", "1 site",
-        "1 raw record", "1 record of the inbox", "1 row of an import",
-        "6 actions that can be undone",
+        "1 merged lead", "4 contact points", "2 lines of the timeline", "1 follow-up", "3 mails",
+        "1 site", "4 raw records", "2 records of the inbox", "1 row of an import",
+        "7 actions that can be undone",
     ]  # fmt: skip
     assert len(found.backups) == 1
     assert left_in_files(store_path) == before

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -11,14 +12,25 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
-from crm_tui.db.models import Business, ContactPoint, Event, Merge, Task
+from crm_tui.db.models import (
+    Business,
+    CampaignExclusion,
+    ContactPoint,
+    Event,
+    Merge,
+    Message,
+    RawRecord,
+    Task,
+)
 from crm_tui.errors import BadInput
 from crm_tui.services import leads, tags, tasks, timeline, undo
 from crm_tui.vocabulary import CallOutcome, ContactState, EventKind
 from tests.merging.conftest import Work, picture
+from tests.queue_rows import add_campaign
 
 if TYPE_CHECKING:
     from tests.merging.conftest import Picture
@@ -256,12 +268,14 @@ LEADS = st.lists(
 )
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["note", "call", "tag", "task", "stop", "state"]),
+        st.sampled_from(
+            ["note", "call", "tag", "task", "stop", "state", "sent", "left out", "record"]
+        ),
         st.integers(0, 3),
         st.sampled_from(list(CallOutcome)),
         st.sampled_from(list(ContactState)),
     ),
-    max_size=8,
+    max_size=10,
 )
 MERGES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=3)
 
@@ -277,6 +291,27 @@ async def do(work: Work, lead: int, deed: str, outcome: CallOutcome, state: Cont
                 await tags.add(session, [lead], outcome.value, now=work.now)
             elif deed == "task":
                 await tasks.add(session, lead, "call back", work.now, now=work.now)
+            elif deed == "left out":
+                row = {"campaign_id": 1, "business_id": lead, "reason": state.value}
+                await session.execute(
+                    insert(CampaignExclusion).values(row).on_conflict_do_nothing()
+                )
+            elif deed == "record":
+                session.add(
+                    RawRecord(
+                        source="mailbox",
+                        external_id=str(work.now),
+                        received_at=work.now,
+                        applied_at=work.now,
+                        business_id=lead,
+                        payload={},
+                    )
+                )
+            elif deed == "sent":
+                first = update(Message).where(
+                    Message.business_id == lead, Message.due_at.is_not(None)
+                )
+                await session.execute(first.values(state="sent", sent_at=work.now, body="Hello"))
             elif deed == "stop":
                 await session.execute(
                     update(Business)
@@ -294,6 +329,26 @@ async def do(work: Work, lead: int, deed: str, outcome: CallOutcome, state: Cont
 
 def owned(pictured: Picture, table: str, *names: str) -> list[tuple[Any, ...]]:
     return sorted((tuple(row[name] for name in names) for row in pictured[table]), key=repr)
+
+
+SAME = {"contact_point": ("kind", "value"), "business_tag": ("tag_id",)}
+AT_LEAST: dict[str, tuple[str, ...]] = {
+    "task": ("id",),
+    "business_alias": ("value",),
+    "event": ("key", "origin_id"),
+    "message": ("key", "origin_id", "sent_at"),
+    "raw_record": ("external_id",),
+}
+
+
+def sequences(pictured: Picture) -> Counter[int]:
+    """Of how many leads that a lead was made of steps of the campaign wait for it."""
+    waiting = {
+        (row["business_id"], row["origin_id"])
+        for row in pictured["message"]
+        if row["state"] == "queued"
+    }
+    return Counter(lead for lead, _ in waiting)
 
 
 @given(LEADS, DEEDS, MERGES, st.randoms(use_true_random=False))
@@ -317,6 +372,7 @@ async def test_merging_loses_nothing_and_splitting_in_any_order_restores_every_r
     work = Work(db, Settings(), now)
     try:
         ids = [await work.add(f"Lead {n}", **fields) for n, fields in enumerate(given_leads)]
+        await add_campaign(db, ids, now=work.tick(), steps=2)
         for deed, which, outcome, state in deeds:
             await do(work, ids[which % len(ids)], deed, outcome, state)
         before = picture(path)
@@ -330,17 +386,11 @@ async def test_merging_loses_nothing_and_splitting_in_any_order_restores_every_r
             gone.append(other_id)
             pictures.append(picture(path))
         for merged in pictures[1:]:
-            for table, names in (
-                ("contact_point", ("kind", "value")),
-                ("business_tag", ("tag_id",)),
-            ):
+            for table, names in SAME.items():
                 assert set(owned(merged, table, *names)) == set(owned(before, table, *names))
-            for table, names in (
-                ("task", ("id",)),
-                ("business_alias", ("value",)),
-                ("event", ("key", "origin_id")),
-            ):
+            for table, names in AT_LEAST.items():
                 assert set(owned(merged, table, *names)) >= set(owned(before, table, *names))
+            assert all(count == 1 for count in sequences(merged).values())
             barred = set(owned(merged, "suppression", "kind", "value"))
             assert barred >= set(owned(before, "suppression", "kind", "value"))
         stopped = {row["id"] for row in before["business"] if row["do_not_contact"]}

@@ -35,7 +35,7 @@ from crm_tui.services.imports.rows import LEGACY
 from crm_tui.services.merged import why_missing
 from crm_tui.services.publishing.takedown import IS_OUT
 from crm_tui.text import fold, plural
-from crm_tui.vocabulary import AliasKind, EventKind
+from crm_tui.vocabulary import AliasKind, EventKind, SuppressionKind
 
 _TELL_OF_OTHERS = (EventKind.MERGED, EventKind.SPLIT, EventKind.VOIDED)
 """Lines on the timelines of other leads that may carry its name."""
@@ -59,6 +59,8 @@ class Extent:
         name: its name.
         names: every name it ever had.
         contacts: every phone and e-mail address it ever had.
+        own: those of them no other lead has.
+        domains: of its addresses and website, where they are its alone.
         counts: how many records of each sort go, by the sort as it is called.
         slugs: of its sites.
         published: where the public could read those, by slug, as far as is known.
@@ -71,6 +73,8 @@ class Extent:
     ids: list[int]
     names: set[str] = field(default_factory=set)
     contacts: set[str] = field(default_factory=set)
+    own: set[str] = field(default_factory=set)
+    domains: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
     slugs: list[str] = field(default_factory=list)
     published: dict[str, str] = field(default_factory=dict)
@@ -85,8 +89,6 @@ class Extent:
     changes: list[int] = field(default_factory=list)
     suppressions: list[int] = field(default_factory=list)
     logged: list[int] = field(default_factory=list)
-    domains: list[str] = field(default_factory=list)
-    own: set[str] = field(default_factory=set)
 
     def words(self) -> list[str]:
         """What goes, each in a few words: "3 contact points"."""
@@ -105,6 +107,7 @@ async def extent(db: Database, lead_id: int) -> Extent:
     async with db.read() as session:
         found = await _begin(session, lead_id)
         await _names(session, found)
+        await _own(session, found)
         await _sites(session, found)
         await _imports(session, found)
         await _other_timelines(session, found)
@@ -165,6 +168,26 @@ async def _names(session: ReadSession, found: Extent) -> None:
         for each in found.contacts
         if len(each) >= _SHORTEST and (each.startswith("+") or "@" in each)
     }
+
+
+async def _own(session: ReadSession, found: Extent) -> None:
+    """Which of its contacts and domains no other lead has: those of others stay theirs."""
+    others = ContactPoint.business_id.not_in(found.ids)
+    held = await session.scalars(
+        select(ContactPoint.value).where(ContactPoint.value.in_(found.contacts), others)
+    )
+    found.own = found.contacts - set(held)
+    known = await session.scalars(
+        select(ContactPoint.domain).where(
+            ContactPoint.business_id.in_(found.ids), ContactPoint.domain.is_not(None)
+        )
+    )
+    domains = {each for each in known if each}
+    domains |= {each.rpartition("@")[2] for each in found.contacts if "@" in each}
+    used = await session.scalars(
+        select(ContactPoint.domain).where(ContactPoint.domain.in_(domains), others)
+    )
+    found.domains = {each for each in domains - set(used) if not is_free_mail(each)}
 
 
 async def _sites(session: ReadSession, found: Extent) -> None:
@@ -276,33 +299,25 @@ async def _book(session: ReadSession, found: Extent) -> None:
     )
     own = UndoChange.business_id.in_(found.ids) | UndoChange.entry_id.in_(found.entries)
     keys = await session.scalars(select(Business.key).where(Business.id.in_(found.ids)))
-    needles = {*keys, *found.contacts} - await _held_by_others(session, found)
+    needles = {*keys, *found.own, *found.domains}
     held = or_(_holds(UndoChange.before, needles), _holds(UndoChange.after, needles))
     found.changes = list(await session.scalars(select(UndoChange.id).where(or_(own, held))))
-
-
-async def _held_by_others(session: ReadSession, found: Extent) -> set[str]:
-    """Phones and addresses that other leads have as well: those stay theirs."""
-    rows = await session.scalars(
-        select(ContactPoint.value).where(
-            ContactPoint.value.in_(found.contacts), ContactPoint.business_id.not_in(found.ids)
-        )
-    )
-    return set(rows)
 
 
 async def _suppressions(session: ReadSession, found: Extent) -> None:
     """What is barred of it; hashes do that from now on."""
     keys = select(Business.key).where(Business.id.in_(found.ids))
     aliases = select(BusinessAlias.value).where(BusinessAlias.business_id.in_(found.ids))
-    values = found.contacts - await _held_by_others(session, found)
+    domain = Suppression.kind == SuppressionKind.DOMAIN
+    below = or_(false(), *(Suppression.value.endswith(f".{each}") for each in found.domains))
     found.suppressions = list(
         await session.scalars(
             select(Suppression.id).where(
                 or_(
                     Suppression.value.in_(keys),
                     Suppression.value.in_(aliases),
-                    Suppression.value.in_(values),
+                    Suppression.value.in_(found.own),
+                    domain & (Suppression.value.in_(found.domains) | below),
                 )
             )
         )
@@ -310,19 +325,9 @@ async def _suppressions(session: ReadSession, found: Extent) -> None:
 
 
 async def _worker(session: ReadSession, found: Extent) -> None:
-    """What the worker remembers: lines of its log that name it, and where its mail goes."""
-    own = found.contacts - await _held_by_others(session, found)
-    logged = await session.scalars(
-        select(WorkerLog.id).where(_holds(WorkerLog.words, {*own, *found.names}))
-    )
-    found.logged = list(logged)
-    hosts = {each.rpartition("@")[2] for each in own if "@" in each}
-    used = select(ContactPoint.domain).where(
-        ContactPoint.domain.in_(hosts), ContactPoint.business_id.not_in(found.ids)
-    )
-    shared = set(await session.scalars(used))
-    found.domains = sorted(host for host in hosts - shared if not is_free_mail(host))
-    found.own = own
+    """Lines of the worker's log that name it."""
+    named = _holds(WorkerLog.words, {*found.own, *found.names, *found.domains})
+    found.logged = list(await session.scalars(select(WorkerLog.id).where(named)))
 
 
 async def _counts(session: ReadSession, found: Extent) -> dict[str, int]:

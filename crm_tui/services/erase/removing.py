@@ -205,7 +205,7 @@ async def _book(session: WriteSession, found: Extent) -> None:
     )
     rows = await session.execute(select(UndoEntry.id, UndoEntry.words))
     for entry_id, words in rows.all():
-        without = without_names(words, found.names | found.own)
+        without = without_names(words, found.names | found.own | found.domains)
         if without != words:
             await session.execute(
                 update(UndoEntry).where(UndoEntry.id == entry_id).values(words=without)
