@@ -21,6 +21,7 @@ from textual.widgets import Static
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.screens import lead_facts
+from crm_tui.screens.answering import REPLY, WRITTEN
 from crm_tui.screens.business_actions import Target
 from crm_tui.screens.dealing import DealingScreen
 from crm_tui.screens.lead_entry import EntryReader
@@ -254,6 +255,13 @@ class LeadScreen(DealingScreen):
         self.set_class(showing, "-facts")
         (self.query_one(FactsPane) if showing else self.timeline).focus()
 
+    def action_reply(self) -> None:
+        """Answer the newest mail of the lead."""
+        if lead := self.target:
+            from crm_tui.screens.answering import reply
+
+            self.with_form(reply(self, lead))
+
     def action_kinds(self) -> None:
         """Narrow the timeline to the next group of kinds, after the last one to everything."""
         self._kinds = (self._kinds + 1) % len(KINDS)
@@ -297,6 +305,8 @@ class LeadScreen(DealingScreen):
             return "No follow-up is open here."
         if action_id.startswith("answer.") and not self._has_answered:
             return "Nobody there has answered yet."
+        if action_id == REPLY and not self._has_written:
+            return "Nobody there has written a mail yet."
         return super().why_not(action_id)
 
     @property
@@ -304,6 +314,10 @@ class LeadScreen(DealingScreen):
         """The follow-up that is due first."""
         tasks = lead_facts.open_tasks(self._page) if self._page else []
         return tasks[0].id if tasks else None
+
+    @property
+    def _has_written(self) -> bool:
+        return any(entry.kind in WRITTEN and entry.data.get("from") for entry in self._entries)
 
     @property
     def _has_answered(self) -> bool:
