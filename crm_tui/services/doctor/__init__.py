@@ -16,7 +16,7 @@ from crm_tui.db import migrate, snapshot
 from crm_tui.db.engine import Database
 from crm_tui.errors import StoreError
 from crm_tui.services import store
-from crm_tui.services.doctor import derived, public, schema, traces, work
+from crm_tui.services.doctor import derived, public, queue, schema, traces, work
 from crm_tui.services.doctor.findings import Check, Finding, Patient, Severity
 from crm_tui.text import visible
 
@@ -29,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     *schema.CHECKS,
     *derived.CHECKS,
     *work.CHECKS,
+    *queue.CHECKS,
     *public.CHECKS,
     *traces.CHECKS,
 )

@@ -18,7 +18,6 @@ from crm_tui.db.models import (
     Business,
     ImportBatch,
     Merge,
-    Setting,
     Site,
     UndoChange,
     UndoEntry,
@@ -27,7 +26,7 @@ from crm_tui.db.models import (
 from crm_tui.services import backup, statuses
 from crm_tui.services.doctor.findings import Check, Finding, Patient, Severity, named
 from crm_tui.services.imports import batches, owner, unfinished
-from crm_tui.services.restore import SENDING_STOPPED
+from crm_tui.services.sending.standing import home_of, read_standing
 from crm_tui.services.sites import claims, files
 from crm_tui.services.undo.recorded import RECORDED
 from crm_tui.text import plural, visible
@@ -309,12 +308,16 @@ async def find_backups(patient: Patient) -> list[Finding]:
 
 
 async def find_sending_stopped(patient: Patient) -> list[Finding]:
-    """Say that nothing is sent from this store, and why."""
+    """Say that nothing is sent from this store, and why: it was stopped, restored or copied."""
+    provider = patient.settings.email.provider
     async with patient.db.read() as session:
-        setting = await session.get(Setting, SENDING_STOPPED)
-    if setting is None:
+        known = await read_standing(session, provider, home=home_of(patient.db.path))
+    if not known.stopped:
         return []
-    detail = f"nothing is sent from this store: {visible(str(setting.value.get('reason')), 200)}"
+    detail = (
+        f"nothing is sent from this store: {visible(known.stopped, 200)};"
+        " `crm-tui worker --let-go` lets it send"
+    )
     return [Finding("sending_stopped", Severity.WARNING, 1, detail)]
 
 
