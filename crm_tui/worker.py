@@ -225,7 +225,8 @@ class Worker:
             claimer = Claimer(account=mine, owner=owner, home=home, spread=spread)
             until = began + self._poll_every if self._reads else None
             pumped = await self._send(claimer, report, until=until, insist=insist)
-        if pumped.sent or pumped.failed or pumped.uncertain or pumped.skipped or came_in.applied:
+        sent = pumped.sent or pumped.failed or pumped.uncertain or pumped.skipped
+        if sent or came_in.applied or came_in.unmatched:
             self._changed()
         return pumped
 

@@ -6,8 +6,9 @@ import base64
 import zlib
 
 import pytest
+from sqlalchemy import update
 
-from crm_tui.db.models import RawRecord
+from crm_tui.db.models import RawRecord, WorkerLog
 from crm_tui.services import today
 from crm_tui.text import visible_lines
 from crm_tui.vocabulary import ContactStatus, EventKind
@@ -94,3 +95,19 @@ async def test_what_was_kept_before_a_run_was_cut_off_is_applied_by_the_next(
     came = await offline.collect()
     assert (came.polled, came.applied) == (0, 1)
     assert (await offline.business(lead)).contact_status is ContactStatus.REPLIED
+
+
+async def test_a_record_that_cannot_be_read_keeps_no_other_waiting(offline: World) -> None:
+    lead, mail = await offline.mailed("Ace", ANN)
+    await keep(offline, number=1, cited=(mail.message_id,))
+    await keep(offline, number=2, cited=(mail.message_id,), text="Yes.")
+    async with offline.db.write() as session:
+        broken = RawRecord.external_id == "record-1"
+        await session.execute(update(RawRecord).where(broken).values(payload={"kind": "reply"}))
+    assert (await offline.collect()).applied == 1
+    first, _ = await offline.rows(RawRecord)
+    assert "received" in first.problem
+    (line,) = [each for each in await offline.rows(WorkerLog) if each.is_problem]
+    assert "was passed over" in line.words
+    assert (await offline.business(lead)).contact_status is ContactStatus.REPLIED
+    assert (await offline.collect()).applied == 0

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Message, RawRecord, Unmatched
+from crm_tui.providers.base import said
 from crm_tui.providers.incoming import Delivery, Kind
 from crm_tui.services import events
 from crm_tui.services.events import NewEvent
@@ -31,6 +32,7 @@ from crm_tui.services.inbox.consequences import (
     suppress,
 )
 from crm_tui.services.inbox.records import COPY, OWN, SOURCE, Kept, KeptResult, read
+from crm_tui.services.sending import worker_log
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.bounces import pause_for_bounces
 from crm_tui.text import visible
@@ -121,6 +123,17 @@ async def apply(
     )
     await tell(session, telling)
     return Came.APPLIED
+
+
+async def give_up(session: WriteSession, raw_id: int, problem: str, *, now: datetime) -> None:
+    """Note that a record cannot be applied, and say so in the worker's log; it stays as it is."""
+    await session.execute(
+        update(RawRecord)
+        .where(RawRecord.id == raw_id)
+        .values(applied_at=now, problem=said(problem))
+    )
+    words = f"Record {raw_id} of the mailbox cannot be read and was passed over: {said(problem)}"
+    await worker_log.add(session, words, is_problem=True, now=now)
 
 
 async def known_of(session: ReadSession, mail: Kept) -> Known:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import delete, func, literal, select
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import IntegrityError
 
 from crm_tui.config import ImapSettings, Settings
 from crm_tui.db.engine import Database, ReadSession, WriteSession
@@ -119,8 +121,14 @@ async def _apply(
     async with db.read() as session:
         waiting = await applying.waiting(session)
     for raw_id in waiting:
-        async with db.write() as session:
-            came = await applying.apply(session, raw_id, reader, account, now=now())
+        try:
+            async with db.write() as session:
+                came = await applying.apply(session, raw_id, reader, account, now=now())
+        except (msgspec.ValidationError, IntegrityError) as error:
+            # One record that cannot be applied must not keep all others, and all mail, waiting.
+            async with db.write() as session:
+                await applying.give_up(session, raw_id, str(error), now=now())
+            came = Came.NOTHING
         came_in.applied += came is Came.APPLIED
         came_in.unmatched += came is Came.UNMATCHED
 
