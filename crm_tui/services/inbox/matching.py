@@ -17,10 +17,10 @@ from crm_tui.db.models import RawRecord, Unmatched
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import derived, leads, points, setting_aside, undo
 from crm_tui.services.contacts import email
-from crm_tui.services.inbox.applying import Telling, tell
 from crm_tui.services.inbox.concerning import Whose, domain_of, look_up
 from crm_tui.services.inbox.consequences import MAILBOX
 from crm_tui.services.inbox.records import Kept, read
+from crm_tui.services.inbox.telling import Telling, tell
 from crm_tui.services.sending.account import account
 from crm_tui.text import plain_line
 from crm_tui.vocabulary import ContactKind, UnmatchedKind, UnmatchedState
