@@ -41,6 +41,10 @@ class BusinessScreen(ContactActions, SiteActions, MergeActions):
     def why_not(self, action_id: str) -> str | None:
         """What a lead lacks for an action."""
         area, _, name = action_id.partition(".")
+        if area == _AREA and name in {"publish", "unpublish"}:
+            missing = self.host.site_work.why_not_publish()
+            if missing is not None:
+                return missing
         if area != _AREA or (self.selected_count and name not in _FOR_ONE):
             return None
         lead = self.target
@@ -264,7 +268,7 @@ def _lacking(lead: Target, name: str) -> str | None:
         return f"{lead.called} must not be contacted; D says why."
     if name == "copy_email" and not lead.email:
         return f"{lead.called} has no e-mail address; e adds one."
-    if name in {"preview", "copy_site"} and lead.website_status is WebsiteStatus.NONE:
+    if name in {"preview", "copy_site", "publish"} and lead.website_status is WebsiteStatus.NONE:
         return f"{lead.called} has no site yet; b builds one."
     if name == "allow" and not lead.do_not_contact:
         return f"{lead.called} may be contacted already."

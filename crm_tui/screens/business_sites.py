@@ -1,4 +1,4 @@
-"""The site of a business: building it, looking at it, and copying its address."""
+"""The site of a business: building and publishing it, looking at it, copying its address."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from array import array
 from crm_tui.screens.base import Job
 from crm_tui.screens.business_screen import BusinessDesk, Target
 from crm_tui.screens.dialogs import Confirm
+from crm_tui.screens.publishing_words import (
+    ask_to_publish,
+    ask_to_take_down,
+    publish_words,
+    takedown_words,
+)
 from crm_tui.screens.site_work import build_words
+from crm_tui.text import plural
 
 
 class SiteActions(BusinessDesk):
@@ -52,7 +59,67 @@ class SiteActions(BusinessDesk):
         if isinstance(shown, Shown):
             await self.app.push_screen(AddressScreen(shown))
         else:
-            self.host.say(f"{shown.words}.")
+            public = await self.host.site_work.public_address(lead.id)
+            where = f" The public reads it at {public} ." if public else ""
+            self.host.say(f"{shown.words}.{where}")
+
+    def action_publish(self) -> None:
+        """Publish the sites of the selected leads, or of the one at hand."""
+        self.with_form(self._publish())
+
+    async def _publish(self) -> None:
+        subjects = await self.subjects()
+        db = await self.host.store()
+        from crm_tui.services.publishing import choosing
+
+        async with db.read() as session:
+            sites = await choosing.to_publish(session, subjects.ids)
+        if not sites:
+            self.host.say(f"There is no site to publish of {subjects.whom}; b builds one.")
+            return
+
+        async def body(job: Job) -> None:
+            report = await self.host.site_work.publish(sites, job)
+            self.host.say(*publish_words(report, len(sites)))
+            await self.show_again(subjects.ids)
+
+        def publish(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+            if wanted:
+                self.host.start_job("Publishing", body)
+
+        if subjects.only is not None:
+            publish(wanted=True)
+        else:
+            verb = f"Publish {plural(len(sites), 'site')}"
+            await self.app.push_screen(Confirm(ask_to_publish(len(sites)), verb=verb), publish)
+
+    def action_unpublish(self) -> None:
+        """Take the sites of the selected leads, or of the one at hand, off the web."""
+        self.with_form(self._unpublish())
+
+    async def _unpublish(self) -> None:
+        subjects = await self.subjects()
+        db = await self.host.store()
+        from crm_tui.services.publishing import choosing
+
+        async with db.read() as session:
+            sites = await choosing.to_take_down(session, subjects.ids)
+        if not sites:
+            self.host.say(f"Nothing of {subjects.whom} is published.")
+            return
+
+        async def body(job: Job) -> None:
+            report = await self.host.site_work.unpublish(sites, job)
+            self.host.say(*takedown_words(report))
+            await self.show_again(subjects.ids)
+
+        def take_down(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+            if wanted:
+                self.host.start_job("Taking down", body)
+
+        verb = f"Take down {plural(len(sites), 'site')}"
+        question = Confirm(ask_to_take_down(len(sites)), verb=verb, careful=True)
+        await self.app.push_screen(question, take_down)
 
     def action_copy_site(self) -> None:
         """Copy the address of the lead's site."""
@@ -60,4 +127,8 @@ class SiteActions(BusinessDesk):
             self.work(self._copy_site(lead), group="copy")
 
     async def _copy_site(self, lead: Target) -> None:
-        self.host.copy(await self.host.site_work.address(lead.id), "Address of the site")
+        public = await self.host.site_work.public_address(lead.id)
+        if public is not None:
+            self.host.copy(public, "Public address of the site")
+        else:
+            self.host.copy(await self.host.site_work.address(lead.id), "Address of the preview")

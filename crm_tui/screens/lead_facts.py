@@ -15,6 +15,7 @@ from textual.content import Content
 from crm_tui import clock
 from crm_tui.services import contacts, hours
 from crm_tui.services.leads import LeadPage, PointRow, SiteRow, TaskRow
+from crm_tui.services.sites.public import PublicState
 from crm_tui.text import plural
 from crm_tui.vocabulary import ContactKind, ContactState, Outcome, TaskState, WebsiteStatus
 from crm_tui.widgets.facts import Fact, styled
@@ -142,7 +143,7 @@ def groups(
         _headed("Follow-up", (_task_fact(task, now, zone) for task in open_tasks(page))),
         _contact_facts(page, now),
         [
-            *_headed("Site", (_site_fact(site, now, zone) for site in page.sites)),
+            *_headed("Site", _site_facts(page.sites, now, zone)),
             Fact("Tags", ", ".join(page.tags)),
         ],
         _score_facts(page, threshold),
@@ -236,6 +237,20 @@ def _task_fact(task: TaskRow, now: datetime, zone: tzinfo | None) -> Fact:
     late = task.due_at <= now
     note = _due(task.due_at, now, zone) + (", overdue" if late else "")
     return Fact("", task.what, note, note_role=Role.ATTENTION if late else Role.QUIET)
+
+
+def _site_facts(sites: Sequence[SiteRow], now: datetime, zone: tzinfo | None) -> Iterator[Fact]:
+    for site in sites:
+        yield _site_fact(site, now, zone)
+        if site.public.url:
+            older = site.public.state is PublicState.OLDER
+            note = "older than the preview" if older else ""
+            role = Role.ATTENTION if older else Role.QUIET
+            yield Fact("", site.public.url, note, note_role=role, link=site.public.url)
+        if site.public.problem:
+            left = site.public.state is PublicState.LEFT
+            what = (PublicState.LEFT if left else PublicState.FAILED).words
+            yield Fact("", f"{what}: {site.public.problem}", role=Role.BAD)
 
 
 def _site_fact(site: SiteRow, now: datetime, zone: tzinfo | None) -> Fact:

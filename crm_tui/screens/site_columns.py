@@ -45,6 +45,22 @@ def _content(row: SiteLine, _now: datetime) -> Cell:
     return Cell("as imported" if row.theme == IMPORTED else "up to date", Role.QUIET)
 
 
+def _public(row: SiteLine, _now: datetime) -> Cell:
+    """Where the public reads it; what is wrong with that comes first."""
+    from crm_tui.services.sites.public import PublicState
+
+    public = row.public
+    if public.problem:
+        what = "still public" if public.state is PublicState.LEFT else "failed"
+        return Cell(f"{what}: {public.problem}", Role.BAD)
+    if public.url is None:
+        return Cell("")
+    address = public.url.removeprefix("https://")
+    if public.state is PublicState.OLDER:
+        return Cell(f"older: {address}", Role.ATTENTION)
+    return Cell(address, Role.QUIET)
+
+
 SITE_COLUMNS: tuple[Column[SiteRow], ...] = (
     Column(
         "business",
@@ -71,7 +87,7 @@ SITE_COLUMNS: tuple[Column[SiteRow], ...] = (
         "Theme",
         _column(lambda row, _: Cell(row.theme), _nothing),
         width=12,
-        rank=4,
+        rank=5,
         sortable=False,
     ),
     Column(
@@ -84,13 +100,22 @@ SITE_COLUMNS: tuple[Column[SiteRow], ...] = (
     ),
     Column(
         "slug",
-        "Address",
+        "Slug",
         _column(
             lambda row, _: Cell(row.slug, Role.QUIET), lambda row, _: Cell(row.reason, Role.QUIET)
         ),
         width=26,
         widest=60,
-        rank=5,
+        rank=7,
+        sortable=False,
+    ),
+    Column(
+        "public",
+        "Public address",
+        _column(_public, _nothing),
+        width=12,
+        widest=70,
+        rank=4,
         sortable=False,
     ),
     Column(
@@ -105,4 +130,4 @@ SITE_COLUMNS: tuple[Column[SiteRow], ...] = (
         sortable=False,
     ),
 )
-"""What fits is shown; at 80 cells: business, state, content, theme, built."""
+"""What fits is shown; at 80 cells: business, state, content, public address, built."""

@@ -15,6 +15,8 @@ from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
     from crm_tui.screens.base import Host, Job
+    from crm_tui.services.publishing.publish import PublishReport
+    from crm_tui.services.publishing.takedown import TakedownReport
     from crm_tui.services.sites.browser import Opened, Shown
     from crm_tui.services.sites.build import BuildReport
     from crm_tui.services.sites.listing import SiteLine
@@ -59,6 +61,56 @@ class SiteWork:
             progress=job.progress if job else lambda _done, _total: None,
             cancelled=lambda: job is not None and job.cancelled,
         )
+
+    def why_not_publish(self) -> str | None:
+        """What is missing in the settings before anything can be published."""
+        from crm_tui.services.publishing.publisher import not_set_up
+
+        return not_set_up(self._host.settings.publishing) or None
+
+    async def publish(self, site_ids: Sequence[int], job: Job) -> PublishReport:
+        """Publish these sites; undo cannot take that back.
+
+        Raises:
+            UserError: Publishing is not set up, pages cannot be put, or the store not be written.
+        """
+        from crm_tui.services.publishing.publish import publish_sites
+        from crm_tui.services.publishing.publisher import open_publisher
+
+        return await publish_sites(
+            await self._host.store(),
+            site_ids,
+            publisher=open_publisher(self._host.settings.publishing),
+            clock=self._host.now,
+            progress=job.progress,
+            cancelled=lambda: job.cancelled,
+        )
+
+    async def unpublish(self, site_ids: Sequence[int], job: Job) -> TakedownReport:
+        """Take these sites off the web.
+
+        Raises:
+            UserError: As in `publish`.
+        """
+        from crm_tui.services.publishing.publisher import open_publisher
+        from crm_tui.services.publishing.takedown import unpublish_sites
+
+        return await unpublish_sites(
+            await self._host.store(),
+            site_ids,
+            publisher=open_publisher(self._host.settings.publishing),
+            clock=self._host.now,
+            progress=job.progress,
+            cancelled=lambda: job.cancelled,
+        )
+
+    async def public_address(self, lead_id: int) -> str | None:
+        """Where the public reads a lead's site; None where it does not."""
+        from crm_tui.services.publishing.choosing import public_address
+
+        db = await self._host.store()
+        async with db.read() as session:
+            return await public_address(session, lead_id)
 
     async def show(self, lead_id: int) -> Opened | Shown:
         """Open a lead's newest site in a browser, or say how to, and write that on its timeline.

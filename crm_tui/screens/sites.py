@@ -1,9 +1,9 @@
-"""The sites: those that came without a lead on top, with repair; looking, building, wording."""
+"""The sites: those that came without a lead on top, with repair; looking, building, publishing."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from textual import on
@@ -14,6 +14,12 @@ from textual.widgets import Static
 from crm_tui.errors import BadInput
 from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm
+from crm_tui.screens.publishing_words import (
+    ask_to_publish,
+    ask_to_take_down,
+    publish_words,
+    takedown_words,
+)
 from crm_tui.screens.repairing import propose
 from crm_tui.screens.site_columns import IMPORTED, SITE_COLUMNS
 from crm_tui.screens.site_work import build_words
@@ -35,7 +41,7 @@ class SitesScreen(AppScreen):
     """The list of sites."""
 
     AREA = "sites"
-    FOOTER = ("list.open", "sites.preview", "sites.build", "sites.texts", "sites.repair")
+    FOOTER = ("list.open", "sites.preview", "sites.build", "sites.publish", "sites.repair")
     TAB = "sites"
     AUTO_FOCUS = "#sites"
     DEFAULT_CSS = """
@@ -53,6 +59,7 @@ class SitesScreen(AppScreen):
         super().__init__()
         self._waiting = 0
         self._out_of_date = 0
+        self._unpublished = 0
 
     def compose_body(self) -> Iterable[Widget]:
         """What waits and how many there are, above the table."""
@@ -80,6 +87,7 @@ class SitesScreen(AppScreen):
         async with db.read() as session:
             near = await listing.rows_by_id(session, self._table.near_ids_in(order))
             self._out_of_date = await listing.count_out_of_date(session)
+            self._unpublished = await listing.count_unpublished(session)
         self._waiting = sum(1 for each in order if each < 0)
         self.set_class(not order, "-empty")
         self._table.show(order, near, keep=keep)
@@ -108,6 +116,7 @@ class SitesScreen(AppScreen):
         self.query_one("#waiting", Static).update(said)
         built = self._table.total - self._waiting
         parts = [f"{self._table.selected_count:,} selected"] if self._table.selected_count else []
+        parts += [f"{self._unpublished:,} not published"] if self._unpublished else []
         parts += [f"{self._out_of_date:,} out of date"] if self._out_of_date else []
         parts += [plural(built, "site")]
         self.query_one("#count", Static).update(styled(" · ".join(parts), Role.QUIET))
@@ -152,7 +161,8 @@ class SitesScreen(AppScreen):
         if isinstance(shown, Shown):
             await self.app.push_screen(AddressScreen(shown))
         else:
-            self.host.say(f"{shown.words}.")
+            public = f" The public reads it at {site.public.url} ." if site.public.url else ""
+            self.host.say(f"{shown.words}.{public}")
 
     # Building
 
@@ -180,6 +190,63 @@ class SitesScreen(AppScreen):
             self.host.say(*build_words(report, len(leads)))
 
         self.host.start_job("Building sites" if len(ids) > 1 else "Building the site", body)
+
+    # Publishing
+
+    def why_not(self, action_id: str) -> str | None:
+        """What publishing lacks."""
+        if action_id in {"sites.publish", "sites.unpublish"}:
+            return self.host.site_work.why_not_publish()
+        return super().why_not(action_id)
+
+    def action_publish(self) -> None:
+        """Publish the selected sites, or the one under the cursor."""
+
+        def publish(ids: Sequence[int]) -> None:
+            async def body(job: Job) -> None:
+                report = await self.host.site_work.publish(ids, job)
+                await self._read_list("place")
+                self.host.say(*publish_words(report, len(ids)))
+
+            self.host.start_job("Publishing", body)
+
+        if chosen := self._selected_sites():
+            verb = f"Publish {plural(len(chosen), 'site')}"
+            self.app.push_screen(
+                Confirm(ask_to_publish(len(chosen)), verb=verb),
+                lambda yes: publish(chosen) if yes else None,
+            )
+        else:
+            self._on_site(lambda site: publish([site.id]))
+
+    def action_unpublish(self) -> None:
+        """Take the selected sites, or the one under the cursor, off the web."""
+
+        def ask(ids: Sequence[int]) -> None:
+            async def body(job: Job) -> None:
+                report = await self.host.site_work.unpublish(ids, job)
+                await self._read_list("place")
+                self.host.say(*takedown_words(report))
+
+            self.app.push_screen(
+                Confirm(
+                    ask_to_take_down(len(ids)),
+                    verb=f"Take down {plural(len(ids), 'site')}",
+                    careful=True,
+                ),
+                lambda yes: self.host.start_job("Taking down", body) if yes else None,
+            )
+
+        if chosen := self._selected_sites():
+            ask(chosen)
+        else:
+            self._on_site(lambda site: ask([site.id]))
+
+    def _selected_sites(self) -> list[int]:
+        """The selected sites, without those that have no lead."""
+        if not (self._table.selected_count or self._table.marking):
+            return []
+        return [each for each in self._table.selected_ids() if each > 0]
 
     # Texts
 

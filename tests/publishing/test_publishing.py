@@ -188,8 +188,8 @@ async def test_messages_that_waited_for_the_site_are_let_go_and_no_others(
         )
     report = await press.publish(lead)
     assert report.released == 1
-    async with db.read() as session:
-        rows = await session.execute(select(Message.key, Message.due_at, Message.state))
+    async with db.read() as reading:
+        rows = await reading.execute(select(Message.key, Message.due_at, Message.state))
         due = {row.key: row.due_at for row in rows}
     assert due == {"1": press.now, "2": None, "3": None}
 

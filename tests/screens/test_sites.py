@@ -128,8 +128,8 @@ async def test_sites_without_a_lead_stand_on_top_then_the_ones_built_last(
     await desk.press("5")
     assert desk.lines() == [
         "Ace Plumbing ▲ no lead now",
-        "Woodhaven Plumbing ◐ preview up to date trades 2d",
-        "Best Hair ◐ preview out of date beauty 3d",
+        "Woodhaven Plumbing ◐ preview up to date 2d",
+        "Best Hair ◐ preview out of date 3d",
     ]
     assert desk.about() == (
         "1 site without a lead: r repairs one, R all",
@@ -205,7 +205,7 @@ async def test_the_site_under_the_cursor_is_built_again(two_sites: list[int], de
     await desk.press("5", "G", "b")
     assert desk.said.startswith("Built ")
     assert desk.about() == ("", "2 sites")
-    assert desk.lines()[0] == "Best Hair ◐ preview up to date beauty now"
+    assert desk.lines()[0] == "Best Hair ◐ preview up to date now"
 
 
 async def test_selected_sites_are_built_again_after_asking(
