@@ -56,6 +56,7 @@ from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.screens.jobs import Jobs
 from crm_tui.screens.lasting import LastingApp
 from crm_tui.screens.leads import LeadsScreen
+from crm_tui.screens.mail_work import MailWork
 from crm_tui.screens.site_work import SiteWork
 from crm_tui.session import Draft, Session
 from crm_tui.text import visible
@@ -73,12 +74,20 @@ _WATCH_EVERY = 2.0
 """Seconds between looks whether the store was changed."""
 _UPKEEP_AFTER = 3.0
 """Seconds after the store is open: a start has other things to do."""
+_MAIL_AFTER = 1.0
+"""Likewise, until mail is sent and read."""
 
 
 def _today() -> Screen[None]:
     from crm_tui.screens.today import TodayScreen
 
     return TodayScreen()
+
+
+def _campaigns() -> Screen[None]:
+    from crm_tui.screens.campaigns import CampaignsScreen
+
+    return CampaignsScreen()
 
 
 def _sites() -> Screen[None]:
@@ -105,6 +114,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "leads": LeadsScreen,
         "today": _today,
+        "campaigns": _campaigns,
         "sites": _sites,
     }
     DEFAULT_MODE = "leads"
@@ -128,6 +138,15 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
             self, themes=(config or default_config_path()).with_name("themes"), environ=environ
         )
         self._clock = now
+        self.mail_work = MailWork(
+            self,
+            settings,
+            environ=environ,
+            now=now,
+            show_error=self.show_error,
+            changed=self.look_for_changes,
+            on_change=self._show_status,
+        )
         self._rooms = AsyncExitStack()
         self.changes = 0
         self._version: int | None = None
@@ -171,6 +190,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
             await asyncio.to_thread(load)
             await self._use(self.store_path)
             self.set_timer(_UPKEEP_AFTER, self._tend)
+            self.set_timer(_MAIL_AFTER, self._begin_mail)
             self.begin_again()
         except UserError as error:
             self.exit(return_code=1, message=Text(visible(str(error))))
@@ -182,6 +202,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         from crm_tui.services.store import open_store
 
         db = await open_store(path, now=self.now())
+        await self.mail_work.stop()
         before, self._db = self._db, db
         self.store_path, self._version = path, await db.data_version()
         self._opened.set()
@@ -206,6 +227,11 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         if said:
             self.say_too(" ".join(said))
 
+    @work(group="mail", exit_on_error=False)
+    async def _begin_mail(self) -> None:
+        db = await self.store()
+        await self.guarded(self.mail_work.begin(db, is_invented=self._throw_away))
+
     @work(group="watch", exclusive=True, exit_on_error=False)
     async def _watch_store(self) -> None:
         await self.look_for_changes()
@@ -218,6 +244,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
             self._version = version
             self.changes += 1
             self._front().see_changes()
+            await self.mail_work.look(db)
 
     async def on_unmount(self) -> None:
         """Close the store when nobody uses it; its threads would keep the program alive."""
@@ -229,8 +256,9 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         await self._rooms.aclose()
 
     async def stop_work(self) -> None:
-        """Have the job that runs, if any, stop after the piece at hand."""
+        """Have the job that runs, if any, stop after the piece at hand, and the mail likewise."""
         await self._jobs.stop()
+        await self.mail_work.stop()
 
     async def go_on_with(self, draft: Draft) -> None:
         """Show the lead of a draft, and open the form it belongs to.
@@ -305,10 +333,10 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
             await self._use(path)
 
     def status(self) -> tuple[str, Role]:
-        """What the top line says at the right: the job that is running, else the store's name."""
+        """What the top line says at the right: the job that runs, else the mail or the store."""
         if self._jobs.running is not None:
             return f"{self._jobs.running}  ctrl+c cancels", Role.ATTENTION
-        return self.store_path.name, Role.QUIET
+        return self.mail_work.words() or (self.store_path.name, Role.QUIET)
 
     def _show_status(self) -> None:
         for screen in self.screen_stack:
@@ -328,6 +356,10 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
     def action_today(self) -> None:
         """To what there is to deal with today."""
         self._go_to("today")
+
+    def action_campaigns(self) -> None:
+        """To the campaigns."""
+        self._go_to("campaigns")
 
     def action_sites(self) -> None:
         """To the sites."""
@@ -363,7 +395,8 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         if self._jobs.running is not None:
             self._jobs.running.cancel()
         else:
-            self.push_screen(Confirm("Quit crm-tui?", verb="Quit", leave="Stay"), self._quit_if)
+            question = " ".join(filter(None, ("Quit crm-tui?", self.mail_work.left_behind())))
+            self.push_screen(Confirm(question, verb="Quit", leave="Stay"), self._quit_if)
 
     def action_undo(self) -> None:
         """Take the last action back."""
@@ -389,6 +422,20 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
         if not isinstance(self._front(), DuplicatesScreen):
             self.push_screen(DuplicatesScreen())
+
+    def action_worker_log(self) -> None:
+        """To what the worker did."""
+        from crm_tui.screens.worker_log import WorkerLogScreen
+
+        if not isinstance(self._front(), WorkerLogScreen):
+            self.push_screen(WorkerLogScreen())
+
+    def action_suppression(self) -> None:
+        """To who is not to be contacted."""
+        from crm_tui.screens.suppression import SuppressionScreen
+
+        if not isinstance(self._front(), SuppressionScreen):
+            self.push_screen(SuppressionScreen())
 
     def action_theme(self) -> None:
         """Choose a theme, each shown as one comes to it."""
@@ -432,13 +479,17 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         return True
 
     def _quit(self) -> None:
-        if self._jobs.running is None:
+        mail, job = self.mail_work.left_behind(), self._jobs.running
+        if job is not None:
+            words = f"{job}. Quitting stops it; what is done stays done."
+            question = Confirm(
+                f"{words} {mail}".rstrip(), verb="Stop and quit", leave="Stay", careful=True
+            )
+            self.push_screen(question, self._quit_if)
+        elif mail:
+            self.push_screen(Confirm(mail, verb="Quit", leave="Stay"), self._quit_if)
+        else:
             self.exit()
-            return
-        question = f"{self._jobs.running}. Quitting stops it; what is done stays done."
-        self.push_screen(
-            Confirm(question, verb="Stop and quit", leave="Stay", careful=True), self._quit_if
-        )
 
     async def _quit_if(self, wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
         if wanted:

@@ -44,6 +44,7 @@ from crm_tui.widgets.look import Role
 if TYPE_CHECKING:
     from crm_tui.config import Settings
     from crm_tui.db.engine import Database
+    from crm_tui.screens.mail_work import MailWork
     from crm_tui.screens.site_work import SiteWork
     from crm_tui.widgets.forms import Form
 
@@ -68,8 +69,12 @@ class Host(Protocol):
 
     settings: Settings
     store_path: Path
+    config: Path | None
+    """The configuration file, where one was named."""
     site_work: SiteWork
     """Builds sites and shows them."""
+    mail_work: MailWork
+    """Sends and reads mail, and knows how that stands."""
     session: Session
     """What is kept for the next start."""
     changes: int

@@ -136,14 +136,15 @@ class FilterLine(Horizontal):
     class CompletionWanted(Message):
         """Tab was pressed: answer with `accept`, once what is offered is up to date."""
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str = "name, phone, city, notes") -> None:
         super().__init__()
+        self._hint = hint
         self._basis = ("", 0, 0)
 
     def compose(self) -> Iterable[Widget]:
         """A slash, the words, the count; under them what is offered, or what is wrong."""
         yield Static("/", id="slash")
-        words = _Words(placeholder="name, phone, city, notes", compact=True)
+        words = _Words(placeholder=self._hint, compact=True)
         words.cursor_blink = False
         yield words
         yield Static(id="count")

@@ -15,7 +15,15 @@ from typing import NamedTuple
 from textual.theme import Theme
 
 from crm_tui.palettes import SHIPPED, Palette
-from crm_tui.vocabulary import ContactState, ContactStatus, Outcome, SiteStatus, WebsiteStatus
+from crm_tui.vocabulary import (
+    CampaignState,
+    ContactState,
+    ContactStatus,
+    MessageState,
+    Outcome,
+    SiteStatus,
+    WebsiteStatus,
+)
 
 
 class Role(StrEnum):
@@ -76,11 +84,21 @@ _STATUS_MARKS: dict[str, tuple[str, Role]] = {
     ContactState.UNSUBSCRIBED: (TROUBLE, Role.BAD),
     ContactState.STOPPED: (TROUBLE, Role.BAD),
     ContactState.INVALID: (TROUBLE, Role.BAD),
+    CampaignState.DRAFT: (NOTHING, Role.QUIET),
+    CampaignState.RUNNING: (BEGUN, Role.GOOD),
+    CampaignState.PAUSED: (TROUBLE, Role.ATTENTION),
+    CampaignState.FINISHED: (REACHED, Role.TEXT),
+    CampaignState.CANCELED: (NOTHING, Role.QUIET),
+    MessageState.QUEUED: (NOTHING, Role.QUIET),
+    MessageState.SENDING: (BEGUN, Role.ATTENTION),
+    MessageState.SENT: (REACHED, Role.TEXT),
+    MessageState.SKIPPED: (NOTHING, Role.QUIET),
+    MessageState.UNCERTAIN: (TROUBLE, Role.ATTENTION),
 }
 
 
 def status_mark(word: str) -> Mark:
-    """The mark of any status word (contact, website, site, outcome, contact point state)."""
+    """The mark of any status word (contact, website, site, outcome, contact point, campaign, message)."""
     shape, role = _STATUS_MARKS.get(word, (NOTHING, Role.TEXT))
     return Mark(shape, word.replace("_", " "), role)
 

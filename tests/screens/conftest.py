@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from crm_tui.config import Settings
 from crm_tui.services.demo import make_demo
 from tests.conftest import NOW
+from tests.screens.mailings import add_quietly
 from tests.screens.settling import still
 from tests.screens.ways import folder_with_list
 
@@ -48,6 +49,7 @@ def made_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's store, made once, to be copied."""
     path = tmp_path_factory.mktemp("demo") / "crm.db"
     asyncio.run(make_demo(path, now=NOW, settings=Settings()))
+    asyncio.run(add_quietly(path, "has:email city:Queens"))
     return path
 
 

@@ -13,6 +13,7 @@ from time import monotonic, process_time
 from textual.app import App
 from textual.pilot import Pilot
 
+from crm_tui.screens.mail_work import GROUP
 from crm_tui.widgets.ordered_keys import OrderedKeysApp
 
 SOON = 0.1
@@ -66,7 +67,8 @@ async def press(pilot: Pilot[None], keys: Iterable[str]) -> None:
 
 def _under_way(app: App[None]) -> bool:
     typed = isinstance(app, OrderedKeysApp) and app.is_busy
-    return typed or any(not worker.is_finished for worker in app.workers)
+    workers = (worker for worker in app.workers if worker.group != GROUP)
+    return typed or any(not worker.is_finished for worker in workers)
 
 
 def _put_off(app: App[None], within: float) -> bool:

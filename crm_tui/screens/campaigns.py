@@ -1,0 +1,135 @@
+"""The campaigns: what runs, what was sent and answered, and what keeps it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Static
+
+from crm_tui.screens.campaign_columns import campaign_columns, rates_words
+from crm_tui.screens.campaign_desk import CampaignDesk, Subject
+from crm_tui.session import Place
+from crm_tui.text import plural
+from crm_tui.vocabulary import CampaignState
+from crm_tui.widgets.facts import styled
+from crm_tui.widgets.look import Role
+from crm_tui.widgets.row_list import RowList
+from crm_tui.widgets.row_messages import RowHighlighted, RowOpened
+
+if TYPE_CHECKING:
+    from crm_tui.services.campaigns.listing import CampaignRow
+
+_NOTHING_YET = "There are no campaigns yet."
+_WHAT_TO_DO = (
+    "A campaign writes to many leads: crm-tui campaigns create --audience 'city:Queens' "
+    "--template offer makes one, crm-tui campaigns start starts it."
+)
+
+
+class CampaignsScreen(CampaignDesk):
+    """The list of campaigns."""
+
+    AREA = "campaigns"
+    OWNS = (AREA, "campaign")
+    FOOTER = ("list.open", "campaign.state", "campaign.cancel", "campaign.retry")
+    TAB = "campaigns"
+    AUTO_FOCUS = "#campaigns"
+    DEFAULT_CSS = """
+    CampaignsScreen {
+        & #about { height: 1; padding: 0 1; }
+        & #standing { width: 1fr; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #count { width: auto; height: 1; padding-left: 2; }
+        & #empty { height: 1fr; padding: 1 2; display: none; }
+        &.-empty #empty { display: block; }
+        &.-empty #campaigns { display: none; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begin_at: int | None = None
+
+    def compose_body(self) -> Iterable[Widget]:
+        """What is to be said of the one under the cursor, above the table."""
+        with Horizontal(id="about"):
+            yield Static(id="standing")
+            yield Static(id="count")
+        columns = campaign_columns(self.host.settings.operator.zone)
+        self._table: RowList[CampaignRow] = RowList(columns, now=self._local_now, id="campaigns")
+        yield self._table
+        yield Static(styled(f"{_NOTHING_YET} {_WHAT_TO_DO}", Role.QUIET), id="empty")
+
+    def _local_now(self) -> datetime:
+        return self.host.now().astimezone(self.host.settings.operator.zone)
+
+    def on_mount(self) -> None:
+        """Read the list as soon as the store is open."""
+        self.data_changed()
+
+    def data_changed(self) -> None:
+        """Read the list again, in place."""
+        self.work(self._read(), group="list")
+
+    async def _read(self) -> None:
+        db = await self.host.store()
+        from crm_tui.services.campaigns import listing
+
+        async with db.read() as session:
+            rows = await listing.campaigns(session)
+        self.set_class(not rows, "-empty")
+        self._table.show(array("q", (row.id for row in rows)), rows, keep="place")
+        if self._begin_at is not None:
+            self._table.go_to(self._begin_at)
+            self._begin_at = None
+        running = sum(row.state is CampaignState.RUNNING for row in rows)
+        words = [f"{running:,} running"] if running else []
+        words += [plural(len(rows), "campaign")] if rows else []
+        self.query_one("#count", Static).update(styled(" · ".join(words), Role.QUIET))
+        self._show_standing()
+
+    async def show_again(self) -> None:
+        """Read the list again."""
+        await self._read()
+
+    @on(RowHighlighted)
+    def _show_standing(self) -> None:
+        """Why the campaign under the cursor is paused, else its rates."""
+        row = self._table.cursor_row
+        words = styled("")
+        if row is not None and row.state is CampaignState.PAUSED:
+            words = styled(f"Paused: {row.pause_reason}", Role.ATTENTION)
+        elif row is not None and row.counts.sent:
+            words = styled(" · ".join(rates_words(row.rates)), Role.QUIET)
+        self.query_one("#standing", Static).update(words)
+
+    @property
+    def campaign(self) -> Subject | None:
+        """The one under the cursor."""
+        row = self._table.cursor_row
+        if row is None:
+            return None
+        counts = row.counts
+        again = counts.failed + counts.held
+        return Subject(row.id, row.name, row.state, counts.queued, again)
+
+    @on(RowOpened)
+    def _open(self, message: RowOpened) -> None:
+        from crm_tui.screens.campaign import CampaignScreen
+
+        self.app.push_screen(CampaignScreen(message.row_id))
+
+    # The next start
+
+    def keep(self) -> Place:
+        """The campaign under the cursor."""
+        return Place(cursor=self._table.cursor_id)
+
+    def restore(self, place: Place) -> None:
+        """Begin there."""
+        self._begin_at = place.cursor
