@@ -18,7 +18,6 @@ from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import DomainCheck
 from crm_tui.db.types import listed
 from crm_tui.providers.dns import Dns, MailDomain
-from crm_tui.services.mailable import mailable
 
 _GOOD_FOR = timedelta(days=30)
 _BAD_FOR = timedelta(days=7)
@@ -45,9 +44,14 @@ def lookup_for(settings: Settings) -> Lookup | None:
     return Dns()
 
 
+def domain_of(address: str) -> str:
+    """The domain of an address as it is kept, which is in the letters the DNS knows."""
+    return address.rpartition("@")[2].lower()
+
+
 async def dead(session: ReadSession, addresses: Collection[str]) -> set[str]:
     """The domains of these addresses that are known to take no mail."""
-    asked = {_domain(address) for address in addresses}
+    asked = {domain_of(address) for address in addresses}
     found = await session.scalars(
         select(DomainCheck.domain).where(
             DomainCheck.domain.in_(listed(asked)), DomainCheck.accepts.is_(False)
@@ -58,7 +62,7 @@ async def dead(session: ReadSession, addresses: Collection[str]) -> set[str]:
 
 async def to_look_up(db: Database, addresses: Iterable[str], *, now: datetime) -> list[str]:
     """The domains of addresses of which it is not known, or was long ago, whether they take mail."""
-    asked = {_domain(address): None for address in addresses}
+    asked = {domain_of(address): None for address in addresses}
     async with db.read() as session:
         rows = await session.execute(
             select(DomainCheck.domain, DomainCheck.accepts, DomainCheck.checked_at).where(
@@ -123,7 +127,3 @@ async def look_up(
                 ],
             )
         progress(min(start + _AT_ONCE, len(domains)), len(domains))
-
-
-def _domain(address: str) -> str:
-    return mailable(address).domain

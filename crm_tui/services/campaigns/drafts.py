@@ -29,7 +29,7 @@ UNTITLED = "untitled"
 LONGEST_NAME = 100
 MOST_STEPS = 20
 
-_ROWS = 1000
+_ROWS = 300
 """Rows that are deleted in one transaction."""
 
 

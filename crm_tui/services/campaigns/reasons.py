@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
+from crm_tui.services.campaigns.domains import domain_of
 from crm_tui.services.mailable import mailable
 from crm_tui.vocabulary import ContactState, ContactStatus, Outcome
 
@@ -122,7 +123,7 @@ def _of_address(lead: Asked, known: Known, *, role_addresses: bool) -> Iterator[
         yield ADDRESS_IN
     if lead.address in known.shared:
         yield SHARED
-    if found.domain in known.dead:
+    if domain_of(lead.address) in known.dead:
         yield NO_MAIL
 
 

@@ -142,18 +142,27 @@ async def _make_due(
 ) -> None:
     """Give the first messages their time; nothing goes before the campaign runs."""
     starts_at = kept.draft.starts_at
+    at = max(now, starts_at) if starts_at else now
     done = 0
     for chunk in _chunks(waiting):
         async with db.write() as session:
             await drafts.require_draft(session, kept.id)
-            found = await session.scalars(
+            those = (Message.id.in_(listed(chunk)), Message.state == MessageState.QUEUED)
+            # A start that was cut off has made some due and told of them already.
+            new = await session.scalars(
                 update(Message)
-                .where(Message.id.in_(listed(chunk)), Message.state == MessageState.QUEUED)
-                .values(due_at=max(now, starts_at) if starts_at else now)
+                .where(*those, Message.due_at.is_(None))
+                .values(due_at=at)
                 .returning(Message.business_id)
                 .execution_options(synchronize_session=None)
             )
-            await tell_joined(session, kept, found.all(), now=now)
+            await tell_joined(session, kept, new.all(), now=now)
+            await session.execute(
+                update(Message)
+                .where(*those, Message.due_at != at)
+                .values(due_at=at)
+                .execution_options(synchronize_session=None)
+            )
         done += len(chunk)
         progress(done, len(waiting))
 
