@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 class AddressScreen(ModalScreen[None]):
-    """Why no browser was opened, how to reach the page from the operator's machine, and where."""
+    """Why no browser was opened, how to reach the page from the operator's machine, and where.
+
+    Args:
+        shown: What there is to say of the preview.
+        public: Where the public reads the same site, if it does.
+    """
 
     DEFAULT_CSS = """
     AddressScreen {
@@ -45,9 +50,10 @@ class AddressScreen(ModalScreen[None]):
         Binding("escape,enter,q,h", "dismiss", "Back", show=False),
     ]
 
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: Shown, *, public: str | None = None) -> None:
         super().__init__()
         self._shown = shown
+        self._public = public
 
     def compose(self) -> ComposeResult:
         """The reason, the command where one is needed, the address, and what was copied."""
@@ -57,6 +63,9 @@ class AddressScreen(ModalScreen[None]):
                 yield Static(styled(self._shown.tunnel, Role.STRONG))
             yield Static(styled(self._shown.url, Role.ACCENT, link=self._shown.url))
             yield Static(id="copied")
+            if self._public:
+                yield Static("The public reads it at:")
+                yield Static(styled(self._public, Role.ACCENT, link=self._public), id="public")
             yield Static(styled("Back ") + styled("esc", Role.QUIET), id="keys")
 
     def on_mount(self) -> None:

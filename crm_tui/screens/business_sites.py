@@ -56,10 +56,10 @@ class SiteActions(BusinessDesk):
         from crm_tui.services.sites.browser import Shown
 
         await self.show_again(array("q", (lead.id,)))
+        public = await self.host.site_work.public_address(lead.id)
         if isinstance(shown, Shown):
-            await self.app.push_screen(AddressScreen(shown))
+            await self.app.push_screen(AddressScreen(shown, public=public))
         else:
-            public = await self.host.site_work.public_address(lead.id)
             where = f" The public reads it at {public} ." if public else ""
             self.host.say(f"{shown.words}.{where}")
 

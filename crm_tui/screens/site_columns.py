@@ -111,7 +111,7 @@ SITE_COLUMNS: tuple[Column[SiteRow], ...] = (
     ),
     Column(
         "public",
-        "Public address",
+        "Public",
         _column(_public, _nothing),
         width=12,
         widest=70,

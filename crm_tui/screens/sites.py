@@ -159,10 +159,10 @@ class SitesScreen(AppScreen):
         from crm_tui.services.sites.browser import Shown
 
         if isinstance(shown, Shown):
-            await self.app.push_screen(AddressScreen(shown))
+            await self.app.push_screen(AddressScreen(shown, public=site.public.url))
         else:
-            public = f" The public reads it at {site.public.url} ." if site.public.url else ""
-            self.host.say(f"{shown.words}.{public}")
+            where = f" The public reads it at {site.public.url} ." if site.public.url else ""
+            self.host.say(f"{shown.words}.{where}")
 
     # Building
 

@@ -180,6 +180,7 @@ async def test_a_lead_shows_its_public_address_and_copies_it(desk: Desk, tmp_pat
     assert desk.said.startswith("Public address of the site")
     await desk.press("o")
     assert isinstance(desk.app.screen, AddressScreen)
+    assert str(desk.app.screen.query_one("#public", Static).render()) == url
 
 
 async def test_taking_down_is_asked_on_the_safe_button(desk: Desk) -> None:
