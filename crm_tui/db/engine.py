@@ -18,9 +18,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Select, event
+from sqlalchemy import URL, Engine, Select, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -32,9 +32,11 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.util import await_only
 
 from crm_tui.db import functions
+from crm_tui.db.at_once import AtOnce, Work
 from crm_tui.db.types import utc_text
 from crm_tui.errors import StoreError
 
+T = TypeVar("T")
 BUSY_TIMEOUT_MS = 5000
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -83,6 +85,7 @@ class Database:
             self._durable, class_=WriteSession, expire_on_commit=False
         )
         self._one_writer = asyncio.Lock()
+        self._at_once: AtOnce | None = None
 
     @property
     def site_folder(self) -> Path:
@@ -120,6 +123,22 @@ class Database:
                     await session.connection()
                     yield session
                     await session.commit()
+
+    async def write_at_once(self, work: Work[T]) -> T:
+        """One durable transaction like `write`, run in one go: for hundreds of them a second.
+
+        Args:
+            work: what is done with the session; it awaits nothing else.
+
+        Raises:
+            StoreError: the store cannot be written; nothing was changed.
+        """
+        async with self._one_writer:
+            if self._at_once is None:
+                engine = create_engine(URL.create("sqlite", database=str(self.path)), pool_size=1)
+                self._at_once = AtOnce(_prepared(engine, _DURABLE_PRAGMAS, "BEGIN IMMEDIATE"))
+            with store_errors(self.path):
+                return await self._at_once.run(work)
 
     async def integers(self, statement: Select[int]) -> array[int]:
         """All values of a statement with one integer column, in its order, eight bytes each.
@@ -185,6 +204,9 @@ class Database:
         await self._readers.dispose()
         await self._writer.dispose()
         await self._durable.dispose()
+        if self._at_once is not None:
+            await asyncio.to_thread(self._at_once.close)
+            self._at_once = None
 
 
 def _integers(text: str) -> array[int]:
@@ -259,7 +281,20 @@ def _engine(path: Path, pragmas: tuple[str, ...], *, begin: str, pool_size: int)
         URL.create("sqlite+aiosqlite", database=str(path)), pool_size=pool_size, max_overflow=0
     )
 
-    @event.listens_for(engine.sync_engine, "connect")
+    _prepared(engine.sync_engine, pragmas, begin)
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def stop_statement(connection: Any, _record: Any, _error: BaseException | None) -> None:
+        with suppress(ValueError):  # the driver's word for a connection that is closed already
+            await_only(connection.driver_connection.interrupt())
+
+    return engine
+
+
+def _prepared(engine: Engine, pragmas: tuple[str, ...], begin: str) -> Engine:
+    """The engine with connections that begin their transactions as we say."""
+
+    @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         # The driver must not open transactions of its own: it would begin them deferred.
         connection.isolation_level = None
@@ -269,13 +304,8 @@ def _engine(path: Path, pragmas: tuple[str, ...], *, begin: str, pool_size: int)
         cursor.close()
         functions.register(connection)
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def start(connection: Any) -> None:
         connection.exec_driver_sql(begin)
-
-    @event.listens_for(engine.sync_engine, "invalidate")
-    def stop_statement(connection: Any, _record: Any, _error: BaseException | None) -> None:
-        with suppress(ValueError):  # the driver's word for a connection that is closed already
-            await_only(connection.driver_connection.interrupt())
 
     return engine

@@ -63,6 +63,16 @@ _BUILDS = frozenset(
 )
 
 
+# Statements of which hundreds a second are asked for are put together once.
+_ADD = insert(Event).on_conflict_do_nothing(index_elements=[Event.key])
+_NOTE_ACTIVITY = (
+    update(Business)
+    .where(
+        Business.id == bindparam("business"),
+        (Business.last_activity_at.is_(None)) | (Business.last_activity_at <= bindparam("at")),
+    )
+    .values(last_activity_at=bindparam("at"), last_activity=bindparam("what"))
+)
 _RENEW_ACTIVITY = text(
     "UPDATE business SET (last_activity_at, last_activity) = ("
     " SELECT occurred_at, summary FROM event WHERE event.business_id = business.id"
@@ -204,8 +214,9 @@ def row(event: NewEvent, *, now: datetime) -> dict[str, Any]:
 
 async def insert_rows(session: WriteSession, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows made by `row`; those whose key is there already are left out."""
-    statement = insert(Event).on_conflict_do_nothing(index_elements=[Event.key])
-    await session.execute(statement, rows)
+    await session.flush()
+    connection = await session.connection()
+    await connection.execute(_ADD, rows)
 
 
 async def note_activity(session: WriteSession, rows: Iterable[dict[str, Any]]) -> None:
@@ -221,13 +232,7 @@ async def note_activity(session: WriteSession, rows: Iterable[dict[str, Any]]) -
         # On the connection, not the session: an ORM update of many rows knows no conditions.
         connection = await session.connection()
         await connection.execute(
-            update(Business)
-            .where(
-                Business.id == bindparam("business"),
-                (Business.last_activity_at.is_(None))
-                | (Business.last_activity_at <= bindparam("at")),
-            )
-            .values(last_activity_at=bindparam("at"), last_activity=bindparam("what")),
+            _NOTE_ACTIVITY,
             [
                 {"business": i, "at": line["occurred_at"], "what": line["summary"]}
                 for i, line in newest.items()

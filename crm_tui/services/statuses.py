@@ -5,13 +5,25 @@ Nothing else computes or writes `contact_status` and `website_status`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Integer, Text, case, func, literal_column, or_, select, type_coerce, update
+from sqlalchemy import (
+    Integer,
+    Text,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from crm_tui.db.engine import ReadSession, WriteSession
@@ -192,6 +204,44 @@ async def differing(session: ReadSession, folded: Mapping[int, Folded]) -> dict[
     }
 
 
+# Statements of which hundreds a second are asked for are put together once.
+_IDS = func.json_each(bindparam("ids")).table_valued("value")
+_GIVEN = select(_IDS.c.value)
+_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
+    Business.contact_status,
+    Business.website_status,
+)
+_STORED = {
+    column.key: select(Business.id, type_coerce(column, Text)).where(Business.id.in_(_GIVEN))
+    for column in _COLUMNS
+}
+_STORE = {
+    column.key: update(Business)
+    .where(Business.id.in_(_GIVEN))
+    .values({column: bindparam("status")})
+    for column in _COLUMNS
+}
+_BY_HAND = Event.kind == EventKind.STATUS_SET
+_SPOKEN = (
+    # As they are stored: many rows are read here, and little of each is looked at.
+    select(
+        Event.business_id,
+        Event.key,
+        Event.origin_id,
+        type_coerce(Event.occurred_at, Text),
+        type_coerce(Event.moves_to, Text),
+        type_coerce(_BY_HAND, Integer),
+        type_coerce(Event.by_machine, Integer),
+        case((_BY_HAND, func.json_extract(Event.data, "$.overrules"))),
+    ).where(
+        Event.business_id.in_(_GIVEN),
+        SPEAKS,
+        Event.moves_to.is_not(None),
+        Event.is_voided.is_(False),
+    )
+)
+
+
 async def _write(
     session: WriteSession,
     column: InstrumentedAttribute[Any],
@@ -199,20 +249,13 @@ async def _write(
 ) -> set[int]:
     """Write a status where it differs, a statement for each status; returns where that was."""
     connection = await session.connection()
-    stored = await connection.execute(
-        select(Business.id, type_coerce(column, Text)).where(Business.id.in_(listed(folded)))
-    )
+    stored = await connection.execute(_STORED[column.key], {"ids": json.dumps(list(folded))})
     by_status: dict[str, list[int]] = {}
     for business_id, status in stored.all():
         if status != folded[business_id]:
             by_status.setdefault(folded[business_id], []).append(business_id)
     for status, ids in by_status.items():
-        await session.execute(
-            update(Business)
-            .where(Business.id.in_(listed(ids)))
-            .values({column: status})
-            .execution_options(synchronize_session=None)
-        )
+        await connection.execute(_STORE[column.key], {"ids": json.dumps(ids), "status": status})
     return {each for ids in by_status.values() for each in ids}
 
 
@@ -220,26 +263,8 @@ async def _fold_contact(
     session: ReadSession, business_ids: Sequence[int]
 ) -> dict[int, ContactStatus]:
     """The contact statuses from the events that stand, whichever void took the others out."""
-    by_hand = Event.kind == EventKind.STATUS_SET
     connection = await session.connection()
-    rows = await connection.execute(
-        # As they are stored: many rows are read here, and little of each is looked at.
-        select(
-            Event.business_id,
-            Event.key,
-            Event.origin_id,
-            type_coerce(Event.occurred_at, Text),
-            type_coerce(Event.moves_to, Text),
-            type_coerce(by_hand, Integer),
-            type_coerce(Event.by_machine, Integer),
-            case((by_hand, func.json_extract(Event.data, "$.overrules"))),
-        ).where(
-            Event.business_id.in_(listed(business_ids)),
-            SPEAKS,
-            Event.moves_to.is_not(None),
-            Event.is_voided.is_(False),
-        )
-    )
+    rows = await connection.execute(_SPOKEN, {"ids": json.dumps(list(business_ids))})
     events: dict[int, list[StatusEvent]] = {}
     for business_id, key, origin, at, moves_to, hand, machine, overrules in rows.all():
         event = StatusEvent(

@@ -153,8 +153,8 @@ class Pump:
 
     async def _write(self, back: list[Result], ids: list[int], *, most: int) -> Turn:
         try:
-            async with self.db.write(durable=True) as session:
-                turn = await take_turn(
+            turn = await self.db.write_at_once(
+                lambda session: take_turn(
                     session,
                     self.claimer,
                     back,
@@ -164,6 +164,7 @@ class Pump:
                     now=self.now(),
                     insist=self.insist,
                 )
+            )
         except BaseException:
             self._ends.clear()  # what was noted there was not kept
             raise

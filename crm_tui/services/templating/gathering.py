@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, func, select
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Business, ContactPoint
-from crm_tui.db.types import listed
 from crm_tui.services.templating.facts import MailFacts, first_name
 from crm_tui.vocabulary import ContactKind
+
+_IDS = func.json_each(bindparam("ids")).table_valued("value")
+_FACTS = (
+    select(
+        Business.id,
+        Business.name,
+        Business.category,
+        Business.street,
+        Business.city,
+        Business.region,
+        Business.postal_code,
+        Business.country,
+        Business.phone,
+        Business.email,
+        Business.website,
+        Business.rating,
+        Business.review_count,
+        ContactPoint.person,
+    )
+    .outerjoin(
+        ContactPoint,
+        and_(
+            ContactPoint.business_id == Business.id,
+            ContactPoint.kind == ContactKind.EMAIL,
+            ContactPoint.is_primary.is_(True),
+        ),
+    )
+    .where(Business.id.in_(select(_IDS.c.value)))
+)
 
 
 async def mail_facts(session: ReadSession, business_ids: Sequence[int]) -> dict[int, MailFacts]:
@@ -19,33 +48,8 @@ async def mail_facts(session: ReadSession, business_ids: Sequence[int]) -> dict[
     Site, sender and opt-out are the caller's to add, with `dataclasses.replace`; ids that do not
     exist are left out.
     """
-    rows = await session.execute(
-        select(
-            Business.id,
-            Business.name,
-            Business.category,
-            Business.street,
-            Business.city,
-            Business.region,
-            Business.postal_code,
-            Business.country,
-            Business.phone,
-            Business.email,
-            Business.website,
-            Business.rating,
-            Business.review_count,
-            ContactPoint.person,
-        )
-        .outerjoin(
-            ContactPoint,
-            and_(
-                ContactPoint.business_id == Business.id,
-                ContactPoint.kind == ContactKind.EMAIL,
-                ContactPoint.is_primary.is_(True),
-            ),
-        )
-        .where(Business.id.in_(listed(business_ids)))
-    )
+    connection = await session.connection()
+    rows = await connection.execute(_FACTS, {"ids": json.dumps(list(business_ids))})
     return {
         row.id: MailFacts(
             business_name=row.name,
