@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from crm_tui.screens.base import Job
 from crm_tui.screens.business_contact import ContactActions
+from crm_tui.screens.business_mail import MailActions
 from crm_tui.screens.business_merging import MergeActions
 from crm_tui.screens.business_screen import Subjects, Target
 from crm_tui.screens.business_sites import SiteActions
@@ -30,12 +31,22 @@ _AREA = "business"
 
 
 _FOR_ONE = frozenset(
-    {"call", "erase", "note", "preview", "copy_phone", "copy_email", "copy_site", "copy_address"}
+    {
+        "call",
+        "mail",
+        "erase",
+        "note",
+        "preview",
+        "copy_phone",
+        "copy_email",
+        "copy_site",
+        "copy_address",
+    }
 )
 """What is done to the lead at hand, whatever is selected."""
 
 
-class BusinessScreen(ContactActions, SiteActions, MergeActions):
+class BusinessScreen(ContactActions, MailActions, SiteActions, MergeActions):
     """A screen whose rows or page are businesses, with all that can be done to them."""
 
     def why_not(self, action_id: str) -> str | None:
@@ -264,9 +275,9 @@ def _lacking(lead: Target, name: str) -> str | None:
     """What this lead lacks for an action, as a sentence."""
     if name in {"call", "copy_phone"} and not lead.phone:
         return f"{lead.called} has no phone; e adds one."
-    if name == "call" and lead.do_not_contact:
+    if name in {"call", "mail"} and lead.do_not_contact:
         return f"{lead.called} must not be contacted; D says why."
-    if name == "copy_email" and not lead.email:
+    if name in {"mail", "copy_email"} and not lead.email:
         return f"{lead.called} has no e-mail address; e adds one."
     if name in {"preview", "copy_site", "publish"} and lead.website_status is WebsiteStatus.NONE:
         return f"{lead.called} has no site yet; b builds one."

@@ -38,7 +38,7 @@ class StepForm(Form):
     DEFAULT_CSS = """
     StepForm {
         & #form { width: 88; }
-        & TextBox { height: 14; }
+        & Fields TextBox { height: 12; }
         & .step-about { height: auto; }
         & #merge-fields { height: 3; }
     }
