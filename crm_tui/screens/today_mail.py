@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crm_tui.screens.dialogs import Confirm, Pick, Picker
+from crm_tui.screens.dialogs import Pick, Picker
 from crm_tui.text import visible
 from crm_tui.widgets.look import Role
 
@@ -126,7 +126,7 @@ def settle(screen: AppScreen, line: Line) -> None:
         if value is not None:
             screen.work(_settle(screen, line, sent=value == _SENT), group="settle")
 
-    hint = f"Was the mail to {visible(line.name, _WHOM)} sent? See the mailbox"
+    hint = f"Was the mail to {visible(line.name, _WHOM)} sent? Your Sent folder tells"
     screen.app.push_screen(Picker(hint, picks), picked)
 
 
@@ -148,14 +148,23 @@ async def _settle(screen: AppScreen, line: Line, *, sent: bool) -> None:
 
 def explain(screen: AppScreen, line: Line) -> None:
     """Say since when the mailbox cannot be read, what that means, and what helps."""
-    from crm_tui.clock import since_words
+    from crm_tui.screens.lead_entry import EntryReader
+    from crm_tui.services.timeline import TimelineEntry
+    from crm_tui.vocabulary import EventKind
 
-    now, zone = screen.host.now(), screen.host.settings.operator.zone
-    since = since_words(line.at or now, now, zone=zone)
-    question = (
-        f"The mailbox {visible(line.name, _WHOM)} cannot be read since {since}: "
-        f"{visible(line.what, 300)} Nothing is sent meanwhile, so that nobody who answered gets "
-        "another mail. It is tried again every few seconds; `crm-tui providers test imap` says "
-        "what works and what does not."
+    words = (
+        f"{line.what}\n\n"
+        "Nothing is sent meanwhile, so that nobody who answered gets another mail. It is tried again "
+        "by itself, and this line goes when the mailbox is read.\n\n"
+        "crm-tui providers test imap says what works and what does not."
     )
-    screen.app.push_screen(Confirm(question, verb="Go on", leave="Back"))
+    entry = TimelineEntry(
+        line.id,
+        "",
+        line.at or screen.host.now(),
+        EventKind.DEFERRED,
+        "The mailbox cannot be read",
+        words,
+        line.name,
+    )
+    screen.app.push_screen(EntryReader(entry, zone=screen.host.settings.operator.zone))

@@ -13,7 +13,18 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, case, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business, ContactPoint, Event, Message, SyncCursor, Task, Unmatched
@@ -57,7 +68,6 @@ _ANSWERED = (
     Event.moves_to == ContactStatus.REPLIED,
     Event.is_voided.is_(False),
 )
-_BY_MAIL = (EventKind.REPLIED, EventKind.UNSUBSCRIBED)
 _LONGEST = 500
 """Characters of a text that stand in a line."""
 
@@ -346,16 +356,17 @@ async def _latest(
 ) -> dict[int, tuple[datetime, str]]:
     """When the latest of these events of each lead was, and its text, else its summary.
 
-    Of a mail it is the summary, which has the subject, with the text.
+    Of an answer by mail it is its subject with the text.
     """
     text = func.substr(Event.body, 1, _LONGEST)
-    with_subject = Event.summary + literal_column("' – '") + text
+    subject = func.nullif(func.json_extract(Event.data, "$.subject"), "", type_=Text)
+    with_subject = func.coalesce(subject + literal(" – ") + text, text)
     rows = await session.execute(
         select(
             Event.business_id,
             Event.occurred_at,
             func.coalesce(
-                case((Event.kind.in_(_BY_MAIL), with_subject), else_=text), Event.summary
+                case((Event.kind == EventKind.REPLIED, with_subject), else_=text), Event.summary
             ),
         )
         .where(Event.business_id.in_(leads), *which, Event.is_voided.is_(False))

@@ -268,7 +268,7 @@ async def test_a_new_answer_brings_a_lead_back_that_was_sorted_or_put_away(world
     groups = await today.order(world.db, due_by=world.now)
     async with world.db.read() as session:
         (line,) = await today.lines(session, groups[today.Kind.ANSWER])
-    assert line.what == "answer: Re: A site – I thought about it:\nyes."
+    assert line.what == "Re: A site – I thought about it:\nyes."
 
 
 async def test_who_bought_stays_won(world: World) -> None:

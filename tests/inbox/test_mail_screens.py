@@ -16,7 +16,7 @@ from textual.widgets import Static, TextArea
 from crm_tui.app import CrmApp
 from crm_tui.config import OperatorSettings
 from crm_tui.db.models import Business, Message, SyncCursor, Unmatched
-from crm_tui.screens.dialogs import Confirm, Picker
+from crm_tui.screens.dialogs import Picker
 from crm_tui.screens.lead import LeadScreen
 from crm_tui.screens.lead_entry import EntryReader
 from crm_tui.screens.today import TodayScreen
@@ -90,7 +90,7 @@ async def test_an_answer_stands_in_today_with_its_subject_and_text(
     await keep(offline, cited=(mail.message_id,), text="Yes, please.\nCall me.")
     await offline.collect()
     await show(desk)
-    assert desk.lines() == ["Answers 1", "30m Ace answer: Re: A site – Yes, please. Call me."]
+    assert desk.lines() == ["Answers 1", "30m Ace Re: A site – Yes, please. Call me."]
     await desk.press("+")
     assert desk.today.has_class("-empty")
 
@@ -108,7 +108,7 @@ async def test_whose_a_mail_is_is_asked_and_said(offline: World, desk: Desk) -> 
     await desk.press("escape", "r")
     assert isinstance(desk.app.screen, Picker)
     await desk.press("enter")
-    assert desk.lines() == ["Answers 1", "30m Ace answer: Re: A site – Who is this?"]
+    assert desk.lines() == ["Answers 1", "30m Ace Re: A site – Who is this?"]
     assert desk.said == f"Linked a mail of Bo <{BO}> to Ace."
     assert (await offline.business(lead)).contact_status is ContactStatus.REPLIED
     await desk.press("u")
@@ -175,9 +175,10 @@ async def test_a_mailbox_that_cannot_be_read_is_explained(offline: World, desk: 
     await show(desk)
     assert desk.lines() == ["Mailbox 1", "30m me@imap.example:993 The password was refused."]
     await desk.press("r")
-    assert isinstance(desk.app.screen, Confirm)
-    question = str(desk.app.screen.query(Static).first().content)
-    assert "since 09:00: The password was refused. Nothing is sent meanwhile" in question
+    assert isinstance(desk.app.screen, EntryReader)
+    said = [str(each.content) for each in desk.app.screen.query(Static)]
+    assert said[:2] == ["The mailbox cannot be read", "2026-11-22 09:00   me@imap.example:993"]
+    assert said[2].startswith("The password was refused.\n\nNothing is sent meanwhile")
     await desk.press("escape", "x")
     assert "dealt with otherwise" in desk.said
 
