@@ -21,6 +21,7 @@ from crm_tui.cli import (
     imports,
     inbox,
     leads,
+    mail,
     merging,
     one_lead,
     providers,
@@ -47,6 +48,7 @@ app = typer.Typer(
 one_lead.register(leads.app)
 bulk.register(leads.app)
 merging.register(leads.app)
+mail.register(leads.app)
 app.add_typer(leads.app, name="leads")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(views.app, name="views")

@@ -37,6 +37,10 @@ POLICIES = {
 """What the operator acknowledges before writing to strangers through a provider."""
 
 
+Policy = SenderPolicy
+"""What the sender's domain says of itself (SPF, DKIM, DMARC)."""
+
+
 class Verdict(StrEnum):
     """What came of a check; only BLOCKS keeps a campaign from starting."""
 
