@@ -1,4 +1,4 @@
-"""Building sites with the real command line: how many a second, and the same bytes every time."""
+"""Building and publishing sites with the real command line: how many a second, the same every time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from benchmarks.measure import Measure
 from benchmarks.scale import PROGRAM, Scale, alone, own_places
 
 SITES_PER_SECOND = 200
+PUBLISHED_PER_SECOND = 200
 
 
 def run(scale: Scale) -> list[Measure]:
@@ -24,6 +25,9 @@ def run(scale: Scale) -> list[Measure]:
         built = _pages(store)
         again = watch([PROGRAM, "--db", str(store), "sites", "build", "--all", "--json"], env)
         watch([PROGRAM, "--db", str(twin), "sites", "build", "--all", "--json"], env)
+        options = ["--db", str(store), "--config", str(_config(folder))]
+        public = watch([PROGRAM, *options, "sites", "publish", "--json"], env)
+        unchanged = watch([PROGRAM, *options, "sites", "publish", "--json"], env)
         different = sum(
             page != other
             for pages in (_pages(store), _pages(twin))
@@ -38,7 +42,23 @@ def run(scale: Scale) -> list[Measure]:
         ),
         Measure("sites built again: changed", at, again.document["built"], "sites", 0),
         Measure("sites built in a copy: pages that differ", at, different, "pages", 0),
+        Measure(
+            "sites published to a folder", at, public.document["published"] / public.seconds,
+            "sites/s", PUBLISHED_PER_SECOND, at_least=True,
+            note=f"{public.document['published']:,} pages; {public.seconds:.1f} s in all",
+        ),
+        Measure("sites published again: changed", at, unchanged.document["published"], "sites", 0),
     ]  # fmt: skip
+
+
+def _config(folder: Path) -> Path:
+    """A configuration that publishes into a folder of its own."""
+    (folder / "web").mkdir()
+    config = folder / "config.toml"
+    config.write_text(
+        f"[publishing]\npath = '{folder / 'web'}'\nbase_url = 'https://previews.example.com'\n"
+    )
+    return config
 
 
 def _pages(store: Path) -> dict[str, str]:

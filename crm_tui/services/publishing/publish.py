@@ -23,7 +23,7 @@ from crm_tui.services.sites import files
 from crm_tui.vocabulary import EventKind, MessageState, SiteStatus
 
 CHUNK = 100
-"""Sites that are read, written and recorded at once; recording so many takes some 20 ms."""
+"""Sites that are read, written and recorded at once; recording so many takes some 50 ms."""
 
 _PUBLIC = (SiteStatus.PUBLISHED, SiteStatus.SOLD)
 _STOPPED = "publishing was stopped before it had finished"
