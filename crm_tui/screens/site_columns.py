@@ -70,7 +70,7 @@ SITE_COLUMNS: tuple[Column[SiteRow], ...] = (
             lambda row, _: Cell(row.title, Role.STRONG),
         ),
         width=24,
-        widest=40,
+        widest=30,
         sortable=False,
     ),
     Column(

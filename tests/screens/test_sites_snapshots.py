@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from crm_tui.app import CrmApp
-from crm_tui.config import Settings
+from crm_tui.config import PublishingSettings, Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Site, Unmatched
 from crm_tui.services import leads
@@ -28,8 +28,22 @@ SITES = (
     ("Old Mill Garage", "imported", SiteStatus.PREVIEW, False, False),
     ("Harbour Dental", "professional", SiteStatus.ARCHIVED, False, False),
 )
+BASE = "https://previews.example.com"
+PUBLIC = {
+    "Tavella Hair": {"published_url": f"{BASE}/tavella-hair-z8ziaq/", "published_hash": "older"},
+    "Smith & Daughters": {"published_url": f"{BASE}/smith-b2h4ka/", "published_hash": ""},
+    "Woodhaven Plumbing & Heating": {
+        "publish_problem": "the command of [publishing] (rsync) failed with exit status 255: "
+        "no route to host"
+    },
+}
 PAGE = """<title>Ace Plumbing | Queens</title><a href="tel:7185550101">Call</a>
 <a href="mailto:joe@aceplumbing.com">Write</a><address>12 Main St, Queens, NY 11416</address>"""
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(publishing=PublishingSettings(path="/srv/previews", base_url=BASE))
 
 
 @pytest.fixture
@@ -53,6 +67,7 @@ def store(store_path: Path, settings: Settings) -> Path:
                         created_at=NOW - timedelta(days=40),
                         built_at=NOW - timedelta(days=2 * days, hours=1),
                         html="",
+                        **PUBLIC.get(name, {}),
                     )
                 )
             for title in ("Ace Plumbing", "best-pipes-of-queens"):
