@@ -259,6 +259,7 @@ async def test_the_archive_asks_for_nothing(db: Database, add_lead: AddLead, now
         (Kind.BOUNCE, "ix_contact_point_state"),
         (Kind.FAILED, "ix_business_website_status"),
         (Kind.UNMATCHED, "ix_unmatched_state"),
+        (Kind.UNCERTAIN, "ix_message_open"),
     ],
 )
 def test_each_kind_is_found_by_an_index(
