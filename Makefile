@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run demo test check format docs bench bench-peers wheel screenshots clean
+.PHONY: setup run demo test crash check format docs bench bench-peers wheel screenshots clean
 
 setup: $(STAMP)
 
@@ -26,6 +26,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto
+
+# Ten minutes: the sender of a campaign is killed 200 times.
+crash: setup
+	$(BIN)/python -m pytest tests/crash/test_sending_killed.py --kills 200
 
 check: setup
 	$(BIN)/ruff check .

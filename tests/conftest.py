@@ -26,6 +26,18 @@ hypothesis.settings.register_profile("crm-tui", deadline=None)
 hypothesis.settings.load_profile("crm-tui")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--kills", type=int, default=3, help="how often a campaign's sender is killed (make crash)"
+    )
+
+
+@pytest.fixture
+def kills(pytestconfig: pytest.Config) -> int:
+    """How often the sender of a campaign is killed."""
+    return int(pytestconfig.getoption("--kills"))
+
+
 @pytest.fixture(autouse=True)
 def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing a test runs reads or writes the operator's own folders."""
