@@ -297,6 +297,23 @@ async def test_the_operators_own_mail_to_a_lead_is_contact(world: World) -> None
     assert (await world.business(lead)).contact_status is ContactStatus.REPLIED
 
 
+async def test_what_the_operator_wrote_and_the_answer_to_it_come_in_together(world: World) -> None:
+    """As after some days off, or where one folder holds all mails."""
+    lead = await world.lead("Ace", ANN)
+    world.deliver(
+        answer(sender="shop@else.example", number=1),
+        answer(sender=ANN, number=2, subject="before anybody wrote"),
+        answer(sender=ME, to=ANN, number=3, subject="Hello Ann"),
+        answer(cites="<mail-3@studio.example>", number=4, text="Hello Mo."),
+        answer(sender="shop@else.example", number=5),
+    )
+    came = await world.collect()
+    assert (came.polled, came.applied) == (5, 2)
+    (event,) = await world.events(lead, EventKind.REPLIED)
+    assert event.body == "Hello Mo."
+    assert (await world.collect()).polled == 0
+
+
 async def test_a_copy_of_our_own_message_is_no_second_mail(world: World) -> None:
     lead, mail = await world.mailed("Ace", ANN)
     copy = answer(sender=ME, to=ANN).replace("<mail-1@studio.example>", mail.message_id)

@@ -204,7 +204,7 @@ class _Collector:
             if page.refused:
                 await self._refused(folder, page.refused)
                 return
-            found = await concerning(self.db, self.mailbox, folder, page, self.reader)
+            found, page = await concerning(self.db, self.mailbox, folder, page, self.reader)
             if found or failed or page.cursor != cursor:
                 await self._keep(folder, page, found)
             self.came_in.polled += len(page.mails)

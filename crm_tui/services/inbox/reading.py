@@ -12,7 +12,7 @@ from sqlalchemy import select
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import RawRecord
 from crm_tui.db.types import listed
-from crm_tui.providers.imap import Arrived, Body, Mailbox, Page
+from crm_tui.providers.imap import Arrived, Body, Cursor, Mailbox, Page
 from crm_tui.providers.imap_folders import Folder
 from crm_tui.providers.incoming import Heading, Incoming, classify
 from crm_tui.services.inbox.concerning import Known, Reader, look_up, may_concern, whose
@@ -41,8 +41,11 @@ class Found:
 
 async def concerning(
     db: Database, mailbox: Mailbox, folder: Folder, page: Page, reader: Reader
-) -> list[Found]:
+) -> tuple[list[Found], Page]:
     """What is to be kept of a page; of other mails nothing but the header was read.
+
+    The page ends where the operator wrote to somebody who answered within it: whether that is an
+    answer is known when the mail before it was applied. The rest is another page then.
 
     Raises:
         ProviderError: the mailbox cannot be read any further.
@@ -64,8 +67,34 @@ async def concerning(
             continue
         body = await mailbox.body(folder, arrived)
         if body is not None:
-            found += await _of_mail(db, arrived, body, reader)
-    return found
+            of_mail = await _of_mail(db, arrived, body, reader)
+            found += of_mail
+            if _is_answered(of_mail, page, arrived):
+                return found, _until(page, arrived)
+    return found, page
+
+
+def _is_answered(found: list[Found], page: Page, arrived: Arrived) -> bool:
+    """Whether it is a mail of the operator's own to somebody of whom there is a later one."""
+    written_to = {
+        _host(to) for each in found if each.mail.kind == OWN for to in each.mail.recipients
+    }
+    later = (each.heading.sender for each in page.mails if each.uid > arrived.uid)
+    return any(_host(sender) in written_to for sender in later)
+
+
+def _host(address: str) -> str:
+    return address.rpartition("@")[2]
+
+
+def _until(page: Page, last: Arrived) -> Page:
+    """A page up to a mail."""
+    return Page(
+        tuple(each for each in page.mails if each.uid <= last.uid),
+        Cursor(uidvalidity=last.uidvalidity, last_uid=last.uid),
+        more=True,
+        anew=page.anew,
+    )
 
 
 async def _known(session: ReadSession, page: Page, reader: Reader) -> Known:
