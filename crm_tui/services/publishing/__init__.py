@@ -2,5 +2,5 @@
 
 A page is put, the host takes the batch, and only then is the site's row told of its public address:
 what has one can be read by the recipient of a mail. Taking down goes the other way: the row forgets
-the address first (docs/decisions/0029).
+the address first (docs/decisions/0030).
 """
