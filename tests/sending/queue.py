@@ -46,10 +46,10 @@ def an_account(**fields: Any) -> Account:
 
 
 def a_claimer(
-    account: Account | None = None, *, spread: bool = False, owner: str = OWNER
+    account: Account | None = None, *, spread: bool = False, owner: str = OWNER, home: str = "home"
 ) -> Claimer:
     """One who sends from the place the store knows."""
-    return Claimer(account=account or an_account(), owner=owner, home="home", spread=spread)
+    return Claimer(account=account or an_account(), owner=owner, home=home, spread=spread)
 
 
 async def add_leads(db: Database, number: int, now: datetime, **fields: Any) -> list[int]:
@@ -125,14 +125,13 @@ async def add_campaign(
                 )
             )
             (step_id,) = step.inserted_primary_key or (0,)
-            await connection.execute(
-                insert(Message),
-                [
-                    _message(lead, addresses[lead], now, campaign_id, step_id)
-                    | {"due_at": now if position == 1 else None}
-                    for lead in leads
-                ],
-            )
+            rows = [
+                _message(lead, addresses[lead], now, campaign_id, step_id)
+                | {"due_at": now if position == 1 else None}
+                for lead in leads
+            ]
+            if rows:
+                await connection.execute(insert(Message), rows)
     return int(campaign_id)
 
 
