@@ -395,3 +395,20 @@ async def test_an_address_that_others_share_is_given_up_with_them_all(world: Wor
     assert (await world.point(lead, ANN)).state is ContactState.BOUNCED
     assert (await world.point(other, ANN)).state is ContactState.BOUNCED
     assert len(await world.rows(ContactPoint)) == 2
+
+
+async def test_what_was_wrong_with_an_account_that_is_not_read_any_more_is_forgotten(
+    world: World,
+) -> None:
+    world.environment["CRM_TUI_IMAP_PASSWORD"] = "wrong"
+    assert (await world.collect()).problem
+    assert (await today.order(world.db, due_by=world.now))[today.Kind.MAILBOX]
+    world.server = None
+    assert not (await world.collect()).problem
+    assert not (await today.order(world.db, due_by=world.now))[today.Kind.MAILBOX]
+
+
+async def test_a_folder_that_is_not_there_is_said(world: World) -> None:
+    world.folder = "Nowhere"
+    problem = (await world.collect()).problem
+    assert "There is no folder Nowhere in the mailbox." in problem

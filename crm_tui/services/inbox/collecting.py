@@ -75,9 +75,10 @@ async def collect(
     reader = Reader.of(account, settings)
     await _apply(db, reader, account, came_in, now=now)  # what was kept before a run was cut off
     imap = settings.providers.imap
+    name = account_name(imap) if imap.host else ""
+    await _forget(db, name)
     if not imap.host:
         return came_in
-    name = account_name(imap)
     try:
         password = await _password(imap, environment)
         async with Mailbox(imap, password=password) as mailbox:
@@ -131,6 +132,19 @@ async def _apply(
             came = Came.NOTHING
         came_in.applied += came is Came.APPLIED
         came_in.unmatched += came is Came.UNMATCHED
+
+
+async def _forget(db: Database, account: str, streams: Sequence[str] | None = None) -> None:
+    """What was wrong with other accounts, or folders that are not read any more, does not matter."""
+    other = SyncCursor.account != account
+    if streams is not None:
+        other |= SyncCursor.stream.not_in(streams)
+    failing = (SyncCursor.provider == SOURCE, SyncCursor.problem.is_not(None), other)
+    async with db.read() as session:
+        any_of_them = await session.scalar(select(SyncCursor.account).where(*failing).limit(1))
+    if any_of_them is not None:
+        async with db.write() as session:
+            await session.execute(delete(SyncCursor).where(*failing))
 
 
 async def _note(db: Database, account: str, stream: str, problem: str, *, now: datetime) -> None:
@@ -188,7 +202,7 @@ class _Collector:
         folders = await self.mailbox.folders()
         # What the operator wrote comes before the answers to it, which are known by it.
         folders.sort(key=lambda folder: _SENT not in folder.uses)
-        await self._forget_others(folders)
+        await _forget(self.db, self.name, [WHOLE, *(each.raw for each in folders)])
         for _ in range(_ROUNDS):
             looked_at = self.came_in.polled
             for folder in folders:
@@ -218,20 +232,6 @@ class _Collector:
         await _note(self.db, self.name, folder.raw, words, now=self.now())
         if folder.name == "INBOX":
             self.came_in.problem = words
-
-    async def _forget_others(self, folders: Sequence[Folder]) -> None:
-        """What was wrong with folders that are not read any more does not matter."""
-        failing = (
-            SyncCursor.provider == SOURCE,
-            SyncCursor.account == self.name,
-            SyncCursor.problem.is_not(None),
-            SyncCursor.stream.not_in([WHOLE, *(each.raw for each in folders)]),
-        )
-        async with self.db.read() as session:
-            gone = list(await session.scalars(select(SyncCursor.stream).where(*failing)))
-        if gone:
-            async with self.db.write() as session:
-                await session.execute(delete(SyncCursor).where(*failing))
 
     async def _place(self, folder: Folder) -> _Place:
         """How far the folder was read, and from which day on its mails can concern us."""
