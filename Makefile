@@ -29,7 +29,7 @@ test: setup
 
 # Ten minutes: the sender of a campaign is killed 200 times.
 crash: setup
-	$(BIN)/python -m pytest tests/crash/test_sending_killed.py --kills 200
+	$(BIN)/python -m pytest tests/crash/test_sending_killed.py --kills 200 --timeout 3600
 
 check: setup
 	$(BIN)/ruff check .
