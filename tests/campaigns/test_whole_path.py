@@ -241,6 +241,24 @@ async def test_a_refused_mail_has_failed_and_can_be_tried_again(db: Database) ->
     assert await states(db, campaign) == {(lead, 1): "sent", (lead, 2): "sent"}
 
 
+async def test_a_campaign_that_bounces_too_much_pauses_and_the_operator_can_go_on(
+    db: Database,
+) -> None:
+    gone = ["550 5.1.1 no such user"]
+    async with mail_server({"RCPT": [*["250 ok"] * 18, *gone * 2]}) as post:
+        world = World(db, post, through_smtp(settings_to_send(), post.port))
+        campaign, _ = await world.start(25)
+        report = await world.work()
+        assert (report.sent, report.failed) == (18, 2)
+        assert await state_of(db, campaign) is CampaignState.PAUSED
+        async with db.read() as session:
+            assert "2 of" in ((await drafts.load(session, campaign)).pause_reason or "")
+        world.now += timedelta(hours=1)
+        await resume(world, campaign)
+        assert (await world.work()).sent == 5
+    assert await state_of(db, campaign) is CampaignState.FINISHED
+
+
 async def test_nothing_goes_before_the_time_that_was_chosen(db: Database) -> None:
     async with mail_server() as post:
         world = World(db, post, through_smtp(settings_to_send(), post.port))

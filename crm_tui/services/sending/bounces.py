@@ -20,16 +20,21 @@ To ask the store takes a look at every mail of a campaign: who sends many keeps 
 
 
 async def learn(session: ReadSession, campaign_ids: Iterable[int | None], ends: Ends) -> None:
-    """Read how the last mails of campaigns ended, of those that are not known yet."""
+    """Read how the last mails of campaigns ended, of those that are not known yet.
+
+    Mails count from when the campaign was started or went on last: an operator who has looked at
+    the bounces and goes on is not stopped by the same ones again.
+    """
     for campaign_id in campaign_ids:
         if campaign_id is None or campaign_id in ends:
             continue
         last = await session.execute(
             select(Message.bounced_at.is_not(None))
+            .join(Campaign, Campaign.id == Message.campaign_id)
             .where(
                 Message.campaign_id == campaign_id,
                 Message.state.in_((MessageState.SENT, MessageState.FAILED)),
-                Message.claimed_at.is_not(None),
+                Message.claimed_at >= Campaign.updated_at,
             )
             .order_by(Message.claimed_at.desc(), Message.id.desc())
             .limit(LAST)
