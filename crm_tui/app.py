@@ -138,15 +138,8 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
             self, themes=(config or default_config_path()).with_name("themes"), environ=environ
         )
         self._clock = now
-        self.mail_work = MailWork(
-            self,
-            settings,
-            environ=environ,
-            now=now,
-            show_error=self.show_error,
-            changed=self.look_for_changes,
-            on_change=self._show_status,
-        )
+        self._environ = environ
+        self.mail_work = self._mail_of(settings)
         self._rooms = AsyncExitStack()
         self.changes = 0
         self._version: int | None = None
@@ -159,6 +152,17 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
             (*SHIPPED, *own), settings.appearance, environ, theme=self.session.theme
         )
         self._warnings = [*key_warnings, *theme_warnings, *wishes]
+
+    def _mail_of(self, settings: Settings) -> MailWork:
+        return MailWork(
+            self,
+            settings,
+            environ=self._environ,
+            now=self._clock,
+            show_error=self.show_error,
+            changed=self.look_for_changes,
+            on_change=self._show_status,
+        )
 
     # Start and end
 
@@ -231,6 +235,18 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
     async def _begin_mail(self) -> None:
         db = await self.store()
         await self.guarded(self.mail_work.begin(db, is_invented=self._throw_away))
+        if self._throw_away:
+            await self.guarded(self._live(db))
+
+    async def _live(self, db: Database) -> None:
+        """Have the demo's recipients answer, for as long as the app runs."""
+        from crm_tui.services.demo.world import World
+
+        world = World(db, self.settings)
+        while True:
+            if await world.step(self.now()):
+                await self.look_for_changes()
+            await asyncio.sleep(_WATCH_EVERY)
 
     @work(group="watch", exclusive=True, exit_on_error=False)
     async def _watch_store(self) -> None:
@@ -320,23 +336,28 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     async def open_demo(self, job: Job) -> None:
         """Make a demo that goes with the app, and show it instead of the store."""
-        from crm_tui.services.demo import make_demo
+        from crm_tui.services.demo import open_world
 
         folder = await asyncio.to_thread(TemporaryDirectory, prefix="crm-tui-")
         self._rooms.push_async_callback(asyncio.to_thread, folder.cleanup)
-        path = Path(folder.name, "demo.db")
-        await make_demo(path, now=self.now(), settings=self.settings)
+        path, settings = await open_world(Path(folder.name), self.settings, now=self.now())
         if not job.cancelled:
             self.keep()
             self._throw_away = True
             self.session = Session()
             await self._use(path)
+            self.settings, self.mail_work = settings, self._mail_of(settings)
+            self._begin_mail()
 
     def status(self) -> tuple[str, Role]:
         """What the top line says at the right: the job that runs, else the mail or the store."""
         if self._jobs.running is not None:
             return f"{self._jobs.running}  ctrl+c cancels", Role.ATTENTION
-        return self.mail_work.words() or (self.store_path.name, Role.QUIET)
+        words = self.mail_work.words()
+        if self._throw_away:
+            said = f" · {words[0]}" if words else ""
+            return f"demo: nothing is sent{said}", Role.ATTENTION
+        return words or (self.store_path.name, Role.QUIET)
 
     def _show_status(self) -> None:
         for screen in self.screen_stack:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crm_tui.cli.output import Exit, Invocation, invocation, say, show_json, show_table
 from crm_tui.clock import utc_now
 from crm_tui.text import plural
+
+if TYPE_CHECKING:
+    from crm_tui.config import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -125,21 +128,33 @@ def doctor(
 
 
 def demo(context: typer.Context) -> None:
-    """Open the app on a throw-away store of 500 invented leads; nothing of it is kept."""
+    """Open the app on a throw-away store of 500 invented leads with campaigns; nothing is sent."""
     import asyncio
     import tempfile
 
     from crm_tui.cli.main import need_terminal, open_app
-    from crm_tui.services.demo import make_demo
+    from crm_tui.services.demo import open_world
 
     need_terminal()
     asked = invocation(context)
     settings = asked.settings
     with tempfile.TemporaryDirectory(prefix="crm-tui-demo-", ignore_cleanup_errors=True) as folder:
-        store = Path(folder) / "demo.db"
-        asyncio.run(make_demo(store, now=utc_now(), settings=settings))
-        context.obj = Invocation(str(store), asked.config)
+        store, own = asyncio.run(open_world(Path(folder), settings, now=utc_now()))
+        context.obj = _Demo(store, asked.config, own)
         open_app(context, throw_away=True)
+
+
+class _Demo(Invocation):
+    """An invocation on the demo, with the settings of the demo."""
+
+    def __init__(self, store: Path, config: Path | None, settings: Settings) -> None:
+        super().__init__(str(store), config)
+        self._own = settings
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the demo."""
+        return self._own
 
 
 def _show_progress(check: str) -> None:

@@ -66,6 +66,27 @@ async def make_demo(
         await db.close()
 
 
+async def open_world(folder: Path, settings: Settings, *, now: datetime) -> tuple[Path, Settings]:
+    """Make a demo with campaigns in a folder; returns its store, and the settings it works with.
+
+    Args:
+        folder: an empty folder, which mails and pages of the demo stay in as well.
+        settings: the operator's, of which those for looks, scores and keys are kept.
+        now: aware UTC.
+    """
+    from crm_tui.services.demo.account import demo_settings  # noqa: PLC0415 - with all of sending
+    from crm_tui.services.demo.campaigns import fill_campaigns  # noqa: PLC0415 - likewise
+
+    path, own = folder / "demo.db", demo_settings(settings, folder)
+    await make_demo(path, now=now, settings=own)
+    db = Database(path)
+    try:
+        await fill_campaigns(db, own, now=now)
+    finally:
+        await db.close()
+    return path, own
+
+
 class _Demo:
     def __init__(self, db: Database, settings: Settings, random: Random, now: datetime) -> None:
         self._db = db
