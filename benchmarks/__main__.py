@@ -17,6 +17,7 @@ from benchmarks import (
     memory,
     report,
     searching,
+    sending,
     sites,
     sqlite_basics,
     start,
@@ -42,6 +43,7 @@ ALL = {
     "calling": calling.run,
     "duplicates": duplicates.run,
     "erasing": erasing.run,
+    "sending": sending.run,
 }
 
 

@@ -197,7 +197,7 @@ async def _mark(
 ) -> Standing:
     """Render what goes and mark it as on its way; what lacks something is held."""
     account, bucket = claimer.account, known.bucket
-    facts = await facts_of(session, [each.business_id for each in ready if each.source is not None])
+    facts = await facts_of(session, ready)
     before = await threads(session, ready)
     held: list[dict[str, object]] = []
     marked: list[dict[str, object]] = []

@@ -50,11 +50,18 @@ class Composed:
     rendered: Rendered
 
 
-async def facts_of(session: ReadSession, business_ids: list[int]) -> dict[int, MailFacts]:
-    """What mails can say of leads, with the public address of the newest published site."""
-    facts = await mail_facts(session, business_ids)
+async def facts_of(session: ReadSession, messages: Sequence[Candidate]) -> dict[int, MailFacts]:
+    """What the mails of campaigns can say of their leads, by the lead.
+
+    Where a mail shows it, with the public address of the newest site that is published.
+    """
+    rendered = [each for each in messages if each.source is not None]
+    facts = await mail_facts(session, [each.business_id for each in rendered])
+    showing = [each.business_id for each in rendered if uses_site(_template(each))]
+    if not showing:
+        return facts
     connection = await session.connection()
-    rows = await connection.execute(_PUBLISHED, {"ids": json.dumps(business_ids)})
+    rows = await connection.execute(_PUBLISHED, {"ids": json.dumps(showing)})
     for business_id, url in rows:
         if business_id in facts:
             facts[business_id] = replace(facts[business_id], site_url=url)
@@ -121,7 +128,7 @@ def compose(
     if message.source is None:
         rendered = Rendered(message.subject or "", message.body or "", message.html, ())
     else:
-        template = step_template(message.template or "", message.source, html=bool(message.is_html))
+        template = _template(message)
         if facts.site_url is None and uses_site(template):
             return Held(NO_SITE)
         try:
@@ -156,6 +163,10 @@ def _to(message: Candidate, facts: MailFacts) -> MailFacts:
     return replace(
         facts, contact_name=message.person, contact_first_name=first_name(message.person)
     )
+
+
+def _template(message: Candidate) -> Template:
+    return step_template(message.template or "", message.source or "", html=bool(message.is_html))
 
 
 @lru_cache(maxsize=50)
