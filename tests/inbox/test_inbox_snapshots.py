@@ -70,7 +70,7 @@ def store(store_path: Path) -> Path:
             session.add(
                 SyncCursor(
                     provider="imap",
-                    account="mo@studio.example@imap.example:993",
+                    account="mo@studio.example at imap.example:993",
                     stream="",
                     cursor={},
                     failed_at=AT,

@@ -94,7 +94,8 @@ async def collect(
 
 def account_name(settings: ImapSettings) -> str:
     """What cursors are kept under: numbers of mails mean nothing in another mailbox."""
-    return f"{settings.username}@{settings.host}:{settings.port}"
+    server = f"{settings.host}:{settings.port}"
+    return f"{settings.username} at {server}" if settings.username else server
 
 
 async def _password(settings: ImapSettings, environment: Mapping[str, str]) -> Secret | None:
