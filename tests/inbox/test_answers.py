@@ -7,10 +7,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from crm_tui.db.models import Business, Campaign, ContactPoint, Message, RawRecord, Suppression
+from crm_tui.db.models import (
+    Business,
+    Campaign,
+    ContactPoint,
+    Message,
+    RawRecord,
+    Suppression,
+    SyncCursor,
+)
 from crm_tui.db.models import Unmatched as Waiting
-from crm_tui.services import outcomes, shelving, today
+from crm_tui.services import outcomes, shelving, timeline, today
 from crm_tui.vocabulary import (
+    CallOutcome,
     CampaignState,
     ContactState,
     ContactStatus,
@@ -20,6 +29,7 @@ from crm_tui.vocabulary import (
 )
 from tests.inbox.conftest import new_folder
 from tests.inbox.world import ME, World, answer, report
+from tests.providers.imap_servers import Server, free_port
 
 ANN = "ann@plumber.example"
 DAY = timedelta(days=1)
@@ -412,3 +422,41 @@ async def test_a_folder_that_is_not_there_is_said(world: World) -> None:
     world.folder = "Nowhere"
     problem = (await world.collect()).problem
     assert "There is no folder Nowhere in the mailbox." in problem
+
+
+async def test_a_lead_that_was_only_called_may_answer_by_mail(world: World) -> None:
+    lead = await world.lead("Ace", ANN)
+    async with world.db.write() as session:
+        await timeline.log_call(session, lead, CallOutcome.VOICEMAIL, now=world.now)
+    world.deliver(answer(text="You called?"))
+    await world.collect()
+    assert (await world.business(lead)).contact_status is ContactStatus.REPLIED
+
+
+async def test_without_a_network_it_is_said_since_when_and_read_on_later(world: World) -> None:
+    lead, mail = await world.mailed("Ace", ANN)
+    server, world.server = world.server, Server(free_port())
+    assert server is not None
+    for _ in range(2):
+        assert (await world.collect()).problem.startswith("The mailbox cannot be read: ")
+        world.now += timedelta(hours=1)
+    (row,) = [each for each in await world.rows(SyncCursor) if each.problem]
+    assert row.failed_at == world.now - timedelta(hours=2)
+    world.server = server
+    world.deliver(answer(mail))
+    assert (await world.collect()).applied == 1
+    assert (await world.business(lead)).contact_status is ContactStatus.REPLIED
+
+
+async def test_a_read_receipt_moves_nothing(world: World) -> None:
+    lead, mail = await world.mailed("Ace", ANN)
+    world.deliver(
+        f"From: Ann <{ANN}>\nTo: {ME}\nSubject: Read: A site\nMessage-ID: <mdn-1@plumber.example>\n"
+        f"In-Reply-To: {mail.message_id}\nMIME-Version: 1.0\nContent-Type: multipart/report;"
+        ' report-type=disposition-notification; boundary="b"\n\n--b\nContent-Type: text/plain\n\n'
+        "It was read.\n--b\nContent-Type: message/disposition-notification\n\n"
+        "Disposition: manual-action/MDN-sent-manually; displayed\n\n--b--\n"
+    )
+    await world.collect()
+    assert len(await world.events(lead, EventKind.AUTO_REPLIED)) == 1
+    assert (await world.business(lead)).contact_status is ContactStatus.EMAILED
