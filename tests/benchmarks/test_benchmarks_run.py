@@ -20,6 +20,7 @@ from benchmarks import (
     memory,
     scale,
     searching,
+    sending,
     sites,
     sqlite_basics,
     start,
@@ -120,3 +121,9 @@ def test_nothing_is_written_while_nothing_happens() -> None:
 def test_every_benchmark_is_part_of_the_whole() -> None:
     alone = {path.stem for path in scale.HERE.glob("*.py") if "alone(run)" in path.read_text()}
     assert alone == set(everything.ALL)
+
+
+def test_sending_is_measured_and_keeps_nothing_of_what_it_sent() -> None:
+    measures = sending.run(TINY)
+    assert [m.unit for m in measures] == ["", "MB", "", "MB"]
+    assert misses(measures, "MB") == []
