@@ -187,7 +187,8 @@ def _say_page(page: LeadPage, entries: Sequence[TimelineEntry], *, threshold: in
     for factor in page.score.factors:
         typer.echo(f"    {factor.points:>5.1f}  {factor.factor}: {visible(factor.why)}")
     for site in page.sites:
-        typer.echo(f"  {'site':<16}{site.slug} ({site.status})")
+        where = f", {site.public.url}" if site.public.url else ""
+        typer.echo(f"  {'site':<16}{visible(f'{site.slug} ({site.status}{where})')}")
     for task in page.tasks:
         due = local_stamp(task.due_at)
         typer.echo(f"  {'follow-up':<16}{due} {visible(task.what)} ({task.state})")

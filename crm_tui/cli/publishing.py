@@ -105,6 +105,7 @@ def _publish_document(report: PublishReport, without: int) -> dict[str, Any]:
         "unchanged": report.unchanged,
         "failed": len(report.failures),
         "without_site": without,
+        "settled": len(report.settled),
         "released": report.released,
         "cancelled": report.cancelled,
         "sites": [
@@ -153,6 +154,8 @@ def _say_published(report: PublishReport, without: int) -> None:
         f"{len(report.failures):,} failed."
     )
     say(f"Stopped: {said}" if report.cancelled else said)
+    if report.settled:
+        say(f"{plural(len(report.settled), 'site')} that had failed before went along.")
     if report.released:
         say(f"{plural(report.released, 'message')} waited for that and can go now.")
     if report.published:

@@ -34,13 +34,15 @@ def ask_to_take_down(count: int) -> str:
 
 def publish_words(report: PublishReport, wanted: int) -> tuple[str, Role]:
     """What became of publishing."""
-    if wanted == 1 and report.published:
+    if wanted == 1 and report.published and not report.settled:
         return f"Published: {report.sites[0].url} . {_NO_WAY_BACK}.", Role.GOOD
     if wanted == 1 and report.unchanged:
         return f"The public reads it as it is already: {report.sites[0].url}", Role.GOOD
     parts = [f"published {plural(report.published, 'site')}"] if report.published else []
     if report.unchanged:
         parts.append(f"{report.unchanged:,} were public as they are already")
+    if report.settled:
+        parts.append(f"{len(report.settled):,} that had failed before went along")
     if report.released:
         parts.append(f"{plural(report.released, 'mail')} waited for that and can go")
     return _summed_up(parts, report.failures, "published", cancelled=report.cancelled)

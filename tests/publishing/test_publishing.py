@@ -13,9 +13,9 @@ from crm_tui.db.locks import held
 from crm_tui.db.models import Business, Message, Site
 from crm_tui.errors import BadInput, UserError
 from crm_tui.services import undo
-from crm_tui.services.publishing import alone, publish
+from crm_tui.services.publishing import alone, choosing, publish
 from crm_tui.services.publishing.publish import publish_sites
-from crm_tui.services.sending.compose import NO_SITE, facts_of
+from crm_tui.services.sending.compose import NO_SITE
 from crm_tui.services.sites import gather
 from crm_tui.services.sites.public import PublicState
 from crm_tui.vocabulary import SiteStatus, WebsiteStatus
@@ -26,7 +26,7 @@ FAILS = "print('no route to host'); raise SystemExit(255)"
 
 async def url_in_mails(db: Database, lead: int) -> str | None:
     async with db.read() as session:
-        return (await facts_of(session, [lead]))[lead].site_url
+        return await choosing.public_address(session, lead)
 
 
 async def test_a_published_site_is_where_its_address_says_and_the_lead_says_so(
@@ -119,6 +119,32 @@ async def test_a_site_counts_as_published_only_when_the_command_succeeded(
     assert (report.published, report.failures) == (2, [])
     assert (await press.public(lead)).problem is None
     assert await url_in_mails(db, lead) == (await press.site(lead)).published_url
+
+
+async def test_what_failed_goes_along_with_the_next_batch(
+    press: Press, db: Database, tmp_path: Path
+) -> None:
+    lead, other = await press.lead_with_site("Ace"), await press.lead_with_site("Best")
+    press.run_before_the_public_sees_it(tmp_path / "upload.py", FAILS)
+    await press.publish(lead)
+    press.run_before_the_public_sees_it(tmp_path / "upload.py", "")
+    report = await press.publish(other)
+    assert [each.business_id for each in report.sites] == [other]
+    assert [each.business_id for each in report.settled] == [lead]
+    assert await url_in_mails(db, lead) == report.settled[0].url
+    assert await press.told(lead) == ["site published"]
+
+
+async def test_what_was_built_again_since_it_failed_does_not_go_along(
+    press: Press, tmp_path: Path
+) -> None:
+    lead, other = await press.lead_with_site("Ace"), await press.lead_with_site("Best")
+    press.run_before_the_public_sees_it(tmp_path / "upload.py", FAILS)
+    await press.publish(lead)
+    await press.change_texts(lead)
+    press.run_before_the_public_sees_it(tmp_path / "upload.py", "")
+    assert (await press.publish(other)).settled == []
+    assert (await press.public(lead)).state is PublicState.FAILED
 
 
 async def test_what_was_public_stays_so_when_publishing_it_again_fails(

@@ -11,8 +11,7 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Setting, Site
 from crm_tui.services import erase
-from crm_tui.services.publishing import leftovers, publish, takedown
-from crm_tui.services.sending.compose import facts_of
+from crm_tui.services.publishing import choosing, leftovers, publish, takedown
 from crm_tui.services.sites.public import PublicState
 from crm_tui.vocabulary import SiteStatus, WebsiteStatus
 from tests.publishing.conftest import Press, within
@@ -68,7 +67,7 @@ async def test_mails_lose_the_address_before_the_page_goes(
     await press.take_down(lead)
     assert seen.read_text() == "(None, 'preview', 'taking it down was cut off')"
     async with db.read() as session:
-        assert (await facts_of(session, [lead]))[lead].site_url is None
+        assert await choosing.public_address(session, lead) is None
 
 
 async def test_a_page_that_may_still_be_public_is_called_so_until_it_is_gone(

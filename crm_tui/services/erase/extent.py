@@ -33,7 +33,7 @@ from crm_tui.services import backup
 from crm_tui.services.hosts import is_free_mail
 from crm_tui.services.imports.rows import LEGACY
 from crm_tui.services.merged import why_missing
-from crm_tui.services.publishing.takedown import IS_OUT
+from crm_tui.services.sites.public import IS_OUT
 from crm_tui.text import fold, plural
 from crm_tui.vocabulary import AliasKind, EventKind, SuppressionKind
 

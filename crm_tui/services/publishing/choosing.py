@@ -9,7 +9,7 @@ from sqlalchemy import select
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Business, Site
 from crm_tui.db.types import listed
-from crm_tui.services.publishing.takedown import IS_OUT
+from crm_tui.services.sites.public import IS_OUT
 from crm_tui.vocabulary import SiteStatus
 
 _NAMED = 5000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from crm_tui.services import events, statuses
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.publishing import leftovers
 from crm_tui.services.publishing.alone import alone
+from crm_tui.services.publishing.choosing import unsettled
 from crm_tui.services.publishing.pages import public_page
 from crm_tui.services.publishing.publisher import Publisher, Unfinished
 from crm_tui.services.sending.claim import release_held
@@ -56,11 +57,13 @@ class PublishReport:
     """What publishing came to; whom neither list names was not reached before it was cancelled.
 
     Attributes:
+        settled: sites that an earlier batch had put and the host takes only now.
         released: how many messages that waited for these sites are looked at again.
     """
 
     sites: list[PublishedSite] = field(default_factory=list)
     failures: list[NotPublished] = field(default_factory=list)
+    settled: list[PublishedSite] = field(default_factory=list)
     released: int = 0
     cancelled: bool = False
 
@@ -73,6 +76,17 @@ class PublishReport:
     def unchanged(self) -> int:
         """How many the public already read as they are."""
         return len(self.sites) - self.published
+
+
+class _Put(NamedTuple):
+    """A site whose page is where it should be, and waits to be recorded."""
+
+    site_id: int
+    business_id: int
+    business: str
+    slug: str
+    content_hash: str
+    again: bool
 
 
 class _Row(NamedTuple):
@@ -95,16 +109,8 @@ class _Row(NamedTuple):
             and (self.published_url, self.published_hash) == (url, self.content_hash)
         )
 
-
-class _Put(NamedTuple):
-    """A site whose page is where it should be, and waits to be recorded."""
-
-    site_id: int
-    business_id: int
-    business: str
-    slug: str
-    content_hash: str
-    again: bool
+    def as_put(self) -> _Put:
+        return _Put(*self[:4], self.content_hash, self.published_url is not None)
 
 
 async def publish_sites(
@@ -167,9 +173,22 @@ class _Publishing:
             return self._report
         await leftovers.forget(self._db, left)
         for start in range(0, len(self._waiting), CHUNK):
-            await self._record(self._waiting[start : start + CHUNK])
+            sites = self._waiting[start : start + CHUNK]
+            self._report.sites += await self._record(sites)
+        await self._settle(set(site_ids))
         await self._remove_erased(cancelled)
         return self._report
+
+    async def _settle(self, asked: Collection[int]) -> None:
+        """Record what an earlier batch had put, too: the host has taken all that was there."""
+        async with self._db.read() as session:
+            earlier = [each for each in await unsettled(session) if each not in asked]
+        for start in range(0, len(earlier), CHUNK):
+            rows = await self._read(earlier[start : start + CHUNK])
+            pages = {row.slug: public_page(row.html) for row in rows}
+            there = await self._publisher.holds(pages)
+            put = [row.as_put() for row in rows if row.slug in there]
+            self._report.settled += await self._record(put) if put else []
 
     async def _remove_erased(self, cancelled: Callable[[], bool]) -> None:
         """Take down again what was published while it was being erased."""
@@ -199,7 +218,7 @@ class _Publishing:
         )
         failed: list[tuple[_Put, str]] = []
         for row in rows:
-            site = _Put(*row[:4], row.content_hash, row.published_url is not None)
+            site = row.as_put()
             url = self._publisher.url(row.slug)
             if problem := problems.get(row.slug):
                 failed.append((site, problem))
@@ -254,8 +273,8 @@ class _Publishing:
                 )
         self._report.failures += [NotPublished(*site[:4], reason) for site, reason in failed]
 
-    async def _record(self, sites: Sequence[_Put]) -> None:
-        """Write that sites are public, which lets mails about them go."""
+    async def _record(self, sites: Sequence[_Put]) -> list[PublishedSite]:
+        """Write that sites are public, which lets mails about them go; returns those still there."""
         now = self._clock()
         async with self._db.write() as session:
             owners = await _record_rows(session, sites, self._publisher, now)
@@ -263,20 +282,21 @@ class _Publishing:
             gone = [each.slug for each in sites if each.site_id not in owners]
             await leftovers.note(session, gone)
         self._report.released += released
-        for each in sites:
-            if each.site_id in owners:
-                self._report.sites.append(
-                    PublishedSite(
-                        each.site_id,
-                        owners[each.site_id],
-                        each.slug,
-                        self._publisher.url(each.slug),
-                        changed=True,
-                    )
-                )
-            else:
-                reason = "it was erased meanwhile"
-                self._report.failures.append(NotPublished(*each[:4], reason))
+        reason = "it was erased meanwhile"
+        self._report.failures += [
+            NotPublished(*each[:4], reason) for each in sites if each.site_id not in owners
+        ]
+        return [
+            PublishedSite(
+                each.site_id,
+                owners[each.site_id],
+                each.slug,
+                self._publisher.url(each.slug),
+                changed=True,
+            )
+            for each in sites
+            if each.site_id in owners
+        ]
 
 
 async def note_problems(session: WriteSession, problems: Mapping[int, str]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import case, func, select, update
 
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Site
@@ -22,17 +22,10 @@ from crm_tui.services.publishing import leftovers
 from crm_tui.services.publishing.alone import alone
 from crm_tui.services.publishing.publish import CHUNK, NotPublished, note_problems
 from crm_tui.services.publishing.publisher import Publisher, Unfinished
+from crm_tui.services.sites.public import IS_OUT
 from crm_tui.vocabulary import EventKind, SiteStatus
 
 _UNDERWAY = "taking it down was cut off"
-
-IS_OUT = or_(
-    Site.published_url.is_not(None),
-    Site.published_hash.is_not(None),
-    Site.publish_problem.is_not(None),
-    Site.status == SiteStatus.PUBLISHED,
-)
-"""Sites of which something may be public."""
 
 
 @dataclass(frozen=True, slots=True)

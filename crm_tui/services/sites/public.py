@@ -7,7 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import or_
+
 from crm_tui.db.models import Site
+from crm_tui.vocabulary import SiteStatus
 
 
 class PublicState(StrEnum):
@@ -78,3 +81,11 @@ PUBLIC: tuple[Any, ...] = (
     Site.content_hash,
 )
 """The columns of a site that say it, for a statement's end."""
+
+IS_OUT = or_(
+    Site.published_url.is_not(None),
+    Site.published_hash.is_not(None),
+    Site.publish_problem.is_not(None),
+    Site.status == SiteStatus.PUBLISHED,
+)
+"""Sites of which something may be public."""
