@@ -19,7 +19,7 @@ from crm_tui.services.campaigns.drafts import Step
 from crm_tui.services.leads import require
 from crm_tui.services.sending import standing
 from crm_tui.services.sending.account import Account, account
-from crm_tui.services.sending.compose import NO_SITE, facts_of, with_sender
+from crm_tui.services.sending.compose import NO_SITE, facts_of_leads, with_sender
 from crm_tui.services.sending.hours import after, read_delay
 from crm_tui.services.sending.pace import finish
 from crm_tui.services.templating.facts import EXAMPLE, MailFacts
@@ -60,7 +60,7 @@ async def mail(
         BadInput: the template cannot be used.
     """
     await require(session, business_id)
-    facts = (await facts_of(session, [business_id]))[business_id]
+    facts = (await facts_of_leads(session, [business_id]))[business_id]
     mine = account(settings)
     step = step_at(steps, position)
     known = with_examples(step, with_sender(facts, mine, TOKEN))
@@ -148,7 +148,7 @@ async def lacking(
             break
         chunk = list(business_ids[start : start + _CHUNK])
         async with db.read() as session:
-            facts = await facts_of(session, chunk)
+            facts = await facts_of_leads(session, chunk)
         found |= await asyncio.to_thread(_lacking, steps, facts, mine)
         progress(start + len(chunk), len(business_ids))
     return found

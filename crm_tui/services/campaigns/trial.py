@@ -18,7 +18,7 @@ from crm_tui.services.campaigns.drafts import Step
 from crm_tui.services.leads import require
 from crm_tui.services.mailable import mailable
 from crm_tui.services.sending.account import account, new_marks
-from crm_tui.services.sending.compose import facts_of, with_sender
+from crm_tui.services.sending.compose import facts_of_leads, with_sender
 from crm_tui.services.sending.senders import open_sender
 from crm_tui.services.templating.facts import EXAMPLE
 from crm_tui.text import visible
@@ -62,7 +62,7 @@ async def send(
     if business_id is not None:
         async with db.read() as session:
             await require(session, business_id)
-            known = (await facts_of(session, [business_id]))[business_id]
+            known = (await facts_of_leads(session, [business_id]))[business_id]
     marks = new_marks(mine.domain)
     known = with_sender(known, mine, marks.token)
     facts = preview.with_examples(preview.step_at(steps, position), known)

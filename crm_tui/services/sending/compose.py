@@ -58,10 +58,21 @@ async def facts_of(session: ReadSession, messages: Sequence[Candidate]) -> dict[
     rendered = [each for each in messages if each.source is not None]
     facts = await mail_facts(session, [each.business_id for each in rendered])
     showing = [each.business_id for each in rendered if uses_site(_template(each))]
+    return await _with_sites(session, facts, showing)
+
+
+async def facts_of_leads(session: ReadSession, business_ids: Sequence[int]) -> dict[int, MailFacts]:
+    """What a mail can say of leads, with the public address of the newest published site."""
+    return await _with_sites(session, await mail_facts(session, business_ids), business_ids)
+
+
+async def _with_sites(
+    session: ReadSession, facts: dict[int, MailFacts], showing: Sequence[int]
+) -> dict[int, MailFacts]:
     if not showing:
         return facts
     connection = await session.connection()
-    rows = await connection.execute(_PUBLISHED, {"ids": json.dumps(showing)})
+    rows = await connection.execute(_PUBLISHED, {"ids": json.dumps(list(showing))})
     for business_id, url in rows:
         if business_id in facts:
             facts[business_id] = replace(facts[business_id], site_url=url)

@@ -19,7 +19,7 @@ from crm_tui.services.leads import require
 from crm_tui.services.mailable import mailable
 from crm_tui.services.sending.account import Account, Marks, new_marks
 from crm_tui.services.sending.candidates import candidates
-from crm_tui.services.sending.compose import NO_SITE, facts_of, with_sender
+from crm_tui.services.sending.compose import NO_SITE, facts_of_leads, with_sender
 from crm_tui.services.templating.checking import uses_site
 from crm_tui.services.templating.files import Template
 from crm_tui.services.templating.rendering import one_line, render, reply_subject, tidy
@@ -63,7 +63,7 @@ async def from_template(
         BadInput: it has no address, its site is not published, or the template cannot be used.
     """
     letter = await blank(session, business_id)
-    facts = (await facts_of(session, [business_id]))[business_id]
+    facts = (await facts_of_leads(session, [business_id]))[business_id]
     if facts.site_url is None and uses_site(template):
         raise BadInput(f"{visible(template.name, 60)} links to the lead's site, and {NO_SITE}.")
     marks = new_marks(mine.domain)
