@@ -224,7 +224,12 @@ def _doubled() -> ColumnElement[bool]:
         other.business_id == Message.business_id,
         other.step_id == Message.step_id,
         other.id != Message.id,
-        other.state.in_((MessageState.SENDING, MessageState.SENT, MessageState.UNCERTAIN)),
+        # Not IN: it would be written out, and a list be made of it, for each turn again.
+        or_(
+            other.state == MessageState.SENT,
+            other.state == MessageState.SENDING,
+            other.state == MessageState.UNCERTAIN,
+        ),
     )
 
 
@@ -254,6 +259,7 @@ _DUE = (
     .order_by(Message.due_at, Message.id)
     .limit(bindparam("most"))
 )
+_IDS = func.json_each(bindparam("ids")).table_valued("value")
 _STEP, _CAMPAIGN, _POINT = aliased(CampaignStep), aliased(Campaign), aliased(ContactPoint)
 _CANDIDATES = (
     select(
@@ -296,6 +302,8 @@ _CANDIDATES = (
             else_=literal(0),
         ).label("clicked"),
     )
+    .select_from(_IDS)
+    .join(Message, Message.id == _IDS.c.value)
     .join(Business, Business.id == Message.business_id)
     .outerjoin(_CAMPAIGN, _CAMPAIGN.id == Message.campaign_id)
     .outerjoin(_STEP, _STEP.id == Message.step_id)
@@ -308,7 +316,6 @@ _CANDIDATES = (
         ),
     )
     .where(
-        Message.id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value)),
         # By their numbers, not along the queue.
         literal_column("+message.state") == MessageState.QUEUED,
         literal_column("+message.due_at") <= _NOW,

@@ -87,6 +87,8 @@ _KNOWN = (
         _NEXT.id,
         _NEXT.delay,
     )
+    .select_from(_IDS)
+    .join(Message, Message.id == _IDS.c.value)
     .join(Business, Business.id == Message.business_id)
     .outerjoin(Campaign, Campaign.id == Message.campaign_id)
     .outerjoin(_STEP, _STEP.id == Message.step_id)
@@ -101,7 +103,6 @@ _KNOWN = (
             .scalar_subquery(),
         ),
     )
-    .where(Message.id.in_(select(_IDS.c.value)))
 )
 _RETURNED = _KNOWN.where(
     or_(

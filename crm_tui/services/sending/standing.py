@@ -8,6 +8,7 @@ and the file that last sent from it.
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
@@ -32,8 +33,11 @@ PLUS = "mailbox_plus"
 """Whether a trial showed that the mailbox takes addresses with a plus."""
 
 _MACHINE = Path("/etc/machine-id")
-_REMEMBERED = select(Setting.name, Setting.value).where(
-    Setting.name.in_((STOPPED, HOME, PACE, PLUS)) | (Setting.name == bindparam("breaker"))
+_ASKED = func.json_each(bindparam("names")).table_valued("value")
+_REMEMBERED = (
+    select(Setting.name, Setting.value)
+    .select_from(_ASKED)
+    .join(Setting, Setting.name == _ASKED.c.value)
 )
 _ROW = insert(Setting)
 _PUT = _ROW.on_conflict_do_update(index_elements=["name"], set_={"value": _ROW.excluded.value})
@@ -78,7 +82,8 @@ def home_of(store: Path) -> str:
 async def read_standing(session: ReadSession, provider: str, *, home: str) -> Standing:
     """What the store remembers, as it is at this place (`home_of`)."""
     connection = await session.connection()
-    rows = await connection.execute(_REMEMBERED, {"breaker": _breaker(provider)})
+    names = json.dumps([STOPPED, HOME, PACE, PLUS, _breaker(provider)])
+    rows = await connection.execute(_REMEMBERED, {"names": names})
     found: dict[str, Any] = dict(rows.all())
     breaker = found.get(_breaker(provider)) or {}
     until = breaker.get("until")
