@@ -10,6 +10,7 @@ from crm_tui.session import draft_key
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
+    from crm_tui.services.campaigns.audience import Audience
     from crm_tui.services.sending.account import Account
     from crm_tui.services.sending.single import Letter
     from crm_tui.services.templating.files import Template
@@ -79,3 +80,20 @@ class MailActions(BusinessDesk):
         words = f"The mail to {lead.called} goes as soon as the limits let it."
         self.host.say(words, Role.GOOD)
         await self.show_again(array("q", (lead.id,)))
+
+    # To many
+
+    def action_campaign(self) -> None:
+        """Put a campaign to these leads together."""
+        self.with_form(self._campaign())
+
+    async def _campaign(self) -> None:
+        from crm_tui.screens.wizard import WizardScreen
+
+        await self.app.push_screen(WizardScreen(await self.audience()))
+
+    async def audience(self) -> Audience:
+        """Whom a campaign made here is for."""
+        from crm_tui.services.campaigns.audience import Audience
+
+        return Audience(ids=tuple((await self.subjects()).ids))

@@ -71,7 +71,8 @@ class CampaignScreen(CampaignDesk):
     CampaignScreen {
         & #campaign-head { height: auto; padding: 0 3; }
         & #campaign-head > Static { height: auto; max-height: 6; text-wrap: nowrap; text-overflow: ellipsis; }
-        & #campaign-why { display: none; }
+        & #campaign-rates { text-wrap: wrap; }
+        & #campaign-why { display: none; text-wrap: wrap; }
         & #campaign-steps { display: none; }
         &.-tall #campaign-head { margin: 1 0; }
         &.-tall FilterLine { margin-bottom: 1; }

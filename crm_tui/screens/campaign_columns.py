@@ -26,8 +26,8 @@ RATE_WORDS = {
     "bounce": "came back",
     "unsubscribe": "opted out",
     "complaint": "reported as spam",
-    "open": "opened",
-    "click": "clicked",
+    "open": "opens",
+    "click": "clicks",
 }
 """The rates that are shown, in this order, and what is said of who is counted."""
 
@@ -46,7 +46,8 @@ def rate_words(rate: Rate) -> str:
         return NOT_MEASURED
     if rate.value is None:
         return "—"
-    return f"{rate.numerator:,} of {rate.denominator:,}, {rate.value:.1%}"
+    of = f"{rate.numerator:,} of {rate.denominator:,}"
+    return f"{of}, {rate.value:.1%}" if rate.numerator else of
 
 
 def rates_words(rates: Sequence[Rate]) -> list[str]:
@@ -61,7 +62,7 @@ def rates_words(rates: Sequence[Rate]) -> list[str]:
         else:
             unmeasured.append(words)
     if unmeasured:
-        said.append(f"{' and '.join(unmeasured)}: {NOT_MEASURED}")
+        said.append(f"{', '.join(unmeasured)} {NOT_MEASURED}")
     return said
 
 
@@ -151,13 +152,13 @@ def campaign_columns(zone: tzinfo | None) -> tuple[Column[CampaignRow], ...]:
             sortable=False,
         ),
         Column("state", "State", _state, width=10, rank=1, sortable=False),
-        Column("progress", "Done", _progress, width=13, rank=5, sortable=False),
+        Column("progress", "Done", _progress, width=13, rank=6, sortable=False),
         Column("sent", "Sent", _sent, width=12, align="right", rank=2, sortable=False),
         _rate_column("reply", "Answers", 7, 3, Role.GOOD),
         _rate_column("bounce", "Bounces", 7, 4, Role.ATTENTION),
         _rate_column("open", "Opens", 12, 8),
         _rate_column("click", "Clicks", 12, 9),
-        Column("next", "Next", comes_next, width=12, widest=60, rank=6, sortable=False),
+        Column("next", "Next", comes_next, width=12, widest=60, rank=5, sortable=False),
     )
 
 
@@ -210,13 +211,13 @@ def ledger_columns(zone: tzinfo | None, *, steps: int) -> tuple[Column[LedgerRow
             "name",
             "Lead",
             lambda row, _: Cell(row.name, Role.STRONG),
-            width=20,
+            width=19,
             widest=36,
             sortable=False,
         ),
         Column("state", "State", _message_state, width=11, rank=1, sortable=False),
         Column("when", "When", when, width=16, rank=3, sortable=False),
-        Column("what", "What", what, width=18, widest=60, rank=2, sortable=False),
+        Column("what", "What", what, width=18, widest=44, rank=2, sortable=False),
         Column(
             "address",
             "Address",

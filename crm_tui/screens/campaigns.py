@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from crm_tui.services.campaigns.listing import CampaignRow
 
 _NOTHING_YET = "There are no campaigns yet."
-_WHAT_TO_DO = (
-    "A campaign writes to many leads: crm-tui campaigns create --audience 'city:Queens' "
-    "--template offer makes one, crm-tui campaigns start starts it."
-)
+_WHAT_TO_DO = "c makes one: whom it is for, what it says, and when it goes."
 
 
 class CampaignsScreen(CampaignDesk):
@@ -37,7 +34,7 @@ class CampaignsScreen(CampaignDesk):
 
     AREA = "campaigns"
     OWNS = (AREA, "campaign")
-    FOOTER = ("list.open", "campaign.state", "campaign.cancel", "campaign.retry")
+    FOOTER = ("list.open", "campaigns.new", "campaign.state", "campaign.cancel", "campaign.retry")
     TAB = "campaigns"
     AUTO_FOCUS = "#campaigns"
     DEFAULT_CSS = """
@@ -71,6 +68,11 @@ class CampaignsScreen(CampaignDesk):
     def on_mount(self) -> None:
         """Read the list as soon as the store is open."""
         self.data_changed()
+
+    def on_screen_resume(self) -> None:
+        """Show at once what was done on the screens above."""
+        if self.is_mounted:
+            self.data_changed()
 
     def data_changed(self) -> None:
         """Read the list again, in place."""
@@ -118,11 +120,23 @@ class CampaignsScreen(CampaignDesk):
         again = counts.failed + counts.held
         return Subject(row.id, row.name, row.state, counts.queued, again)
 
+    def action_new(self) -> None:
+        """Put a campaign together."""
+        from crm_tui.screens.wizard import WizardScreen
+
+        self.app.push_screen(WizardScreen())
+
     @on(RowOpened)
     def _open(self, message: RowOpened) -> None:
+        """Open the ledger; go on with a draft."""
         from crm_tui.screens.campaign import CampaignScreen
+        from crm_tui.screens.wizard import WizardScreen
 
-        self.app.push_screen(CampaignScreen(message.row_id))
+        row = self._table.cursor_row
+        if row is not None and row.state is CampaignState.DRAFT:
+            self.app.push_screen(WizardScreen(campaign_id=row.id))
+        else:
+            self.app.push_screen(CampaignScreen(message.row_id))
 
     # The next start
 

@@ -40,6 +40,7 @@ from crm_tui.widgets.row_table import RowTable
 from crm_tui.widgets.welcome import Offer, Welcome
 
 if TYPE_CHECKING:
+    from crm_tui.services.campaigns.audience import Audience
     from crm_tui.services.lead_rows import LeadRow
     from crm_tui.services.views import View
 
@@ -55,6 +56,7 @@ _TO_SELECTED = (
     "business.tag",
     "business.status",
     "business.follow_up",
+    "business.campaign",
     "business.build",
     "business.archive",
     "business.export",
@@ -305,6 +307,14 @@ class LeadsScreen(BusinessScreen):
         if in_part and not self.listing.whole.is_set():
             raise UserError("The list is still being read. Try again in a moment.")
         return self.table.selected_ids()
+
+    async def audience(self) -> Audience:
+        """The selected leads; without a selection those of the filter."""
+        if self.selected_count:
+            return await super().audience()
+        from crm_tui.services.campaigns.audience import Audience
+
+        return Audience(query=self.asked.text)
 
     def action_calls(self) -> None:
         """Call through the selected leads, or through the list from the top."""

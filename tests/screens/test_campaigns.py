@@ -102,7 +102,7 @@ async def test_the_list_shows_how_far_each_campaign_is(desk: Desk, leads: list[i
     assert "1 of 6" in running
     assert draft.startswith("For later ○ draft")
     assert "answered 1 of 1, 100.0%" in desk.words("standing")
-    assert "opened and clicked: not measured" in desk.words("standing")
+    assert "opens, clicks not measured" in desk.words("standing")
 
 
 async def test_a_campaign_is_paused_and_goes_on_with_one_key(desk: Desk, leads: list[int]) -> None:

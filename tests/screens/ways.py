@@ -36,6 +36,7 @@ WAYS: dict[str, Way] = {
     "calls": Way(("C",)),
     "today": Way(("2",), is_there_without_leads=True),
     "campaigns": Way(("3",), is_there_without_leads=True),
+    "wizard": Way(("3", "c"), is_there_without_leads=True),
     "ledger": Way(("3", "enter")),
     "left_out": Way(("3", "enter", "o")),
     "sites": Way(("5",), is_there_without_leads=True),

@@ -1,0 +1,140 @@
+"""A campaign while it is put together: what was chosen, who gets it, and keeping that as a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from crm_tui.services.campaigns import audience, drafts, preview
+from crm_tui.services.campaigns.audience import Audience, Looked
+from crm_tui.services.campaigns.drafts import Draft, Step
+
+if TYPE_CHECKING:
+    from crm_tui.screens.base import Host
+
+PAGE = "page"
+"""What the wizard keeps in a draft: the page it was left on, by its name."""
+
+
+class Plan:
+    """What was chosen so far.
+
+    Args:
+        host: The app.
+        chosen: Whom it is for, to begin with.
+        campaign_id: The draft to go on with; None for a new one.
+
+    Attributes:
+        draft: All that is kept of it.
+        looked: Who gets it and who is left out; None while that is not known.
+        lacking: Which of the recipients would be held, and for what; None while not known.
+    """
+
+    def __init__(
+        self, host: Host, chosen: Audience | None = None, campaign_id: int | None = None
+    ) -> None:
+        self._host = host
+        self.id = campaign_id
+        self.draft = Draft(audience=chosen or Audience(query=""))
+        self.looked: Looked | None = None
+        self.lacking: dict[int, str] | None = None
+        self._saved: Draft | None = None
+
+    async def load(self) -> str:
+        """Read the draft, if it is one to go on with; the page it was left on.
+
+        Raises:
+            NotFound: It is gone.
+            BadInput: It was started.
+        """
+        if self.id is None:
+            return ""
+        db = await self._host.store()
+        async with db.read() as session:
+            self.draft = (await drafts.require_draft(session, self.id)).draft
+        if self.draft.name == drafts.UNTITLED:
+            self.draft = replace(self.draft, name="")
+        self._saved = self.draft
+        return str(self.draft.wizard.get(PAGE, ""))
+
+    async def save(self, page: str) -> None:
+        """Keep what was chosen, and the page one is on; a draft that is as it was is left alone.
+
+        Raises:
+            BadInput: It was started elsewhere, or something of it cannot be.
+        """
+        draft = replace(self.draft, wizard={**self.draft.wizard, PAGE: page})
+        if draft == self._saved:
+            return
+        db = await self._host.store()
+        self.id = await drafts.save(db, self.id, draft, now=self._host.now())
+        self.draft = self._saved = draft
+
+    def choose(self, **chosen: Any) -> None:
+        """Choose something else; what was found out about it is not known any more."""
+        self.draft = replace(self.draft, **chosen)
+        if "audience" in chosen or "steps" in chosen:
+            self.lacking = None
+        if "audience" in chosen:
+            self.looked = None
+
+    # What follows from it
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """The messages."""
+        return self.draft.steps
+
+    @property
+    def uses_site(self) -> bool:
+        """Whether a message names the public address of the site."""
+        return self.draft.uses_site
+
+    @property
+    def recipients(self) -> list[int]:
+        """The leads that get it, those that lack something first."""
+        if self.looked is None:
+            return []
+        ids = [each.business_id for each in self.looked.recipients]
+        lacking = self.lacking or {}
+        return sorted(ids, key=lambda each: each not in lacking)
+
+    async def look(self, progress: Callable[[int, int], None]) -> Looked:
+        """Look at everybody who is asked for.
+
+        Raises:
+            QueryError: The filter cannot be read.
+        """
+        db = await self._host.store()
+        asked = self.draft.audience
+        looked = await audience.look(
+            db,
+            asked,
+            settings=self._host.settings,
+            now=self._host.now(),
+            campaign_id=self.id,
+            uses_site=self.uses_site,
+            progress=progress,
+        )
+        if asked == self.draft.audience:
+            self.looked = looked
+        return looked
+
+    async def find_lacking(self) -> dict[int, str]:
+        """Which of the recipients lack something, and what."""
+        db = await self._host.store()
+        steps = self.steps
+        found = await preview.lacking(db, steps, self.recipients, settings=self._host.settings)
+        if steps == self.steps:
+            self.lacking = found
+        return found
+
+    async def finish(self) -> datetime | None:
+        """About when the last mail goes; None if that is years ahead."""
+        db = await self._host.store()
+        begins = max(self.draft.starts_at or self._host.now(), self._host.now())
+        return await preview.finish_time(
+            db, self.steps, self.recipients, settings=self._host.settings, now=begins
+        )

@@ -1,0 +1,315 @@
+"""The last pages of the wizard: when it goes, and all of it once more before it starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from crm_tui.config import default_config_path
+from crm_tui.errors import BadInput
+from crm_tui.screens.base import Job
+from crm_tui.screens.dialogs import Confirm
+from crm_tui.screens.follow_up import Ahead, when_field
+from crm_tui.screens.wizard_pages import Page, delay_words
+from crm_tui.services.campaigns import domains, gate, running
+from crm_tui.services.campaigns.acknowledging import acknowledge
+from crm_tui.services.campaigns.gate import Blocked, Check, Verdict
+from crm_tui.services.when import say_when
+from crm_tui.text import plural
+from crm_tui.widgets.facts import Fact, Facts, styled
+from crm_tui.widgets.forms import Form, LineField
+from crm_tui.widgets.look import REACHED, TROUBLE, Role
+
+if TYPE_CHECKING:
+    from crm_tui.config import Settings
+    from crm_tui.screens.wizard_plan import Plan
+
+_MANY = 50
+"""A start to more than these asks to type the number."""
+
+_MARKS = {
+    Verdict.PASSED: (REACHED, Role.GOOD),
+    Verdict.WARNING: (TROUBLE, Role.ATTENTION),
+    Verdict.BLOCKS: (TROUBLE, Role.BAD),
+}
+
+_FIXED_HERE = {
+    f"Read it, and then: {gate.ACKNOWLEDGE}": "A shows it, and notes that you have read it.",
+    f"If nothing else sends from this data any more: {gate.LET_GO}": (
+        "If nothing else sends from this data any more: the worker log (:) lets it go."
+    ),
+}
+"""What is done about a check without leaving the app, in the place of the command."""
+
+
+class WhenPage(Page, inherit_bindings=False):
+    """When it goes: at once or at a time, within the limits, and about until when."""
+
+    AREA = "when"
+    TITLE = "When"
+    FOOTER = ("when.time",)
+    DEFAULT_CSS = """
+    WhenPage VerticalScroll { height: 1fr; padding: 0 3; }
+    WhenPage #until { height: auto; margin-top: 1; }
+    """
+
+    def compose(self) -> Iterable[Widget]:
+        """The time, the limits, and the end that follows."""
+        with VerticalScroll():
+            yield Facts(label_width=16)
+            yield Static(id="until")
+
+    async def enter(self) -> None:
+        """Show when it goes, and estimate the end."""
+        host = self.wizard.host
+        starts_at = self.plan.draft.starts_at
+        begins = "as soon as it is started"
+        if starts_at is not None:
+            zone = host.settings.operator.zone
+            begins = say_when(starts_at, now=host.now(), zone=zone)
+        self.query_one(Facts).set_facts(
+            [Fact("Begins", begins, role=Role.STRONG), *_limits(host.settings)]
+        )
+        self._say(styled("Reckoning about when it ends …", Role.QUIET))
+        if self.plan.looked is None:
+            await self.plan.look(lambda _done, _total: None)
+        await self._estimate()
+
+    async def _estimate(self) -> None:
+        host, number = self.wizard.host, len(self.plan.recipients)
+        end = await self.plan.finish()
+        mails = plural(number * len(self.plan.steps), "mail")
+        if end is None:
+            words = f"At this pace, {mails} take more than five years."
+        else:
+            said = say_when(end, now=host.now(), zone=host.settings.operator.zone)
+            words = f"{mails} to {plural(number, 'lead')}: the last goes about {said}."
+        later = " Who answers meanwhile gets no more." if len(self.plan.steps) > 1 else ""
+        self._say(styled(words, Role.STRONG) + styled(later, Role.QUIET))
+
+    def _say(self, words: Content) -> None:
+        self.query_one("#until", Static).update(words)
+
+    def action_time(self) -> None:
+        """Say when the first mails may go."""
+        ahead = Ahead.of(self.wizard.host)
+
+        async def save(values: Mapping[str, str]) -> None:
+            text = values["time"].strip()
+            self.plan.choose(starts_at=ahead.read(text) if text else None)
+            await self.wizard.keep_draft()
+            self.wizard.work(self.enter(), group="when")
+
+        field = when_field(ahead, name="time", label="Begin", hint="empty: when it is started")
+        self.app.push_screen(Form("When the first mails may go", [field], save=save))
+
+
+def _limits(settings: Settings) -> Iterable[Fact]:
+    sending = settings.sending
+    pace = [f"{sending.per_hour:,} an hour"] if sending.per_hour else []
+    pace += [f"{sending.per_day:,} a day"] if sending.per_day else []
+    yield Fact("At most", ", ".join(pace) or "no limit")
+    if sending.warm_up and sending.per_day:
+        yield Fact("", "10 on the first day, 10 more on each day after")
+    quiet = sending.quiet_hours
+    yield Fact("Quiet", f"{quiet}, where the recipient is" if quiet else "never")
+    yield Fact("Days", "Monday to Friday" if sending.weekdays_only else "every day")
+
+
+class ReviewPage(Page, inherit_bindings=False):
+    """All of it on one page, what must be in order, and the start."""
+
+    AREA = "review"
+    TITLE = "Review"
+    FOOTER = ("review.start", "review.acknowledge", "review.again", "wizard.previous")
+    DEFAULT_CSS = """
+    ReviewPage VerticalScroll { height: 1fr; padding: 0 3; }
+    ReviewPage #progress { height: auto; margin-top: 1; }
+    ReviewPage #checks { margin-top: 1; }
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self._checks: list[Check] = []
+        self._policy: Any = None
+
+    def compose(self) -> Iterable[Widget]:
+        """The counts, and the list of what is checked."""
+        with VerticalScroll():
+            yield Facts(label_width=17, id="chosen")
+            yield Static(id="progress")
+            yield Facts(label_width=17, id="checks")
+
+    async def enter(self) -> None:
+        """Look at everything once more."""
+        self._say(styled("Looking at what must be in order …", Role.QUIET))
+        self._show_facts()
+        self.wizard.work(self._check(), group="review")
+
+    def _show_facts(self) -> None:
+        host, draft, looked = self.wizard.host, self.plan.draft, self.plan.looked
+        facts = [Fact("Name", draft.name, "N names it" if not draft.name else "")]
+        if looked is not None:
+            held = f"{looked.held:,} wait until their site is published" if looked.held else ""
+            facts.append(Fact("To", plural(len(looked.recipients), "lead"), held))
+            out = "; ".join(f"{each.count:,} {each.reason}" for each in looked.excluded[:3])
+            facts.append(Fact("Left out", f"{len(looked.left_out):,}", out))
+        for number, step in enumerate(draft.steps, start=1):
+            label = "Message" if number == 1 else ""
+            facts.append(Fact(label, step.subject, delay_words(step)))
+        begins = "at once"
+        if draft.starts_at is not None:
+            zone = host.settings.operator.zone
+            begins = say_when(draft.starts_at, now=host.now(), zone=zone)
+        facts.append(Fact("Begins", begins))
+        self.query_one("#chosen", Facts).set_facts(facts)
+
+    async def _check(self) -> None:
+        """Look up what can be, then everybody and the whole list again."""
+        host = self.wizard.host
+        db, settings = await host.store(), host.settings
+        looked = await self.plan.look(lambda _done, _total: None)
+        lookup = domains.lookup_for(settings)
+        addresses = [each.address for each in looked.recipients] if lookup else []
+        if unknown := await domains.to_look_up(db, addresses, now=host.now()):
+            self._say(styled(f"Looking up {plural(len(unknown), 'domain')} …", Role.QUIET))
+            await domains.look_up(db, lookup, unknown, now=host.now())
+            looked = await self.plan.look(lambda _done, _total: None)
+        self._policy = await gate.look_up_policy(settings)
+        async with db.read() as session:
+            self._checks = await gate.checks(
+                session,
+                self.plan.steps,
+                recipients=len(looked.recipients),
+                settings=settings,
+                store=db.path,
+                policy=self._policy,
+            )
+        self._show_facts()
+        self._show_checks()
+
+    def _show_checks(self) -> None:
+        facts = []
+        for each in self._checks:
+            shape, role = _MARKS[each.verdict]
+            facts.append(Fact(each.check, f"{shape} {each.why}", role=role))
+            if each.fix:
+                facts.append(Fact("", _FIXED_HERE.get(each.fix, each.fix), role=Role.QUIET))
+        self._say(styled(""))
+        self.query_one("#checks", Facts).set_facts(facts)
+
+    def _say(self, words: Content) -> None:
+        progress = self.query_one("#progress", Static)
+        progress.update(words)
+        progress.display = bool(words)
+
+    def action_again(self) -> None:
+        """Look at everything again, after something was put in order."""
+        self.wizard.work(self.enter(), group="enter")
+
+    def action_acknowledge(self) -> None:
+        """Read what the provider allows, and say that one has."""
+        provider = self.wizard.host.settings.email.provider
+        words = gate.POLICIES.get(provider)
+        if words is None or provider in self._acknowledged():
+            self.wizard.host.say("There is nothing to acknowledge.")
+            return
+
+        def agree(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+            if wanted:
+                self.wizard.in_order(self._acknowledge(provider), group="write")
+
+        dialog = Confirm(words, verb="I have read this, and keep to it", careful=True)
+        self.app.push_screen(dialog, agree)
+
+    def _acknowledged(self) -> tuple[str, ...]:
+        return self.wizard.host.settings.compliance.policies_acknowledged
+
+    async def _acknowledge(self, provider: str) -> None:
+        host = self.wizard.host
+        config = host.config or default_config_path()
+        await asyncio.to_thread(acknowledge, config, provider)
+        known = host.settings.compliance
+        known = replace(known, policies_acknowledged=(*known.policies_acknowledged, provider))
+        host.settings = replace(host.settings, compliance=known)
+        self.action_again()
+
+    # Starting
+
+    @property
+    def _blocking(self) -> list[Check]:
+        return [each for each in self._checks if each.verdict is Verdict.BLOCKS]
+
+    def why_not(self, action_id: str) -> str | None:
+        """A start needs all in order."""
+        if action_id == "review.start":
+            return self.why_not_done() or None
+        return None
+
+    def why_not_done(self) -> str:
+        """What blocks the start."""
+        if not self._checks:
+            return "It is still being looked at whether all is in order."
+        if self._blocking:
+            first = self._blocking[0]
+            return f"{first.why} {_FIXED_HERE.get(first.fix, first.fix)}".strip()
+        return ""
+
+    def action_start(self) -> None:
+        """Start it."""
+        self.wizard.action_next()
+
+    async def finish(self) -> None:
+        """Ask, and start."""
+        number = len(self.plan.recipients)
+        verb = f"Send to {number:,}"
+        question = f"Send to {plural(number, 'lead')}? What was sent cannot be undone; S pauses it."
+        if number <= _MANY:
+
+            def start(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+                if wanted:
+                    self._start_it()
+
+            self.app.push_screen(Confirm(question, verb=verb, careful=True), start)
+            return
+
+        async def typed(values: Mapping[str, str]) -> None:
+            if values["number"].replace(",", "").strip() != str(number):
+                raise BadInput(f"That is not the number of leads; type {number} to send to them.")
+            self._start_it()
+
+        field = LineField("number", "How many", hint=f"type {number} to send to {number:,} leads")
+        form = Form(verb, [field], save=typed, verb=verb, about=styled(question))
+        self.app.push_screen(form)
+
+    def _start_it(self) -> None:
+        self.wizard.host.start_job("Starting the campaign", self._start)
+
+    async def _start(self, job: Job) -> None:
+        host = self.wizard.host
+        assert self.plan.id is not None
+        try:
+            started = await running.start(
+                await host.store(),
+                self.plan.id,
+                settings=host.settings,
+                now=host.now(),
+                policy=self._policy,
+                progress=job.progress,
+            )
+        except Blocked as error:
+            self._checks = [*error.checks]
+            self._show_checks()
+            raise
+        await self.wizard.started(started.id)
+        words = f"It runs: {plural(started.recipients, 'lead')}."
+        if started.dropped:
+            words += f" {started.dropped:,} were left out at the last moment."
+        host.say(words, Role.GOOD)

@@ -1,0 +1,291 @@
+"""Making a campaign: five pages, forward and back, kept as a draft, started at the end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+from crm_tui.app import CrmApp
+from crm_tui.config import Settings
+from crm_tui.db.engine import Database
+from crm_tui.db.models import Campaign, Message
+from crm_tui.screens.campaign import CampaignScreen
+from crm_tui.screens.dialogs import Confirm
+from crm_tui.screens.left_out import LeftOutScreen
+from crm_tui.screens.step_forms import StepForm
+from crm_tui.screens.wizard import WizardScreen
+from crm_tui.services.campaigns import drafts
+from crm_tui.services.campaigns.drafts import Draft
+from crm_tui.vocabulary import CampaignState, MessageState
+from crm_tui.widgets.frame import Footer
+from tests.conftest import NOW, AddLead
+from tests.screens.mailings import SETTINGS, add_draft
+from tests.screens.settling import press, settle
+
+TEXT = """Hello {{ contact.first_name or "there" }},
+
+have a look, {{ business.name }}.
+
+{{ sender.postal_address }}
+{{ unsubscribe }}"""
+
+
+class Desk:
+    """The app in a test."""
+
+    def __init__(self, pilot: Pilot[None], db: Database) -> None:
+        self.pilot = pilot
+        self.db = db
+        assert isinstance(pilot.app, CrmApp)
+        self.app = pilot.app
+
+    @property
+    def wizard(self) -> WizardScreen:
+        return next(s for s in self.app.screen_stack if isinstance(s, WizardScreen))
+
+    @property
+    def said(self) -> str:
+        return self.app._front().query_one(Footer).words
+
+    async def press(self, *keys: str) -> None:
+        await press(self.pilot, keys)
+
+    async def type(self, text: str) -> None:
+        await self.press(*("space" if each == " " else each for each in text))
+
+    def words(self, name: str) -> str:
+        return " ".join(str(self.app.screen.query_one(f"#{name}").render()).split())
+
+    async def write(self, subject: str, text: str = TEXT) -> None:
+        """Write the message under the cursor."""
+        await self.press("e")
+        self.app.screen.query_one("#subject", Input).value = subject
+        self.app.screen.query_one("#text", TextArea).text = text
+        await settle(self.pilot)
+        await self.press("ctrl+s")
+
+    async def kept(self) -> list[Draft]:
+        async with self.db.read() as session:
+            ids = await session.scalars(select(Campaign.id).order_by(Campaign.id))
+            return [(await drafts.load(session, each)).draft for each in ids]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crm_tui.app._MAIL_AFTER", 3600.0)
+    monkeypatch.setattr("crm_tui.screens.wizard_pages._TYPING_PAUSE", 0.01)
+
+
+@pytest.fixture
+async def leads(add_lead: AddLead) -> list[int]:
+    return [
+        await add_lead("Ada Plumbing", city="Queens", email="jo@ada-plumbing.com"),
+        await add_lead("Bo Roofing", city="Jamaica", email="bo@bo-roofing.com"),
+        await add_lead("Cy Glass", city="Queens"),
+    ]
+
+
+@pytest.fixture
+async def desk(db: Database, leads: list[int], store_path: Path) -> AsyncIterator[Desk]:
+    del leads
+    app = CrmApp(store_path, SETTINGS, now=lambda: NOW)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        yield Desk(pilot, db)
+
+
+async def test_from_the_filter_of_the_list_to_a_running_campaign(desk: Desk) -> None:
+    await desk.press("slash")
+    await desk.type("city:Queens")
+    await desk.press("enter", "c")
+    assert "1 lead gets it" in desk.words("who")
+    assert "1 lead left out" in desk.words("who")
+    await desk.press("enter")
+    assert desk.wizard.page.AREA == "message"
+    await desk.write("A website for {{ business.name }}")
+    await desk.press("enter")
+    assert "A website for Ada Plumbing" in desk.words("whose")
+    assert "have a look, Ada Plumbing." in desk.words("mail")
+    await desk.press("enter")
+    assert "1 mail to 1 lead: the last goes about" in desk.words("until")
+    await desk.press("enter")
+    assert "It goes to 1." in desk.words("checks")
+    await desk.press("enter")
+    assert isinstance(desk.app.screen, Confirm)
+    await desk.press("left", "enter")
+    assert isinstance(desk.app.screen, CampaignScreen)
+    assert desk.said == "It runs: 1 lead."
+    async with desk.db.read() as session:
+        (message,) = await session.scalars(select(Message))
+        assert message.address == "jo@ada-plumbing.com"
+        assert message.state is MessageState.QUEUED
+        assert await session.scalar(select(Campaign.state)) is CampaignState.RUNNING
+
+
+async def test_the_selection_is_the_audience(desk: Desk) -> None:
+    await desk.press("space", "space", "space", "c")
+    assert "3 leads chosen one by one." in desk.words("chosen")
+    await desk.press("o")
+    assert isinstance(desk.app.screen, LeftOutScreen)
+    assert desk.words("left-out-count") == "1 lead left out"
+
+
+async def test_the_audience_is_typed_and_what_cannot_be_read_is_said(desk: Desk) -> None:
+    await desk.press("3", "c", "slash")
+    await desk.type("city:Jamaica")
+    await desk.pilot.pause(0.05)
+    await settle(desk.pilot)
+    looked = desk.wizard.plan.looked
+    assert looked is not None
+    assert [each.name for each in looked.recipients] == ["Bo Roofing"]
+    await desk.type(" score>x")
+    await desk.pilot.pause(0.05)
+    await settle(desk.pilot)
+    assert desk.words("problem") != ""
+    await desk.press("enter", "enter")
+    assert desk.wizard.page.AREA == "audience"
+
+
+async def test_one_cannot_go_on_without_anybody_or_anything_to_say(desk: Desk) -> None:
+    await desk.press("3", "c", "slash")
+    await desk.type("city:Nowhere")
+    await desk.press("enter", "enter")
+    assert desk.said.startswith("Nobody gets it.")
+    await desk.press("slash", "ctrl+u", "enter", "enter")
+    assert desk.wizard.page.AREA == "message"
+    await desk.press("enter")
+    assert desk.said.startswith("There is no message yet.")
+    await desk.press("left_square_bracket")
+    assert desk.wizard.page.AREA == "audience"
+
+
+async def test_every_page_that_is_left_is_kept_and_a_draft_goes_on_where_it_was(
+    desk: Desk,
+) -> None:
+    await desk.press("3", "c", "enter")
+    await desk.write("First")
+    await desk.press("enter", "enter", "N")
+    desk.app.screen.query_one("#name", Input).value = "Spring"
+    await desk.press("enter")
+    (draft,) = await desk.kept()
+    assert (draft.name, draft.steps[0].subject) == ("Spring", "First")
+    assert draft.wizard == {"page": "when"}
+    await desk.press("q")
+    await desk.press("enter")
+    assert desk.wizard.page.AREA == "when"
+    assert "Spring" in desk.words("wizard-name")
+    await desk.press("left_square_bracket", "left_square_bracket")
+    assert desk.wizard.plan.steps[0].subject == "First"
+
+
+async def test_nothing_is_kept_of_a_wizard_that_was_only_looked_at(desk: Desk) -> None:
+    await desk.press("3", "c", "escape")
+    assert await desk.kept() == []
+
+
+async def test_more_messages_follow_with_delays(desk: Desk) -> None:
+    await desk.press("3", "c", "enter")
+    await desk.press("t", "enter", "a", "down", "enter")
+    first, second = desk.wizard.plan.steps
+    assert (first.delay, second.delay) == (None, "3bd")
+    await desk.press("d")
+    desk.app.screen.query_one("#delay", Input).value = "soon"
+    await desk.press("enter")
+    assert desk.words("form-words") != ""
+    desk.app.screen.query_one("#delay", Input).value = "5d"
+    await desk.press("enter")
+    assert desk.wizard.plan.steps[1].delay == "5d"
+    await desk.press("x")
+    assert len(desk.wizard.plan.steps) == 1
+    await desk.press("d")
+    assert desk.said.startswith("The first message goes at once")
+
+
+async def test_merge_fields_are_completed_while_one_writes(desk: Desk) -> None:
+    await desk.press("3", "c", "enter", "e")
+    assert isinstance(desk.app.screen, StepForm)
+    desk.app.screen.query_one("#text", TextArea).focus()
+    await desk.type("Hello {{ business.na")
+    assert "business.name" in desk.words("merge-fields")
+    await desk.press("tab")
+    assert desk.app.screen.query_one("#text", TextArea).text == "Hello {{ business.name }}"
+
+
+async def test_a_text_that_cannot_be_sent_stays_in_the_form(desk: Desk) -> None:
+    await desk.press("3", "c", "enter")
+    await desk.write("Hello", "{{ business.nam }}")
+    assert isinstance(desk.app.screen, StepForm)
+    assert "business.name" in desk.words("form-words")
+
+
+async def test_who_lacks_something_comes_first_in_the_preview(desk: Desk) -> None:
+    await desk.press("3", "c", "enter")
+    await desk.write("To {{ business.city }}", TEXT + "\n{{ site.url }}")
+    await desk.press("enter")
+    assert "held for what is missing" in desk.words("whose")
+    assert "▲ Held: " in desk.words("whose")
+    first = desk.words("whose")
+    await desk.press("n")
+    assert desk.words("whose") != first
+    await desk.press("p")
+    assert desk.words("whose") == first
+
+
+async def test_a_mail_to_oneself_goes_into_no_figures(desk: Desk, store_path: Path) -> None:
+    await desk.press("3", "c", "enter")
+    await desk.write("For {{ business.name }}")
+    await desk.press("enter", "m", "enter")
+    assert desk.said.startswith("Sent to anna@example.org")
+    outbox = store_path.with_name(f"{store_path.name}.outbox")
+    assert len(list(outbox.glob("*.eml"))) == 1
+    async with desk.db.read() as session:
+        assert (await session.scalars(select(Message))).all() == []
+
+
+async def test_it_begins_at_the_time_that_was_said(desk: Desk) -> None:
+    await desk.press("3", "c", "enter")
+    await desk.write("Hello")
+    await desk.press("enter", "enter", "w")
+    desk.app.screen.query_one("#time", Input).value = "tomorrow 9"
+    await desk.press("enter")
+    (draft,) = await desk.kept()
+    assert draft.starts_at is not None
+    assert draft.starts_at > NOW
+
+
+async def test_what_blocks_a_start_is_listed_with_what_to_do(
+    db: Database, leads: list[int], store_path: Path
+) -> None:
+    await add_draft(db, leads[:2])
+    app = CrmApp(store_path, Settings(), now=lambda: NOW)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        desk = Desk(pilot, db)
+        await desk.press("3", "enter", *["enter"] * 4)
+        assert desk.wizard.page.AREA == "review"
+        assert "The mails do not name your postal address." in desk.words("checks")
+        await desk.press("S")
+        assert desk.said.startswith("The mails do not say who writes.")
+        await desk.press("A")
+        assert isinstance(desk.app.screen, Confirm)
+        await desk.press("left", "enter")
+        assert app.settings.compliance.policies_acknowledged == ("smtp",)
+        assert "You know what your provider allows." in desk.words("checks")
+
+
+async def test_a_start_to_more_than_fifty_asks_for_the_number(
+    db: Database, add_lead: AddLead, desk: Desk
+) -> None:
+    many = [await add_lead(f"Lead {n}", email=f"jo@lead-{n}.com") for n in range(51)]
+    await add_draft(db, many)
+    await desk.press("3", *["enter"] * 5, "S")
+    await desk.type("50")
+    await desk.press("enter")
+    assert "That is not the number" in desk.words("form-words")
+    await desk.press("backspace", "1", "enter")
+    assert desk.said == "It runs: 51 leads."
