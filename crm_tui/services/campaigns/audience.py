@@ -31,6 +31,7 @@ from crm_tui.services import lead_rows
 from crm_tui.services.campaigns import domains
 from crm_tui.services.campaigns.reasons import ADDRESS_IN, ALREADY_IN, Asked, Known, why_not
 from crm_tui.services.filters import Standpoint
+from crm_tui.services.filters.columns import no_index
 from crm_tui.services.lead_query import LeadQuery
 from crm_tui.vocabulary import (
     CampaignState,
@@ -318,7 +319,8 @@ async def _members(
     session: ReadSession, campaign_id: int, ids: Collection[int], addresses: Collection[str]
 ) -> tuple[set[int], set[str]]:
     """Which leads and which addresses a campaign has already."""
-    mine = Message.campaign_id == campaign_id
+    # By the lead and by the address: through its own index a campaign is read from end to end.
+    mine = no_index(Message.campaign_id) == campaign_id
     ours = listed(ids)
     by_id = await session.scalars(
         select(Message.business_id).where(mine, Message.business_id.in_(ours)).distinct()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -187,8 +188,9 @@ async def _join(
     )
     due_at = first_due(kept, now)
     connection = await session.connection()
+    together = secrets.token_hex(4)
     rows = [
-        _row(each, domain, now)
+        _row(each, domain, together, now)
         | {
             "campaign_id": campaign_id,
             "step_id": step_id,
@@ -220,8 +222,8 @@ def first_due(kept: Kept, now: datetime) -> datetime | None:
     return max(now, starts_at) if starts_at else now
 
 
-def _row(recipient: Recipient, domain: str, now: datetime) -> dict[str, object]:
-    marks = new_marks(domain)
+def _row(recipient: Recipient, domain: str, together: str, now: datetime) -> dict[str, object]:
+    marks = new_marks(domain, together=together)
     return {
         "key": marks.key,
         "business_id": recipient.business_id,

@@ -16,6 +16,7 @@ from crm_tui.services import events
 from crm_tui.services.campaigns import drafts
 from crm_tui.services.campaigns.drafts import Step, sendable
 from crm_tui.services.events import NewEvent
+from crm_tui.services.filters.columns import no_index
 from crm_tui.services.sending.ending import end_campaigns
 from crm_tui.services.sending.record import REFUSED_BEFORE
 from crm_tui.vocabulary import CampaignState, EventKind, MessageState
@@ -162,7 +163,7 @@ async def skip(
     found = await session.execute(
         update(Message)
         .where(
-            Message.campaign_id == campaign_id,
+            no_index(Message.campaign_id) == campaign_id,
             Message.business_id.in_(listed(business_ids)),
             Message.state == MessageState.QUEUED,
         )

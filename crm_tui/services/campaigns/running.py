@@ -19,6 +19,7 @@ from crm_tui.services.campaigns import drafts, gate
 from crm_tui.services.campaigns.audience import refused
 from crm_tui.services.campaigns.drafts import Kept
 from crm_tui.services.campaigns.freezing import freeze, tell_joined
+from crm_tui.services.filters.columns import no_index
 from crm_tui.services.sending.ending import end_campaigns
 from crm_tui.vocabulary import CampaignState, MessageState
 
@@ -125,7 +126,7 @@ async def _drop(db: Database, campaign_id: int, dropped: dict[int, str]) -> None
                 those = [each for each in chunk if dropped[each] == why]
                 await _end(
                     session,
-                    Message.campaign_id == campaign_id,
+                    no_index(Message.campaign_id) == campaign_id,
                     Message.business_id.in_(listed(those)),
                     state=MessageState.SKIPPED,
                     why=why,
