@@ -33,6 +33,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -43,6 +44,7 @@ from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
+from textual.worker import WorkType
 
 from crm_tui.actions import Action
 from crm_tui.clock import utc_now
@@ -56,7 +58,7 @@ from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.screens.jobs import Jobs
 from crm_tui.screens.lasting import LastingApp
 from crm_tui.screens.leads import LeadsScreen
-from crm_tui.screens.mail_work import MailWork
+from crm_tui.screens.mail_work import GROUP, MailWork
 from crm_tui.screens.site_work import SiteWork
 from crm_tui.session import Draft, Session
 from crm_tui.text import visible
@@ -235,17 +237,22 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
     async def _begin_mail(self) -> None:
         db = await self.store()
         await self.guarded(self.mail_work.begin(db, is_invented=self._throw_away))
-        if self._throw_away:
-            await self.guarded(self._live(db))
+        if self._throw_away and self.settings.email.provider == "outbox":
+            begin: WorkType[None] = partial(self._live, db)
+            self.run_worker(begin, group=GROUP, exit_on_error=False)
 
     async def _live(self, db: Database) -> None:
         """Have the demo's recipients answer, for as long as the app runs."""
         from crm_tui.services.demo.world import World
 
         world = World(db, self.settings)
-        while True:
+
+        async def step() -> None:
             if await world.step(self.now()):
                 await self.look_for_changes()
+
+        while True:
+            await self.guarded(step())
             await asyncio.sleep(_WATCH_EVERY)
 
     @work(group="watch", exclusive=True, exit_on_error=False)
