@@ -208,7 +208,8 @@ def cancel(
 
     confirm(
         f"Cancel campaign {campaign}? What was not sent yet never will be; this cannot be undone.",
-        yes=yes or json,
+        # A script has said what it wants; a person may have mistyped the number.
+        yes=yes or not sys.stdin.isatty(),
     )
     canceled = with_store(context, lambda db: running.cancel(db, campaign, now=utc_now()))
     if json:

@@ -54,6 +54,14 @@ class Mailable:
     role: bool = False
 
     @property
+    def is_address(self) -> bool:
+        """Whether mail can be addressed to it at all, whoever may have it.
+
+        That is enough for an address somebody chose by hand: their own, or one they write to.
+        """
+        return self.problem not in {MALFORMED, TOO_LONG, NEEDS_UTF8}
+
+    @property
     def domain(self) -> str:
         """The part after the @, to be looked up."""
         return self.address.rpartition("@")[2]

@@ -173,7 +173,7 @@ def test_pausing_going_on_and_canceling(program: Program, mailbox: Mailbox) -> N
     assert program("campaigns", "pause", "1", "--json").json == {"id": 1, "state": "paused"}
     assert program("worker", "--once", "--json").json["sent"] == 0
     assert program("campaigns", "resume", "1", "--json").json == {"id": 1, "state": "running"}
-    canceled = program("campaigns", "cancel", "1", "--yes", "--json").json
+    canceled = program("campaigns", "cancel", "1", "--json").json
     assert (canceled["state"], canceled["canceled"]) == ("canceled", 3)
     assert program("worker", "--once", "--json").json["sent"] == 0
     assert mailbox.mails == []

@@ -63,7 +63,7 @@ async def test_when_all_is_set_nothing_blocks(db: Database, settings: Settings) 
     [
         (replace(SMTP, sender=replace(SMTP.sender, name=" ")), "sender name"),
         (replace(SMTP, sender=replace(SMTP.sender, email="")), "sender address"),
-        (replace(SMTP, sender=replace(SMTP.sender, email="me@yoursite.com")), "sender address"),
+        (replace(SMTP, sender=replace(SMTP.sender, email="nobody at home")), "sender address"),
         (replace(SMTP, sender=replace(SMTP.sender, postal_address="\n")), "postal address"),
         (replace(SMTP, compliance=ComplianceSettings(policies_acknowledged=("smtp",))), "opt-out"),
         (
@@ -80,6 +80,14 @@ async def test_what_is_missing_blocks_and_says_what_to_do(
     assert blocking(found) == [check]
     assert found[check].why.endswith(".")
     assert found[check].fix
+
+
+@pytest.mark.parametrize("address", ["test@example.com", "noreply@berg-sites.com"])
+async def test_what_address_mail_comes_from_is_the_operators_choice(
+    db: Database, address: str
+) -> None:
+    settings = replace(SMTP, sender=replace(SMTP.sender, email=address))
+    assert blocking(await checked(db, settings)) == []
 
 
 async def test_a_mailbox_that_is_read_is_a_way_to_opt_out(db: Database) -> None:

@@ -145,7 +145,8 @@ def _sender(settings: Settings) -> Iterator[Check]:
         f"Set name {in_config}",
         f"{visible(sender.name, 60)} writes.",
     )
-    problem = mailable(sender.email).problem if sender.email else "there is none"
+    found = mailable(sender.email)
+    problem = "" if found.is_address else found.problem
     yield _line(
         "sender address",
         f"Mail cannot come from {visible(sender.email, 80) or 'no address'}: {problem}."

@@ -53,7 +53,7 @@ async def send(
         ProviderError: it could not be sent; says why.
     """
     found = mailable(to)
-    if found.problem:
+    if not found.is_address:
         raise BadInput(f"{visible(to, 80)} cannot be written to: {found.problem}.")
     mine = account(settings)
     if not mine.address:

@@ -148,7 +148,7 @@ async def queue(session: WriteSession, letter: Letter, mine: Account, *, now: da
     if not subject or not text.strip():
         raise BadInput(f"The mail has no {'subject' if not subject else 'text'}.")
     found = mailable(letter.to)
-    if found.problem:
+    if not found.is_address:
         raise BadInput(f"{visible(letter.to, 80)} cannot be written to: {found.problem}.")
     address = await _address(session, letter, now=now)
     marks = letter.marks or new_marks(mine.domain)
