@@ -423,7 +423,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         if self._jobs.running is not None:
             self._jobs.running.cancel()
         else:
-            question = " ".join(filter(None, ("Quit crm-tui?", self.mail_work.left_behind())))
+            question = " ".join(filter(None, ("Quit crm-tui?", self._mail_left_behind())))
             self.push_screen(Confirm(question, verb="Quit", leave="Stay"), self._quit_if)
 
     def action_undo(self) -> None:
@@ -506,8 +506,12 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         self.pop_screen()
         return True
 
+    def _mail_left_behind(self) -> str:
+        """What does not go on without the app; nothing of a demo does."""
+        return "" if self._throw_away else self.mail_work.left_behind()
+
     def _quit(self) -> None:
-        mail, job = self.mail_work.left_behind(), self._jobs.running
+        mail, job = self._mail_left_behind(), self._jobs.running
         if job is not None:
             words = f"{job}. Quitting stops it; what is done stays done."
             question = Confirm(

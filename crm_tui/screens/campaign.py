@@ -71,8 +71,8 @@ class CampaignScreen(CampaignDesk):
     CampaignScreen {
         & #campaign-head { height: auto; padding: 0 3; }
         & #campaign-head > Static { height: auto; max-height: 6; text-wrap: nowrap; text-overflow: ellipsis; }
-        & #campaign-rates { text-wrap: wrap; }
-        & #campaign-why { display: none; text-wrap: wrap; }
+        & #campaign-head > #campaign-rates, & #campaign-head > #campaign-why { text-wrap: wrap; }
+        & #campaign-why { display: none; }
         & #campaign-steps { display: none; }
         &.-tall #campaign-head { margin: 1 0; }
         &.-tall FilterLine { margin-bottom: 1; }
@@ -210,10 +210,8 @@ class CampaignScreen(CampaignDesk):
         return line + styled("  " + " · ".join(said), Role.QUIET)
 
     def _say(self, name: str, words: Content) -> None:
-        widget = self.query_one(f"#campaign-{name}", Static)
-        widget.display = bool(words)
-        if widget.content != words:
-            widget.update(words)
+        self.query_one(f"#campaign-{name}").display = bool(words)
+        self.say_in(f"#campaign-{name}", words)
 
     # The filter
 

@@ -147,7 +147,7 @@ def campaign_columns(zone: tzinfo | None) -> tuple[Column[CampaignRow], ...]:
             "name",
             "Campaign",
             lambda row, _: Cell(row.name, Role.STRONG),
-            width=19,
+            width=18,
             widest=44,
             sortable=False,
         ),

@@ -6,6 +6,9 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import NamedTuple
 
+from textual.content import Content
+from textual.widgets import Static
+
 from crm_tui.screens.base import AppScreen
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.text import plural, visible
@@ -49,6 +52,12 @@ class CampaignDesk(AppScreen):
     @abstractmethod
     async def show_again(self) -> None:
         """Show what an action wrote."""
+
+    def say_in(self, selector: str, words: Content) -> None:
+        """Show words in a line; nothing is painted where they are there already."""
+        line = self.query_one(selector, Static)
+        if line.content != words:
+            line.update(words)
 
     def why_not(self, action_id: str) -> str | None:
         """What can be done depends on how far the campaign is."""

@@ -92,7 +92,7 @@ class CampaignsScreen(CampaignDesk):
         running = sum(row.state is CampaignState.RUNNING for row in rows)
         words = [f"{running:,} running"] if running else []
         words += [plural(len(rows), "campaign")] if rows else []
-        self.query_one("#count", Static).update(styled(" · ".join(words), Role.QUIET))
+        self.say_in("#count", styled(" · ".join(words), Role.QUIET))
         self._show_standing()
 
     async def show_again(self) -> None:
@@ -108,7 +108,7 @@ class CampaignsScreen(CampaignDesk):
             words = styled(f"Paused: {row.pause_reason}", Role.ATTENTION)
         elif row is not None and row.counts.sent:
             words = styled(" · ".join(rates_words(row.rates)), Role.QUIET)
-        self.query_one("#standing", Static).update(words)
+        self.say_in("#standing", words)
 
     @property
     def campaign(self) -> Subject | None:

@@ -78,7 +78,7 @@ class Page(Vertical, KeyArea, inherit_bindings=False):
         """Show what was chosen."""
 
     async def read_again(self) -> None:
-        """The store was changed."""
+        """The store was changed; everybody is looked at again before the start in any case."""
 
     def take_focus(self) -> None:
         """Have the keys come here."""
@@ -185,10 +185,6 @@ class AudiencePage(Page, inherit_bindings=False):
     def take_focus(self) -> None:
         """The filter is for who types; else the keys go through the recipients."""
         self.screen.set_focus(self._table)
-
-    async def read_again(self) -> None:
-        """Look at everybody again."""
-        await self._look()
 
     async def _look(self) -> None:
         if self.plan.looked is None:

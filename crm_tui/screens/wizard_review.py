@@ -35,7 +35,7 @@ _MANY = 50
 """A start to more than these asks to type the number."""
 
 _MARKS = {
-    Verdict.PASSED: (REACHED, Role.GOOD),
+    Verdict.PASSED: (REACHED, Role.TEXT),
     Verdict.WARNING: (TROUBLE, Role.ATTENTION),
     Verdict.BLOCKS: (TROUBLE, Role.BAD),
 }
@@ -290,7 +290,8 @@ class ReviewPage(Page, inherit_bindings=False):
         self.app.push_screen(form)
 
     def _start_it(self) -> None:
-        self.wizard.host.start_job("Starting the campaign", self._start)
+        # Once the question is gone: the ledger takes the place of what is in front.
+        self.call_later(self.wizard.host.start_job, "Starting the campaign", self._start)
 
     async def _start(self, job: Job) -> None:
         host = self.wizard.host

@@ -87,7 +87,9 @@ class WorkerLogScreen(AppScreen):
             lines = await worker_log.lines(session)
         self._table.show(array("q", (line.id for line in lines)), lines, keep="place")
         if known := self.host.mail_work.known:
-            self.query_one("#worker-standing", Static).update(self._standing(known))
+            line, words = self.query_one("#worker-standing", Static), self._standing(known)
+            if line.content != words:
+                line.update(words)
 
     def _standing(self, known: Overview) -> Content:
         """Who works, what waits, and what keeps it."""

@@ -24,6 +24,7 @@ from crm_tui.vocabulary import MessageState
 from tests.conftest import NOW, AddLead
 from tests.screens.mailings import SETTINGS, add_campaign, step
 from tests.screens.settling import press, settle
+from tests.terminal_session import Terminal
 
 Started = Callable[..., AbstractAsyncContextManager[tuple[CrmApp, Pilot[None]]]]
 
@@ -170,3 +171,19 @@ async def test_what_goes_wrong_is_shown_once_and_it_is_tried_again(
         app.mail_work._show_error = shown.append
         await until(pilot, lambda: tries == 3)
     assert len(shown) <= 1
+
+
+@pytest.mark.pty
+def test_nothing_is_painted_while_the_worker_has_nothing_to_do(
+    store_path: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[sender]\nname = "A"\nemail = "a@example.org"\n[email]\nprovider = "outbox"\n'
+    )
+    args = ["-m", "crm_tui", "--db", str(store_path), "--config", str(config)]
+    with Terminal(args) as terminal:
+        terminal.until(lambda text: "0 queued" in text)
+        terminal.press("3")
+        terminal.settle(0.5)
+        assert terminal.read(5.0) == b""
