@@ -143,8 +143,8 @@ class Pump:
         ids = [self._due.popleft() for _ in range(min(number, len(self._due)))]
         turn = await self._write(self._back, ids, most=free)
         self._back = []
-        self.insist = False
         claims = turn.claims
+        self.insist = self.insist and not claims.messages
         self._pumped.wait_until, self._pumped.stopped = claims.wait_until, claims.stopped
         self._due.extendleft(reversed(claims.untouched))
         self._in_vain = not claims.messages
