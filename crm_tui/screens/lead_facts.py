@@ -269,20 +269,27 @@ def _contact_facts(page: LeadPage, now: datetime) -> list[Fact]:
     for kind, label in _POINT_LABELS.items():
         of_kind = [point for point in page.points if point.kind is kind]
         several = len(of_kind) > 1
-        facts += _headed(label, (_point_fact(point, several=several) for point in of_kind))
+        never = bool(business["do_not_contact"])  # said above of all of it
+        facts += _headed(
+            label, (_point_fact(point, several=several, never=never) for point in of_kind)
+        )
         if kind is ContactKind.WEBSITE and not business["website"]:
             facts.append(Fact("" if of_kind else label, NO_WEBSITE))
     opening = hours.lines(business["hours"])
     return facts + _headed("Hours", (Fact("", line) for line in opening))
 
 
-def _point_fact(point: PointRow, *, several: bool) -> Fact:
+def _point_fact(point: PointRow, *, several: bool, never: bool) -> Fact:
     notes = [point.person, point.label, "primary" if several and point.is_primary else ""]
     mark = status_mark(point.state)
     if point.state is not ContactState.UNKNOWN:
         notes.append(mark.label + (f": {point.state_reason}" if point.state_reason else ""))
+    barred = bool(point.barred) and not never
+    if barred:
+        notes.append(f"not to be used: {point.barred}")
     note = ", ".join(note for note in notes if note)
-    return Fact("", _value(point), note, note_role=mark.role, link=_link(point))
+    role = Role.BAD if barred else mark.role
+    return Fact("", _value(point), note, note_role=role, link=_link(point))
 
 
 def _value(point: PointRow) -> str:

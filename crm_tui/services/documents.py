@@ -75,6 +75,7 @@ def page_document(
                     "primary": point.is_primary,
                     "state": point.state,
                     "state_reason": point.state_reason or None,
+                    "suppressed": point.barred or None,
                 }
                 for point in page.points
             ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, BusinessTag, ContactPoint, Site, Tag, Task
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import contacts, derived, events, points, scoring, typed
+from crm_tui.services.barred import why_barred
 from crm_tui.services.erased import refuse_erased
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.merged import why_missing
@@ -39,6 +40,8 @@ class PointRow:
     is_primary: bool
     state: ContactState
     state_reason: str
+    barred: str = ""
+    """Why it is on the list of those not to be contacted, itself or by its domain; else ""."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +260,13 @@ async def points_of(session: ReadSession, lead_id: int) -> tuple[PointRow, ...]:
         .where(ContactPoint.business_id == lead_id)
         .order_by(ContactPoint.kind, ContactPoint.is_primary.desc(), ContactPoint.id)
     )
-    return tuple(
+    found = [
         PointRow(id_, kind, value, person or "", label or "", primary, state, reason or "")
         for id_, kind, value, person, label, primary, state, reason in rows
-    )
+    ]
+    reached = (ContactKind.EMAIL, ContactKind.PHONE)
+    barred = await why_barred(session, [each.value for each in found if each.kind in reached])
+    return tuple(replace(each, barred=barred.get(each.value, "")) for each in found)
 
 
 async def _set_point(
@@ -323,7 +329,7 @@ async def _sites(session: ReadSession, lead_id: int) -> tuple[SiteRow, ...]:
         .where(Site.business_id == lead_id)
         .order_by(Site.id)
     )
-    return tuple(SiteRow(*row[:6], Public.of(*row[6:])) for row in rows)
+    return tuple(SiteRow(*row[:6], public=Public.of(*row[6:])) for row in rows)
 
 
 async def _tasks(session: ReadSession, lead_id: int) -> tuple[TaskRow, ...]:

@@ -239,7 +239,7 @@ async def test_what_people_asked_for_themselves_takes_force(
 
 
 async def test_so_does_what_somebody_asked_who_is_no_lead(db: Database, now: datetime) -> None:
-    from crm_tui.services.inbox.applying import UNSUBSCRIBED  # noqa: PLC0415
+    from crm_tui.services.inbox.telling import UNSUBSCRIBED  # noqa: PLC0415
 
     await bar(db, "ann@elsewhere.com", now, UNSUBSCRIBED)
     with pytest.raises(BadInput, match="Only they can take that back"):
@@ -292,4 +292,5 @@ async def test_the_points_of_a_lead_say_why_they_are_barred(
     joe = await add_lead("Joe", email="joe@mail.plumbing.com", phone="718-555-0142")
     await bar(db, "plumbing.com", now)
     async with db.read() as session:
-        assert await suppression.barred_points(session, joe) == {"joe@mail.plumbing.com": WHY}
+        points = {each.value: each.barred for each in await leads.points_of(session, joe)}
+    assert points == {"joe@mail.plumbing.com": WHY, "+17185550142": ""}

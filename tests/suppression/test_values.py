@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_tui.errors import BadInput
+from crm_tui.services.barred import parents
 from crm_tui.services.suppression import Value, read_value
-from crm_tui.services.suppression.values import parents
 from crm_tui.vocabulary import SuppressionKind
 
 EMAIL, PHONE, DOMAIN, BUSINESS = (

@@ -8,7 +8,7 @@ found = await suppression.import_list(db, path, region="US", now=now)
 from crm_tui.services.suppression.acting import Result, add, remove
 from crm_tui.services.suppression.barring import BY_HAND, Entry
 from crm_tui.services.suppression.freeing import Freed
-from crm_tui.services.suppression.listing import Line, barred_points, order, rows_by_id
+from crm_tui.services.suppression.listing import Line, order, rows_by_id
 from crm_tui.services.suppression.lists import (
     Imported,
     Problem,
@@ -28,7 +28,6 @@ __all__ = [
     "Result",
     "Value",
     "add",
-    "barred_points",
     "export_list",
     "import_list",
     "order",

@@ -20,10 +20,11 @@ from crm_tui.db.models import Business, BusinessAlias, ContactPoint, Message, Su
 from crm_tui.db.types import listed
 from crm_tui.errors import NotFound
 from crm_tui.services import events, never
+from crm_tui.services.barred import parents
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.merged import why_missing
 from crm_tui.services.sending.ending import end_campaigns, leave_out
-from crm_tui.services.suppression.values import Value, parents
+from crm_tui.services.suppression.values import Value
 from crm_tui.text import visible
 from crm_tui.vocabulary import (
     AliasKind,

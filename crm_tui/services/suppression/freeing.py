@@ -14,9 +14,10 @@ from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Message, Suppression
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import events, never
+from crm_tui.services.barred import parents
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.suppression.barring import DOMAIN, POINTS, at_domains, keyed, reasons_of
-from crm_tui.services.suppression.values import Value, parents
+from crm_tui.services.suppression.values import Value
 from crm_tui.text import visible
 from crm_tui.vocabulary import ContactState, EventKind, SuppressionKind
 
@@ -31,7 +32,7 @@ _THEIR_WORD = {
 _THEIR_REASONS = frozenset(
     {"they unsubscribed", "they reported a mail as spam", "they asked to stop"}
 )
-"""The reasons the inbox gives (services.inbox.applying); an address need not be of a lead."""
+"""The reasons the inbox gives (services.inbox.telling); an address need not be of a lead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business, ContactPoint, Suppression
 from crm_tui.db.types import listed
 from crm_tui.services.suppression.barring import POINTS
-from crm_tui.services.suppression.values import parents
 from crm_tui.text import fold
 from crm_tui.vocabulary import SuppressionKind
 
@@ -106,29 +105,3 @@ def _matches(typed: str) -> ColumnElement[bool]:
 
 def _kind(word: str) -> SuppressionKind | None:
     return SuppressionKind(word) if word in set(SuppressionKind) else None
-
-
-async def barred_points(session: ReadSession, lead_id: int) -> dict[str, str]:
-    """Why contact points of a lead are barred, by their value: themselves, or by their domain."""
-    points = (
-        await session.execute(
-            select(ContactPoint.kind, ContactPoint.value).where(
-                ContactPoint.business_id == lead_id, ContactPoint.kind.in_(POINTS.values())
-            )
-        )
-    ).all()
-    values = {value for _, value in points}
-    hosts = {value: parents(value.rpartition("@")[2]) for value in values if "@" in value}
-    asked = values.union(*hosts.values()) if hosts else values
-    rows = await session.execute(
-        select(Suppression.kind, Suppression.value, Suppression.reason).where(
-            Suppression.value.in_(listed(asked)), Suppression.kind != SuppressionKind.BUSINESS
-        )
-    )
-    known = {value: reason for _, value, reason in rows}
-    found: dict[str, str] = {}
-    for value in values:
-        for each in (value, *hosts.get(value, ())):
-            if each in known:
-                found.setdefault(value, known[each])
-    return found

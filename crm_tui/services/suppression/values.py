@@ -142,9 +142,3 @@ def _is_host(host: str) -> bool:
 def _is_shared(host: str) -> bool:
     """Whether others can register names right below it: of such, a name below has one more part."""
     return registrable_domain(f"a.{host}") == f"a.{host}"
-
-
-def parents(host: str) -> list[str]:
-    """A domain and those above it: "a.b.com", "b.com", "com"."""
-    labels = host.split(".")
-    return [".".join(labels[at:]) for at in range(len(labels))]
