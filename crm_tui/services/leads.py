@@ -329,7 +329,10 @@ async def _sites(session: ReadSession, lead_id: int) -> tuple[SiteRow, ...]:
         .where(Site.business_id == lead_id)
         .order_by(Site.id)
     )
-    return tuple(SiteRow(*row[:6], public=Public.of(*row[6:])) for row in rows)
+    return tuple(
+        SiteRow(id_, slug, theme, status, stale, built_at, Public.of(*public))
+        for id_, slug, theme, status, stale, built_at, *public in rows
+    )
 
 
 async def _tasks(session: ReadSession, lead_id: int) -> tuple[TaskRow, ...]:
