@@ -364,6 +364,20 @@ def test_a_mail_to_one_lead(program: Program, mailbox: Mailbox) -> None:
     assert len(mailbox.mails) == 1
 
 
+def test_taking_an_import_back_leaves_the_leads_of_a_campaign(
+    program: Program, tmp_path: Path
+) -> None:
+    table = tmp_path / "leads.csv"
+    table.write_text("name,email\nWritten to,joe@written-to.com\nLeft out,\n")
+    assert program("import", str(table)).code == 0
+    create(program, "--audience", "")
+    ran = program("imports", "undo", "1")
+    assert (ran.code, "mail is made for it" in ran.err) == (3, True)
+    names = [each["name"] for each in program("leads", "list", "--json").json["leads"]]
+    assert "Written to" in names
+    assert "Left out" not in names
+
+
 @pytest.mark.parametrize("arguments", [["--json"], ["--once", "--let-go"], ["--let-go", "--json"]])
 def test_options_of_the_worker_that_do_not_go_together(
     program: Program, arguments: list[str]

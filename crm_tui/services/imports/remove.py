@@ -22,9 +22,11 @@ from crm_tui.db.models import (
     Business,
     BusinessAlias,
     BusinessTag,
+    CampaignExclusion,
     ContactPoint,
     Distinct,
     Event,
+    Message,
     RawRecord,
     Site,
     Suppression,
@@ -38,7 +40,7 @@ from crm_tui.vocabulary import AliasKind, SuppressionKind, TaskState, UnmatchedS
 
 CHUNK = 500
 
-_CHILDREN = (ContactPoint, BusinessAlias, BusinessTag, Task)
+_CHILDREN = (ContactPoint, BusinessAlias, BusinessTag, Task, CampaignExclusion)
 
 
 def created(batch_id: int) -> Select[int]:
@@ -59,6 +61,9 @@ async def touched(
     others: CompoundSelect[int, str] = union_all(
         select(Task.business_id, literal("a follow-up was done")).where(
             Task.business_id.in_(business_ids), Task.state == TaskState.DONE
+        ),
+        select(Message.business_id, literal("mail is made for it")).where(
+            Message.business_id.in_(business_ids)
         ),
         select(Unmatched.business_id, literal("an old site was linked to it")).where(
             Unmatched.business_id.in_(business_ids)
