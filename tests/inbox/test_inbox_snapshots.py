@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
+from textual.pilot import Pilot
 
+from crm_tui.app import CrmApp
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Message, SyncCursor
 from crm_tui.providers.incoming import Delivery
@@ -19,7 +21,8 @@ from tests.conftest import NOW
 from tests.inbox.conftest import SENT_AT
 from tests.inbox.offline import AT, keep
 from tests.inbox.world import World
-from tests.screens.looks import Look, SnapCompare, in_every_look, pressed
+from tests.screens.looks import Look, SnapCompare, in_every_look
+from tests.screens.settling import settle
 
 
 @pytest.fixture(autouse=True)
@@ -83,15 +86,30 @@ def store(store_path: Path) -> Path:
     return store_path
 
 
+def looked(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """Keys, and then the wait until the app has looked at how sending stands."""
+
+    async def run(pilot: Pilot[None]) -> None:
+        assert isinstance(pilot.app, CrmApp)
+        while pilot.app.mail_work.known is None:  # noqa: ASYNC110 - it tells only the screen
+            await asyncio.sleep(0.01)
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+
+    return run
+
+
 @in_every_look
 def test_mail_in_today_looks_as_agreed(look: Look, store: Path, snap_compare: SnapCompare) -> None:
     assert AT < NOW
-    assert look.compare(snap_compare, store, run_before=pressed("2", "j", "j"))
+    assert look.compare(snap_compare, store, run_before=looked("2", "j", "j"))
 
 
 @pytest.mark.parametrize("keys", [("r",), ("enter",)], ids=["asking", "reading"])
 def test_sorting_out_a_mail_looks_as_agreed(
     keys: tuple[str, ...], store: Path, snap_compare: SnapCompare
 ) -> None:
-    run = pressed("2", "G", *keys)
+    run = looked("2", "G", *keys)
     assert Look(80, 24).compare(snap_compare, store, run_before=run)
