@@ -91,6 +91,23 @@ async def test_one_pass_sends_everything_that_is_due(db: Database, clock: Clock)
     assert report.problems == []
 
 
+async def test_hours_that_the_operator_changes_hold_for_what_waits_already(
+    db: Database, clock: Clock
+) -> None:
+    leads = await add_leads(db, 3, clock.now)
+    await add_campaign(db, leads[:2], clock.now)
+    await add_campaign(db, leads[2:], clock.now, starts_at=later(clock.now, hours=1))
+    await change(db, Message, [3], due_at=later(clock.now, hours=1))
+    await add_single(db, 1, clock.now)
+    quiet = {"per_hour": 0, "per_day": 0, "quiet_hours": "08:00-20:00", "weekdays_only": False}
+    async with mail_server() as post:
+        for _ in range(2):
+            report = await a_worker(db, post.port, clock, sending=quiet).once()
+            assert (report.sent, report.due_later) == (0, 4)
+        report = await a_worker(db, post.port, clock).once()
+    assert (report.sent, report.due_later) == (3, 1)
+
+
 async def test_at_most_so_many_are_on_their_way_at_once(db: Database, clock: Clock) -> None:
     await add_campaign(db, await add_leads(db, 30, clock.now), clock.now)
     async with mail_server() as post:
