@@ -271,6 +271,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     async def on_unmount(self) -> None:
         """Close the store when nobody uses it; its threads would keep the program alive."""
+        await self.mail_work.stop()
         self.workers.cancel_all()
         await asyncio.gather(*(each.wait() for each in self.workers), return_exceptions=True)
         await asyncio.to_thread(self.site_work.close)
