@@ -8,30 +8,42 @@ import pytest
 
 from crm_tui import screens
 from crm_tui.actions import ACTIONS, AREA_TITLES, SCREENS, Action, actions_in
-from crm_tui.app import CrmApp
 from crm_tui.screens.base import AppScreen
 from crm_tui.widgets.keys import KeyArea
+from crm_tui.widgets.row_list import RowList
 from crm_tui.widgets.row_table import RowTable
+from crm_tui.widgets.timeline import Timeline
 
 # What a plain terminal (TERM=linux) cannot send, or sends as another key.
 UNSENDABLE = {"ctrl+m", "ctrl+i", "ctrl+h", "ctrl+j", "ctrl+s", "ctrl+q"}
 
 
-for module in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}."):
-    importlib.import_module(module.name)
+for name in (
+    "crm_tui.app",
+    *(each.name for each in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}.")),
+):
+    importlib.import_module(name)
 
 
-def app_screens() -> list[type[AppScreen]]:
-    found: list[type[AppScreen]] = []
-    waiting = [AppScreen]
+def key_areas() -> list[type[KeyArea]]:
+    """Everybody that has keys: the app, its screens, and widgets on them."""
+    found: list[type[KeyArea]] = []
+    waiting: list[type[KeyArea]] = [KeyArea]
     while waiting:
         below = waiting.pop().__subclasses__()
         waiting += below
-        found += [screen for screen in below if hasattr(screen, "AREA")]
-    return found
+        found += [area for area in below if hasattr(area, "AREA")]
+    return [area for area in found if area.__module__.startswith("crm_tui.")]
 
 
-OWNERS: list[type[KeyArea]] = [CrmApp, RowTable, *app_screens()]
+def app_screens() -> list[type[AppScreen]]:
+    return [area for area in key_areas() if issubclass(area, AppScreen)]
+
+
+# Lists other than a table have nothing to select: they do a part of what lists do.
+OWNERS = [
+    area for area in key_areas() if area is RowTable or not issubclass(area, RowList | Timeline)
+]
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
