@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace as with_settings
 from sqlalchemy import select
 
+from crm_tui.config import SenderSettings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import CampaignStep, Event, Message
 from crm_tui.errors import BadInput, NotFound
@@ -57,6 +58,19 @@ async def test_a_start_makes_the_first_step_due(db: Database, now: datetime) -> 
         (2, None),
     }
     assert await timeline(db, leads[0]) == [(EventKind.CAMPAIGN_JOINED, "in the campaign Spring")]
+
+
+async def test_a_draft_made_before_the_sender_was_set_sends_from_the_senders_domain(
+    db: Database, now: datetime
+) -> None:
+    await add_leads(db, 2, now)
+    nobody = with_settings(SETTINGS, sender=SenderSettings())
+    campaign, _ = await a_frozen(db, nobody, now, steps=TWO)
+    await running.start(db, campaign, settings=SETTINGS, now=now)
+    domain = SETTINGS.sender.email.rpartition("@")[2]
+    ids = [row.message_id for row in await ledger_of(db, campaign)]
+    assert len(set(ids)) == 4
+    assert all(each.endswith(f"@{domain}>") for each in ids)
 
 
 async def test_a_start_takes_recipients_down_that_were_not(db: Database, now: datetime) -> None:

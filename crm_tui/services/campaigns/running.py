@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database, WriteSession
@@ -20,6 +20,7 @@ from crm_tui.services.campaigns.audience import refused
 from crm_tui.services.campaigns.drafts import Kept
 from crm_tui.services.campaigns.freezing import freeze, tell_joined
 from crm_tui.services.filters.columns import no_index
+from crm_tui.services.sending.account import NO_DOMAIN, account
 from crm_tui.services.sending.ending import end_campaigns
 from crm_tui.vocabulary import CampaignState, MessageState
 
@@ -77,6 +78,7 @@ async def start(
         )
     gate.refuse(checks)
     await _drop(db, campaign_id, dropped)
+    await _name_domain(db, campaign_id, account(settings).domain)
     await _make_due(db, kept, waiting, now=now, progress=progress)
     async with db.write(durable=True) as session:
         if not (await drafts.require_draft(session, campaign_id)).frozen:
@@ -131,6 +133,27 @@ async def _drop(db: Database, campaign_id: int, dropped: dict[int, str]) -> None
                     state=MessageState.SKIPPED,
                     why=why,
                 )
+
+
+async def _name_domain(db: Database, campaign_id: int, domain: str) -> None:
+    """Give the Message-IDs of a draft that was made before the sender was set their domain."""
+    unnamed = await db.integers(
+        select(Message.id).where(
+            Message.campaign_id == campaign_id,
+            Message.message_id.endswith(f"@{NO_DOMAIN}>"),
+        )
+    )
+    for chunk in _chunks(unnamed):
+        async with db.write() as session:
+            await drafts.require_draft(session, campaign_id)
+            await session.execute(
+                update(Message)
+                .where(Message.id.in_(listed(chunk)))
+                .values(
+                    message_id=func.replace(Message.message_id, f"@{NO_DOMAIN}>", f"@{domain}>")
+                )
+                .execution_options(synchronize_session=None)
+            )
 
 
 async def _make_due(

@@ -15,7 +15,8 @@ from crm_tui.services.contacts.contact import ascii_host
 from crm_tui.services.sending.hours import Rules, read_rules
 from crm_tui.services.sending.pace import Limits
 
-_NO_DOMAIN = "crm-tui.invalid"
+NO_DOMAIN = "crm-tui.invalid"
+"""The domain of marks that were made before the operator said who sends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class Account:
     @property
     def domain(self) -> str:
         """The domain mails come from, in the letters the DNS knows."""
-        return ascii_host(self.address.rpartition("@")[2]) or _NO_DOMAIN
+        return ascii_host(self.address.rpartition("@")[2]) or NO_DOMAIN
 
     def opt_out(self, token: str) -> str:
         """The mailto address at which a recipient opts out; the token tells which."""
