@@ -17,8 +17,11 @@ from textual.widgets import Static
 
 from crm_tui.errors import UserError
 from crm_tui.screens.base import AppScreen
-from crm_tui.screens.wizard_pages import AudiencePage, MessagePage, Page, PreviewPage
+from crm_tui.screens.wizard_audience import AudiencePage
+from crm_tui.screens.wizard_message import MessagePage
+from crm_tui.screens.wizard_pages import Page
 from crm_tui.screens.wizard_plan import Plan
+from crm_tui.screens.wizard_preview import PreviewPage
 from crm_tui.screens.wizard_review import ReviewPage, WhenPage
 from crm_tui.services.campaigns.audience import Audience
 from crm_tui.text import visible

@@ -78,7 +78,7 @@ class Desk:
 @pytest.fixture(autouse=True)
 def _nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crm_tui.app._MAIL_AFTER", 3600.0)
-    monkeypatch.setattr("crm_tui.screens.wizard_pages._TYPING_PAUSE", 0.01)
+    monkeypatch.setattr("crm_tui.screens.wizard_audience._TYPING_PAUSE", 0.01)
 
 
 @pytest.fixture
