@@ -294,7 +294,7 @@ def send_test(
 ) -> None:
     """Send a mail of a campaign to yourself, at once; it counts for nothing."""
     settings = invocation(context).settings
-    from crm_tui.providers.base import ProviderError
+    from crm_tui.providers.base import Blocked, ProviderError, Refused, Unsendable
 
     async def work(db: Database) -> Tried:
         from crm_tui.services.campaigns import drafts, trial
@@ -318,6 +318,11 @@ def send_test(
 
     try:
         tried = with_store(context, work)
+    except (Refused, Blocked, Unsendable) as error:
+        if json:
+            show_json({"id": campaign, "to": to, "sent": False, "reason": error.words})
+        say(f"The test mail was refused: {error.words}")
+        raise typer.Exit(Exit.REFUSED) from None
     except ProviderError as error:
         say(f"The test mail was not sent: {error}")
         raise typer.Exit(Exit.PROVIDER_FAILED) from None
@@ -332,6 +337,7 @@ def _tried(campaign: int, tried: Tried) -> dict[str, Any]:
     return {
         "id": campaign,
         "to": tried.to,
+        "sent": True,
         "subject": tried.subject,
         "message_id": tried.message_id,
         "example": tried.example,

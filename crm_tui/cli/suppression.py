@@ -142,7 +142,7 @@ def _skipped(count: int) -> str:
 def remove(
     context: typer.Context,
     value: Barred,
-    reason: Annotated[str, typer.Option(help="Why they may be contacted again.")],
+    reason: Annotated[str, typer.Option(help="Why they may be contacted again.")] = "",
     *,
     force: Annotated[
         bool,
@@ -157,7 +157,8 @@ def remove(
         from crm_tui.services import suppression
 
         meant = suppression.read_value(value, region=region)
-        freed = await suppression.remove(db, meant, reason, force=force, now=utc_now())
+        why = reason if reason or force else suppression.OFF_BY_HAND
+        freed = await suppression.remove(db, meant, why, force=force, now=utc_now())
         if json:
             show_json({"value": freed.value.value, "kind": freed.value.kind, "was": freed.was})
         say(f"{visible(freed.name, 60)} may be contacted again; the reason was: {freed.was}.")

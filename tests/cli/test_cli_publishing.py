@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -132,10 +133,17 @@ def test_what_is_not_set_up_is_refused_in_a_sentence(
         "Publishing is not set up: [publishing] in config.toml needs path and base_url. The guide "
         "tells how.\n"
     )
+
+
+def test_the_folder_is_made_before_the_first_page_and_missed_after_it(sites: Publishing) -> None:
     sites.web.rmdir()
-    ran = sites(command, "")
-    assert ran.code == 1
-    assert "is not there. Make it, or mount its disk." in ran.err
+    assert sites("publish", "").code == 0
+    assert sites.web.is_dir()
+    shutil.rmtree(sites.web)
+    for command in ("publish", "unpublish"):
+        ran = sites(command, "")
+        assert ran.code == 1
+        assert "is not there. Make it, or mount its disk." in ran.err
 
 
 def test_a_query_that_cannot_be_read_publishes_nothing(sites: Publishing) -> None:

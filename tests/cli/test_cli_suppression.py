@@ -55,7 +55,12 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(cli: Cli) -> None:
     ):
         ran = cli("suppression", *arguments)
         assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1), arguments
-    assert cli("suppression", "remove", "joe@acme.com").code == 2
+
+
+def test_what_was_put_there_by_hand_is_taken_off_without_a_reason(cli: Cli) -> None:
+    cli("suppression", "add", "joe@acme.com")
+    assert cli("suppression", "remove", "joe@acme.com").code == 0
+    assert cli("suppression", "list", "--json").json == {"suppressions": []}
 
 
 def test_a_list_is_imported_and_exported(cli: Cli, tmp_path: Path) -> None:

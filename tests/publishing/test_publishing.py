@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -275,8 +276,9 @@ async def test_it_cannot_be_undone(press: Press, db: Database) -> None:
 
 
 async def test_nothing_is_changed_where_publishing_cannot_begin(press: Press) -> None:
+    await press.publish(await press.lead_with_site("Bee Roofing"))
     lead = await press.lead_with_site()
-    press.web.rmdir()
+    shutil.rmtree(press.web)
     with pytest.raises(BadInput, match="is not there"):
         await press.publish(lead)
     assert (await press.public(lead)).state is PublicState.PRIVATE

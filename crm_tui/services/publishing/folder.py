@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from crm_tui.errors import BadInput
@@ -48,20 +49,23 @@ class FolderPublisher:
         """The address of a page."""
         return f"{self._base_url}/{slug}/"
 
-    async def check(self) -> None:
-        """See that the folder is there and can be written.
+    async def check(self, *, first: bool = False) -> None:
+        """See that the folder is there and can be written; make it before the `first` page.
 
         Raises:
             BadInput: it is not.
         """
-        await asyncio.to_thread(self._check)
+        await asyncio.to_thread(self._check, first)
 
-    def _check(self) -> None:
+    def _check(self, first: bool) -> None:  # noqa: FBT001 - by position from a thread
         shown = visible(str(self._folder), 200)
         if not self._folder.is_absolute():
             raise BadInput(
                 f"path in [publishing] must be a whole path such as /srv/previews, not {shown}."
             )
+        if first:
+            with suppress(OSError):  # said below
+                self._folder.mkdir(parents=True, exist_ok=True)
         if not self._folder.is_dir():
             raise BadInput(
                 f"The folder {shown} of [publishing] is not there. Make it, or mount its disk."

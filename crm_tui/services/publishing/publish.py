@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import bindparam, case, exists, select, update
 
 from crm_tui.db.engine import Database, WriteSession
 from crm_tui.db.models import Business, Message, Site
@@ -138,9 +138,14 @@ async def publish_sites(
         UserError: pages cannot be put at all, somebody else is publishing, or the store cannot be
             read or written. What was recorded before stays; publishing again does the rest.
     """
-    await publisher.check()
+    await publisher.check(first=not await _ever_published(db))
     async with alone(db.path, cancelled=cancelled):
         return await _Publishing(db, publisher, clock).run(site_ids, progress, cancelled)
+
+
+async def _ever_published(db: Database) -> bool:
+    async with db.read() as session:
+        return bool(await session.scalar(select(exists().where(Site.published_hash.is_not(None)))))
 
 
 class _Publishing:

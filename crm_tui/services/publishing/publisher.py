@@ -22,8 +22,12 @@ class Publisher(Protocol):
     def url(self, slug: str) -> str:
         """The public address of a page, whether or not it is there."""
 
-    async def check(self) -> None:
+    async def check(self, *, first: bool = False) -> None:
         """See that pages could be put at all.
+
+        Args:
+            first: whether nothing has been published yet: then a place that is not there is no
+                disk that was forgotten, and may be made.
 
         Raises:
             BadInput: they could not; the sentence says what to do.

@@ -6,7 +6,7 @@ found = await suppression.import_list(db, path, region="US", now=now)
 """
 
 from crm_tui.services.suppression.acting import Result, add, remove
-from crm_tui.services.suppression.barring import BY_HAND, Entry
+from crm_tui.services.suppression.barring import BY_HAND, OFF_BY_HAND, Entry
 from crm_tui.services.suppression.freeing import Freed
 from crm_tui.services.suppression.listing import Line, order, rows_by_id
 from crm_tui.services.suppression.lists import (
@@ -20,6 +20,7 @@ from crm_tui.services.suppression.values import Value, read_value
 
 __all__ = [
     "BY_HAND",
+    "OFF_BY_HAND",
     "Entry",
     "Freed",
     "Imported",

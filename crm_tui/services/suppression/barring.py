@@ -35,6 +35,7 @@ from crm_tui.vocabulary import (
 )
 
 BY_HAND = "put there by hand"
+OFF_BY_HAND = "taken off by hand"
 """The reason where none is said."""
 
 SKIPPED = "on the list of those not to be written to"
