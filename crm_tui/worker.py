@@ -147,13 +147,14 @@ class Worker:
                 report.due_later = await _waiting(session)
             return report
 
-    async def run(self) -> None:
-        """Work until stopped.
+    async def run(self, *, began: Callable[[], None] = lambda: None) -> None:
+        """Work until stopped; `began` is called once no other worker can be.
 
         Raises:
             AtWork: another worker is at work.
         """
         async with self.at_work() as owner:
+            began()
             polled_at: datetime | None = None
             while not self._stopping.is_set():
                 self._woken.clear()

@@ -107,12 +107,10 @@ def _say(report: Report) -> None:
 
 
 def _run(context: typer.Context) -> None:
-    say("At work until you press ctrl+c.")
-
     async def run(working: Worker) -> None:
         telling = asyncio.create_task(_tell(working.db))
         try:
-            await working.run()
+            await working.run(began=lambda: say("At work until you press ctrl+c."))
         finally:
             telling.cancel()
             with suppress(asyncio.CancelledError):
