@@ -156,7 +156,12 @@ class Database:
         # As one text: rows would pass the interpreter's lock to and fro a million times, and the
         # screen with them. SQLite keeps the order of a subquery for group_concat.
         in_one = f"WITH found (number) AS ({compiled}) SELECT group_concat(number) FROM found"  # noqa: S608 - compiled by us
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
 
         def fetch() -> array[int]:
             with store_errors(self.path), closing(connection):
@@ -277,9 +282,13 @@ def _engine(path: Path, pragmas: tuple[str, ...], *, begin: str, pool_size: int)
     # it gives that connection up and all is well; on stderr that would stand in the middle of the
     # screen.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)), pool_size=pool_size, max_overflow=0
+    # A store that is gone is gone: SQLite would otherwise make an empty one in its place.
+    url = URL.create(
+        "sqlite+aiosqlite",
+        database=path.absolute().as_uri(),
+        query={"mode": "rw", "uri": "true"},
     )
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0)
 
     _prepared(engine.sync_engine, pragmas, begin)
 
