@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run demo test crash check format docs bench bench-peers wheel screenshots clean
+.PHONY: setup run demo test test-long crash check format docs bench bench-peers wheel screenshots clean
 
 setup: $(STAMP)
 
@@ -24,8 +24,14 @@ run: setup
 demo: setup
 	@$(BIN)/crm-tui demo
 
+# One process more than there are cores: they wait as long as they work.
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
+
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES)
+
+test-long: setup
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --long
 
 # Ten minutes: the sender of a campaign is killed 200 times.
 crash: setup

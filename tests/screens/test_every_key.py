@@ -68,6 +68,7 @@ async def test_every_key_can_be_pressed_on_every_screen(
     await press_every_key(demo, area)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("area", [area for area, way in WAYS.items() if way.is_there_without_leads])
 async def test_every_key_can_be_pressed_where_there_is_nothing(
     area: str, store_path: Path, list_folder: Path
