@@ -139,8 +139,6 @@ class SmtpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file with the password that only its owner may read."""
     connections: int = 1
     """At most this many messages are on their way at once."""
-    append_sent: bool = False
-    """Whether a copy is put into the mailbox's Sent folder; many providers do so by themselves."""
 
 
 class ImapSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
