@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import hypothesis
+import keyring
 import pytest
+from keyring.backends import null
 
 from crm_tui.__main__ import main
 from crm_tui.config import Settings
@@ -46,6 +49,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def kills(pytestconfig: pytest.Config) -> int:
     """How often the sender of a campaign is killed."""
     return int(pytestconfig.getoption("--kills"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_keyring() -> None:
+    """Passwords of tests come from where a test says; nobody's own keyring is asked for one.
+
+    Without this, keyring would ask every kind of keyring that any test defines.
+    """
+    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+    keyring.set_keyring(null.Keyring())  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(autouse=True)
