@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import imaplib
-import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from functools import partial
 from typing import TypeVar
 
 from crm_tui.config import ImapSettings
+from crm_tui.config.checks import is_loopback
 from crm_tui.providers.base import Misconfigured, ProviderError, Unavailable
 from crm_tui.providers.imap_folders import quoted
 from crm_tui.providers.secrets import Secret
@@ -292,20 +292,11 @@ def checked(settings: ImapSettings) -> None:
     """
     if not settings.host:
         raise Misconfigured("No mailbox is set.", fix="Set host and username in [providers.imap].")
-    if settings.security == "none" and not _on_this_machine(settings.host):
+    if settings.security == "none" and not is_loopback(settings.host):
         raise Misconfigured(
             f"The password for {settings.host} would travel unencrypted.",
             fix='Set security to "tls" or "starttls"; "none" is for this machine (127.0.0.1) only.',
         )
-
-
-def _on_this_machine(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _log_in(client: Client, settings: ImapSettings, password: Secret, name: str) -> frozenset[str]:

@@ -6,7 +6,6 @@ So that what fails can be said in words, and so that an account can be tried out
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 import ssl
@@ -16,6 +15,7 @@ import aiosmtplib
 from aiosmtplib import SMTP, SMTPResponse
 
 from crm_tui.config import SmtpSettings
+from crm_tui.config.checks import is_loopback
 from crm_tui.providers.base import Misconfigured, ProviderError, Unavailable, said
 from crm_tui.providers.secrets import Secret
 from crm_tui.providers.smtp_replies import wait_seconds
@@ -41,20 +41,11 @@ def checked(settings: SmtpSettings) -> None:
             "No mail server is set, or its name cannot be one.",
             fix="Set host, and mostly username, in [providers.smtp].",
         )
-    if settings.security == "none" and not _on_this_machine(settings.host):
+    if settings.security == "none" and not is_loopback(settings.host):
         raise Misconfigured(
             f"Mail to {settings.host} would travel unencrypted.",
             fix='Set security to "starttls" or "tls"; "none" is for this machine (127.0.0.1) only.',
         )
-
-
-def _on_this_machine(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def open_client(
