@@ -148,7 +148,6 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         self._jobs = Jobs(self, self.guarded, self._show_status)
         self._db: Database | None = None
         self._opened = asyncio.Event()
-        self._looking, self._over = asyncio.Lock(), False
         self.keymap, key_warnings = read_keymap(settings.keys)
         own, theme_warnings = read_own((config or default_config_path()).with_name(FOLDER))
         wishes = self.dress(
@@ -262,24 +261,19 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     async def look_for_changes(self) -> None:
         """See whether the store was changed, and tell the screen in front."""
-        async with self._looking:
-            if self._over:
-                return
-            db = await self.store()
-            version = await db.data_version()
-            if version != self._version:
-                self._version = version
-                self.changes += 1
-                self._front().see_changes()
-                await self.mail_work.look(db)
+        db = await self.store()
+        version = await db.data_version()
+        if version != self._version:
+            self._version = version
+            self.changes += 1
+            self._front().see_changes()
+            await self.mail_work.look(db)
 
     async def on_unmount(self) -> None:
         """Close the store when nobody uses it; its threads would keep the program alive."""
         await self.mail_work.stop()
         self.workers.cancel_all()
         await asyncio.gather(*(each.wait() for each in self.workers), return_exceptions=True)
-        async with self._looking:
-            self._over = True  # what is told of changes from now on comes too late
         await asyncio.to_thread(self.site_work.close)
         if self._db is not None:
             await self._db.close()

@@ -161,10 +161,7 @@ class MailWork:
         """See how sending stands."""
         from crm_tui.services.sending import overview, standing
 
-        try:
-            home = await asyncio.to_thread(standing.home_of, db.path)
-        except FileNotFoundError:
-            return  # a demo's store goes with the app, whatever is told of it at that moment
+        home = await asyncio.to_thread(standing.home_of, db.path)
         async with db.read() as session:
             self._known = await overview.overview(session, self._settings.email.provider, home=home)
         self._show()

@@ -365,14 +365,17 @@ async def test_an_empty_store_says_what_to_do_next_until_there_is_a_lead(
 
 
 async def test_the_demo_is_a_store_of_its_own_that_goes_with_the_app(
-    empty_desk: Desk, store_path: Path, db: Database
+    store_path: Path, settings: Settings, db: Database
 ) -> None:
-    await empty_desk.press("j", "k", "j", "enter")
-    demo = empty_desk.app.store_path
-    assert demo != store_path, empty_desk.said()
-    assert demo.exists()
-    assert empty_desk.table.total > 400
+    app = CrmApp(store_path, settings, now=lambda: NOW)
+    async with app.run_test(size=(80, 24)) as pilot:
+        desk = Desk(pilot)
+        await desk.settle()
+        await desk.press("j", "k", "j", "enter")
+        demo = app.store_path
+        assert demo != store_path, desk.said()
+        assert demo.exists()
+        assert desk.table.total > 400
+    assert not demo.parent.exists()
     async with db.read() as session:
         assert await lead_rows.count(session, LeadQuery()) == 0
-    await empty_desk.app._rooms.aclose()
-    assert not demo.parent.exists()
