@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from textual import on
 from textual.containers import Vertical
 from textual.content import Content
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -86,7 +85,6 @@ class CampaignScreen(CampaignDesk):
         self._kept: Kept | None = None
         self._figures: Figures | None = None
         self._asked = ""
-        self._pause: Timer | None = None
 
     @property
     def _zone(self) -> tzinfo | None:
@@ -103,7 +101,7 @@ class CampaignScreen(CampaignDesk):
             yield Static(id="campaign-counts")
             yield Static(id="campaign-rates")
             yield Static(id="campaign-steps")
-        self._line = FilterLine(_FILTER_HINT)
+        self._line = FilterLine(_FILTER_HINT, pause=_TYPING_PAUSE)
         yield self._line
         self._table: RowTable[LedgerRow] = RowTable(
             ledger_columns(self._zone, steps=1), now=self._local_now, id="ledger"
@@ -219,16 +217,12 @@ class CampaignScreen(CampaignDesk):
         """Type which messages are shown."""
         self._line.edit()
 
-    @on(FilterLine.Changed)
-    def _typed(self) -> None:
-        if self._pause is not None:
-            self._pause.stop()
-        self._line.clear_problem()
-        self._pause = self.set_timer(_TYPING_PAUSE, self._apply)
+    @on(FilterLine.Rested)
+    def _rested(self) -> None:
+        self._apply()
 
     def _apply(self, *, say: bool = False) -> None:
         """Show what matches; a filter that cannot be read leaves the ledger as it is."""
-        self._pause = None
         from crm_tui.services.campaigns import ledger
 
         text = self._line.value.strip()
@@ -245,8 +239,7 @@ class CampaignScreen(CampaignDesk):
     @on(FilterLine.Left)
     @on(FilterLine.Entered)
     def _left_line(self) -> None:
-        if self._pause is not None:
-            self._pause.stop()
+        self._line.end_pause()
         self._apply(say=True)
         self.set_focus(self._table)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from textual import on
 from textual.containers import Horizontal
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -102,13 +101,12 @@ class SuppressionScreen(AppScreen):
     def __init__(self) -> None:
         super().__init__()
         self._asked = ""
-        self._pause: Timer | None = None
 
     def compose_body(self) -> Iterable[Widget]:
         """What this is, above the filter and the list."""
         with Horizontal(id="about"):
             yield Static(styled("Not to be contacted", Role.STRONG), id="title")
-        self._line = FilterLine(_HINT)
+        self._line = FilterLine(_HINT, pause=_TYPING_PAUSE)
         yield self._line
         self._table: RowList[Line] = RowList(COLUMNS, now=self.host.now, id="barred")
         yield self._table
@@ -154,14 +152,8 @@ class SuppressionScreen(AppScreen):
         """Type which entries are shown."""
         self._line.edit()
 
-    @on(FilterLine.Changed)
-    def _typed(self) -> None:
-        if self._pause is not None:
-            self._pause.stop()
-        self._pause = self.set_timer(_TYPING_PAUSE, self._apply)
-
+    @on(FilterLine.Rested)
     def _apply(self) -> None:
-        self._pause = None
         text = self._line.value.strip()
         if text != self._asked:
             self._asked = text
@@ -170,8 +162,7 @@ class SuppressionScreen(AppScreen):
     @on(FilterLine.Left)
     @on(FilterLine.Entered)
     def _left_line(self) -> None:
-        if self._pause is not None:
-            self._pause.stop()
+        self._line.end_pause()
         self._apply()
         self.set_focus(self._table)
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from textual import on
 from textual.content import Content
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -76,14 +75,15 @@ class AudiencePage(Page, inherit_bindings=False):
 
     def compose(self) -> Iterable[Widget]:
         """The filter, what comes of it, and the recipients."""
-        self._line = FilterLine("all leads; status:pending city:Queens has:email -has:website")
+        self._line = FilterLine(
+            "all leads; status:pending city:Queens has:email -has:website", pause=_TYPING_PAUSE
+        )
         yield self._line
         yield Static(id="chosen")
         yield Static(id="who")
         self._table: PageList[_Person] = PageList(_PEOPLE, now=self.wizard_now)
         self._table.nothing = "Nobody gets it."
         yield self._table
-        self._pause: Timer | None = None
         self._people: dict[int, _Person] = {}
 
     async def enter(self) -> None:
@@ -154,15 +154,8 @@ class AudiencePage(Page, inherit_bindings=False):
             self.query_one("#chosen", Static).display = False
         self._line.edit()
 
-    @on(FilterLine.Changed)
-    def _typed(self) -> None:
-        if self._pause is not None:
-            self._pause.stop()
-        self._line.clear_problem()
-        self._pause = self.set_timer(_TYPING_PAUSE, self._apply)
-
+    @on(FilterLine.Rested)
     def _apply(self) -> None:
-        self._pause = None
         text = self._line.value.strip()
         if text != self.plan.draft.audience.query:
             self.plan.choose(audience=Audience(query=text))
@@ -171,8 +164,7 @@ class AudiencePage(Page, inherit_bindings=False):
     @on(FilterLine.Left)
     @on(FilterLine.Entered)
     def _left(self) -> None:
-        if self._pause is not None:
-            self._pause.stop()
+        if self._line.end_pause():
             self._apply()
         self.screen.set_focus(self._table)
 

@@ -14,6 +14,7 @@ from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -100,7 +101,12 @@ class _Words(Input):
 
 
 class FilterLine(Horizontal):
-    """What is typed is sent as `Changed` with every keystroke; esc, enter and down leave."""
+    """What is typed is sent as `Changed` with every keystroke; esc, enter and down leave.
+
+    Args:
+        hint: What can be typed.
+        pause: Seconds without a keystroke after which `Rested` is sent; none is sent without.
+    """
 
     DEFAULT_CSS = """
     FilterLine {
@@ -127,6 +133,9 @@ class FilterLine(Horizontal):
         words: str
         cursor: int
 
+    class Rested(Message):
+        """Nothing was typed for a while: time to look for these words."""
+
     class Left(Message):
         """The operator left the line; the filter stays."""
 
@@ -136,9 +145,11 @@ class FilterLine(Horizontal):
     class CompletionWanted(Message):
         """Tab was pressed: answer with `accept`, once what is offered is up to date."""
 
-    def __init__(self, hint: str = "name, phone, city, notes") -> None:
+    def __init__(self, hint: str = "name, phone, city, notes", *, pause: float = 0) -> None:
         super().__init__()
         self._hint = hint
+        self._pause = pause
+        self._resting: Timer | None = None
         self._basis = ("", 0, 0)
 
     def compose(self) -> Iterable[Widget]:
@@ -178,6 +189,17 @@ class FilterLine(Horizontal):
         else:
             line.value = words
         line.cursor_position = len(words)
+
+    def end_pause(self) -> bool:
+        """Wait for no more keystrokes; whether `Rested` was still to come."""
+        waited, self._resting = self._resting, None
+        if waited is not None:
+            waited.stop()
+        return waited is not None
+
+    def _rest(self) -> None:
+        self._resting = None
+        self.post_message(self.Rested())
 
     def show_count(self, text: str, role: Role = Role.QUIET) -> None:
         """Say at the right how many rows there are."""
@@ -286,6 +308,10 @@ class FilterLine(Horizontal):
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(self.Changed(event.value.rstrip(), self.cursor))
+        if self._pause:
+            self.end_pause()
+            self.clear_problem()
+            self._resting = self.set_timer(self._pause, self._rest)
 
     def on_click(self, event: events.Click) -> None:
         """A click on the slash or the count begins to edit."""
