@@ -223,7 +223,7 @@ class Worker:
         if not (came_in.problem or known.stopped) and mine.address:
             await self._settle(known, home)
             await self._release()
-            await self._keep_hours(mine)
+            await put_off.keep_hours(self.db, mine, now=self._now())
             claimer = Claimer(account=mine, owner=owner, home=home, spread=spread)
             until = began + self._poll_every if self._reads else None
             pumped = await self._send(claimer, report, until=until, insist=insist)
@@ -282,20 +282,6 @@ class Worker:
             async with self.db.write() as session:
                 await release_held(session, now=now, ids=ids[start : start + HELD_CHUNK])
         self._held_since = now
-
-    async def _keep_hours(self, mine: Account) -> None:
-        """Have what other hours put off looked at again, where the operator changed them."""
-        async with self.db.read() as session:
-            kept = await put_off.kept_hours(session)
-            if kept == put_off.hours_of(mine):
-                return
-            now = self._now()
-            ids = [] if kept is None else await put_off.put_off(session, now=now)
-        for start in range(0, len(ids), HELD_CHUNK):
-            async with self.db.write() as session:
-                await put_off.look_again(session, ids[start : start + HELD_CHUNK], now=now)
-        async with self.db.write() as session:
-            await put_off.keep_hours(session, mine)
 
     async def _send(
         self, claimer: Claimer, report: Report, *, until: datetime | None, insist: bool

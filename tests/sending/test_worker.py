@@ -32,6 +32,8 @@ from crm_tui.vocabulary import CampaignState, MessageState
 from crm_tui.worker import AtWork, Worker
 from tests.providers.mail_server import HANG_UP, SAY_NOTHING, Post, mail_server
 from tests.sending.queue import (
+    AGAIN,
+    TEXT,
     Desk,
     a_claimer,
     add_campaign,
@@ -106,6 +108,61 @@ async def test_hours_that_the_operator_changes_hold_for_what_waits_already(
             assert (report.sent, report.due_later) == (0, 4)
         report = await a_worker(db, post.port, clock).once()
     assert (report.sent, report.due_later) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("quiet", "weekdays_only", "zone", "due"),
+    [
+        ("20:00-08:00", False, "UTC", "Sat 10:00"),
+        ("20:00-12:00", False, "UTC", "Sat 12:00"),
+        ("20:00-12:00", True, "UTC", "Mon 12:00"),
+        ("20:00-12:00", True, "America/New_York", "Mon 17:00"),
+        ("", False, "America/New_York", "Sat 10:00"),
+    ],
+)
+async def test_the_time_of_a_mail_that_follows_is_counted_again_by_the_hours_of_now(
+    db: Database, clock: Clock, quiet: str, weekdays_only: bool, zone: str, due: str
+) -> None:
+    leads = await add_leads(db, 2, clock.now, country=None)
+    steps = ((TEXT, None), (AGAIN, "5d"))
+    await add_campaign(db, leads, clock.now, steps=steps)
+    usual = {"per_hour": 0, "per_day": 0, "quiet_hours": "20:00-08:00", "weekdays_only": True}
+    changed = usual | {"quiet_hours": quiet, "weekdays_only": weekdays_only}
+    async with mail_server({"RCPT": ["550 5.1.1 no such user"]}) as post:
+        first = a_worker(db, post.port, clock, sending=usual, operator={"timezone": "UTC"})
+        assert (await first.once()).sent == 1  # the other one's second mail is not sent at all
+        assert await _second_is_due(db) == [None, "Mon 08:00"]
+        clock.now = later(clock.now, days=1)
+        again = a_worker(db, post.port, clock, sending=changed, operator={"timezone": zone})
+        assert (await again.once()).due_later == 1
+        assert await _second_is_due(db) == [None, due]
+        assert (await first.once()).due_later == 1
+        assert await _second_is_due(db) == [None, "Mon 08:00"]
+
+
+async def _second_is_due(db: Database) -> list[str | None]:
+    rows = await messages(db, Message.due_at, step_id=2)
+    return [None if at is None else f"{at:%a %H:%M}" for (at,) in rows]
+
+
+async def test_hours_that_did_not_change_move_nothing(db: Database, clock: Clock) -> None:
+    await add_campaign(db, await add_leads(db, 1, clock.now), clock.now)
+    async with mail_server() as post:
+        await a_worker(db, post.port, clock).once()
+        await add_single(db, 1, later(clock.now, hours=1))
+        assert (await a_worker(db, post.port, clock).once()).due_later == 1
+
+
+async def test_what_is_tried_again_after_a_refusal_keeps_its_time_when_the_hours_change(
+    db: Database, clock: Clock
+) -> None:
+    await add_campaign(db, await add_leads(db, 1, clock.now), clock.now)
+    quiet = {"per_hour": 0, "per_day": 0, "quiet_hours": "01:00-02:00", "weekdays_only": False}
+    async with mail_server({"RCPT": ["451 4.7.1 greylisted, come back"]}) as post:
+        assert (await a_worker(db, post.port, clock).once()).due_later == 1
+        before = await messages(db, Message.due_at)
+        assert (await a_worker(db, post.port, clock, sending=quiet).once()).due_later == 1
+    assert await messages(db, Message.due_at) == before
 
 
 async def test_at_most_so_many_are_on_their_way_at_once(db: Database, clock: Clock) -> None:
