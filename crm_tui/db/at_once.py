@@ -9,7 +9,8 @@ every statement is done when it is asked for and nothing ever waits for the even
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import sqlite3
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -23,24 +24,47 @@ T = TypeVar("T")
 Work = Callable[["WriteSession"], Coroutine[Any, Any, T]]
 
 
-class _Connection:
-    """What is asked of an AsyncConnection, done at once."""
+class _Rows:
+    """What is asked of the result of a statement in plain SQL."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, rows: sqlite3.Cursor) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return self._rows
+
+    def all(self) -> list[tuple[Any, ...]]:
+        return self._rows.fetchall()
+
+    def scalar_one(self) -> Any:
+        (value,) = self._rows.fetchone()
+        return value
+
+
+class _Connection:
+    """What is asked of an AsyncConnection, done at once; plain SQL goes straight to the driver."""
+
+    def __init__(self, connection: Connection, driver: sqlite3.Connection) -> None:
         self._connection = connection
+        self._driver = driver
 
     async def execute(self, statement: Any, parameters: Any = None) -> Result[Any]:
         return self._connection.execute(statement, parameters)
 
-    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Result[Any]:
-        return self._connection.exec_driver_sql(statement, parameters)
+    async def exec_driver_sql(
+        self, statement: str, parameters: Sequence[Any] | Sequence[tuple[Any, ...]] = ()
+    ) -> Result[Any]:
+        many = isinstance(parameters, list)
+        run = self._driver.executemany if many else self._driver.execute
+        return cast("Result[Any]", _Rows(run(statement, parameters)))
 
 
 class _Session:
     """What is asked of a WriteSession, done at once."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, driver: sqlite3.Connection) -> None:
         self._connection = connection
+        self._direct = _Connection(connection, driver)
         self._opened: Session | None = None
 
     @property
@@ -51,7 +75,7 @@ class _Session:
         return self._opened
 
     async def connection(self) -> _Connection:
-        return _Connection(self._connection)
+        return self._direct
 
     async def execute(self, *arguments: Any, **options: Any) -> Result[Any]:
         return self._session.execute(*arguments, **options)
@@ -74,34 +98,56 @@ class _Session:
 
 
 class AtOnce:
-    """Runs transactions on an engine with a driver that does not know of event loops."""
+    """Runs transactions on one connection, whose driver does not know of event loops.
+
+    Args:
+        engine: of one connection, for which it begins no transactions of its own.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._connection: Connection | None = None
         self._thread = ThreadPoolExecutor(1, "transactions")
 
-    async def run(self, work: Work[T]) -> T:
+    async def run(self, work: Work[T], *, begin: str) -> T:
         """Run a transaction: committed when `work` ends, rolled back when it raises.
 
         It comes to its end even if the task is cancelled meanwhile.
         """
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._thread, self._run, work)
+        running = loop.run_in_executor(self._thread, self._run, work, begin)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
             await asyncio.wait({running})
             raise
 
-    def _run(self, work: Work[T]) -> T:
-        with self._engine.begin() as connection:
-            session = _Session(connection)
-            return _finish(_flushed(work, session))
+    def _run(self, work: Work[T], begin: str) -> T:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        connection = self._connection
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute(begin)
+        try:
+            result = _finish(_flushed(work, _Session(connection, driver)))
+            driver.commit()
+        except BaseException:
+            driver.rollback()
+            raise
+        finally:
+            connection.rollback()  # for SQLAlchemy's books: the driver's transaction is over
+        return result
 
     def close(self) -> None:
         """Close the connection, in its thread, and end that."""
-        self._thread.submit(self._engine.dispose).result()
+        self._thread.submit(self._close).result()
         self._thread.shutdown()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._engine.dispose()
 
 
 async def _flushed(work: Work[T], session: _Session) -> T:

@@ -134,11 +134,22 @@ class Database:
             StoreError: the store cannot be written; nothing was changed.
         """
         async with self._one_writer:
-            if self._at_once is None:
-                engine = create_engine(URL.create("sqlite", database=str(self.path)), pool_size=1)
-                self._at_once = AtOnce(_prepared(engine, _DURABLE_PRAGMAS, "BEGIN IMMEDIATE"))
-            with store_errors(self.path):
-                return await self._at_once.run(work)
+            return await self._run_at_once(work, "BEGIN IMMEDIATE")
+
+    async def read_at_once(self, work: Work[T]) -> T:
+        """Look things up on the connection of `write_at_once`, whose `version_of` it shares.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return await self._run_at_once(work, "BEGIN")
+
+    async def _run_at_once(self, work: Work[T], begin: str) -> T:
+        if self._at_once is None:
+            engine = create_engine(_url(self.path, "sqlite"), pool_size=1)
+            self._at_once = AtOnce(_prepared(engine, _DURABLE_PRAGMAS))
+        with store_errors(self.path):
+            return await self._at_once.run(work, begin=begin)
 
     async def integers(self, statement: Select[int]) -> array[int]:
         """All values of a statement with one integer column, in its order, eight bytes each.
@@ -214,6 +225,12 @@ class Database:
             self._at_once = None
 
 
+async def version_of(session: ReadSession) -> int:
+    """A number that differs when another connection than the session's has changed the store."""
+    connection = await session.connection()
+    return int((await connection.exec_driver_sql("PRAGMA data_version")).scalar_one())
+
+
 def _integers(text: str) -> array[int]:
     """Numbers with commas between them, read a piece at a time, so that other threads have turns."""
     numbers: array[int] = array("q")
@@ -282,15 +299,14 @@ def _engine(path: Path, pragmas: tuple[str, ...], *, begin: str, pool_size: int)
     # it gives that connection up and all is well; on stderr that would stand in the middle of the
     # screen.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
-    # A store that is gone is gone: SQLite would otherwise make an empty one in its place.
-    url = URL.create(
-        "sqlite+aiosqlite",
-        database=path.absolute().as_uri(),
-        query={"mode": "rw", "uri": "true"},
+    engine = create_async_engine(
+        _url(path, "sqlite+aiosqlite"), pool_size=pool_size, max_overflow=0
     )
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0)
+    _prepared(engine.sync_engine, pragmas)
 
-    _prepared(engine.sync_engine, pragmas, begin)
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
 
     @event.listens_for(engine.sync_engine, "invalidate")
     def stop_statement(connection: Any, _record: Any, _error: BaseException | None) -> None:
@@ -300,8 +316,14 @@ def _engine(path: Path, pragmas: tuple[str, ...], *, begin: str, pool_size: int)
     return engine
 
 
-def _prepared(engine: Engine, pragmas: tuple[str, ...], begin: str) -> Engine:
-    """The engine with connections that begin their transactions as we say."""
+def _url(path: Path, driver: str) -> URL:
+    # A store that is gone is gone: SQLite would otherwise make an empty one in its place.
+    query = {"mode": "rw", "uri": "true"}
+    return URL.create(driver, database=path.absolute().as_uri(), query=query)
+
+
+def _prepared(engine: Engine, pragmas: tuple[str, ...]) -> Engine:
+    """The engine with connections that begin no transactions of their own."""
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -312,9 +334,5 @@ def _prepared(engine: Engine, pragmas: tuple[str, ...], begin: str) -> Engine:
             cursor.execute(pragma)
         cursor.close()
         functions.register(connection)
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
 
     return engine
