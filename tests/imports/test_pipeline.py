@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from array import array
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from crm_tui.config import ImportSettings, Settings
 from crm_tui.db.engine import Database
@@ -526,3 +527,60 @@ async def test_a_file_name_that_is_no_text_is_imported_all_the_same(
     assert (result.created, result.file_name) == (1, "l\ufffdst.csv")
     lead = await the_lead(db, settings, now)
     assert lead.tags == ("h\ufffdt",)
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("hello@yoursite.com", "a placeholder, not somebody's address"),
+        ("user@domain.com", "a placeholder, not somebody's address"),
+        ("abc123@sentry.io", "left in the page by its tools, not the business's address"),
+        ("not an address", "not an e-mail address"),
+        ("joe@@acme..com", "the part after @ is not a domain"),
+    ],
+)
+async def test_what_is_nobodys_address_stays_on_the_lead_with_the_reason_and_counts_for_nothing(
+    db: Database,
+    import_rows: ImportRows,
+    settings: Settings,
+    now: datetime,
+    written: str,
+    reason: str,
+) -> None:
+    result = await import_rows({"Company": "Acme", "E-mail": written})
+    lead = await the_lead(db, settings, now)
+    (point,) = lead.points
+    assert (point.value, point.state, point.state_reason, point.is_primary) == (
+        written,
+        ContactState.INVALID,
+        reason,
+        False,
+    )
+    assert lead.business["email"] is None
+    assert next(each for each in lead.score.factors if each.factor == "email").points == 0
+    assert await order(db, LeadQuery("has:email")) == array("q")
+    ((_, said),) = await rows_of(db, result.batch)
+    assert said == f"e-mail “{written}”: {reason}"
+
+
+async def test_a_file_among_the_addresses_is_none_and_is_said(
+    db: Database, import_rows: ImportRows, settings: Settings, now: datetime
+) -> None:
+    result = await import_rows({"Company": "Acme", "E-mail": "logo@2x.png"})
+    assert (await the_lead(db, settings, now)).points == ()
+    ((_, said),) = await rows_of(db, result.batch)
+    assert said == "e-mail “logo@2x.png”: the name of a file, not an e-mail address"
+
+
+async def test_nobodys_address_leads_no_list_to_a_lead_and_a_wrong_one_still_does(
+    db: Database, import_rows: ImportRows, now: datetime
+) -> None:
+    rows = [
+        {"Company": "Acme", "E-mail": "user@domain.com", "Zip": "12866"},
+        {"Company": "Acme", "E-mail": "joe@acme-plumbing.com", "Zip": "11111"},
+    ]
+    await import_rows(*rows)
+    async with db.write() as session:
+        await session.execute(update(ContactPoint).values(state=ContactState.INVALID))
+    again = [row | {"City": "Troy"} for row in rows]
+    assert counts(await import_rows(*again, name="again.csv")) == (1, 1, 0, 0)

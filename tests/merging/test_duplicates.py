@@ -228,3 +228,15 @@ async def test_an_import_finds_the_kept_lead_by_all_that_led_to_the_merged_one(
     await work.split(2)
     again = await import_file(db, path, settings=settings, now=work.tick(), mapping=places)
     assert (again.created, again.merged, again.skipped) == (0, 0, 3)
+
+
+@pytest.mark.parametrize("written", ["user@domain.com", "none", "see website", "x@sentry.io"])
+async def test_what_is_nobodys_address_makes_no_two_leads_alike(
+    work: Work, db: Database, tmp_path: Path, settings: Settings, written: str
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"name,email\nAda Plumbing,{written}\nAda Plumbing,{written}\nZoe,{written}\n")
+    assert (await import_file(db, path, settings=settings, now=work.now)).created == 2
+    assert await suggestions(db) == []
+    async with db.read() as session:
+        assert await suggestions_for(session, 1) == []

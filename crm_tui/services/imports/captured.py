@@ -26,8 +26,8 @@ class CapturedPoint:
     `value` is E.164, a lower-case e-mail address or a canonical URL where `valid`; otherwise it is
     what the source said, kept so that the operator can correct it. `domain` is the registrable
     domain where it tells businesses apart: of websites of their own and of e-mail addresses that
-    are not at a free mail provider. `state`, and whether it is the `primary` one of its kind, are
-    known only from our own exports.
+    are not at a free mail provider. `problem` says why it is not valid. `state`, and whether it is
+    the `primary` one of its kind, are known only from our own exports.
     """
 
     kind: ContactKind
@@ -40,6 +40,7 @@ class CapturedPoint:
     valid: bool = True
     state: ContactState | None = None
     primary: bool = False
+    problem: str = ""
 
     @classmethod
     def of(cls, contact: Contact, *, person: str = "", title: str = "") -> CapturedPoint:
@@ -53,6 +54,7 @@ class CapturedPoint:
             label=contact.label,
             domain=contact.domain,
             valid=contact.valid,
+            problem=contact.problem,
         )
 
 

@@ -165,7 +165,10 @@ class _Planner:
     def _points(self, known: Known, added: list[tuple[KnownPoint, CapturedPoint]]) -> None:
         origin = self._rows.origin
         for point, captured in added:
-            state = ContactState.UNKNOWN if point.usable else ContactState.INVALID
+            state = captured.state or (
+                ContactState.UNKNOWN if point.usable else ContactState.INVALID
+            )
+            is_invalid = state is ContactState.INVALID
             self._rows.points.append(
                 {
                     "business_id": known.id,
@@ -177,7 +180,8 @@ class _Planner:
                     "title": point.title,
                     "label": point.label,
                     "is_primary": point.primary,
-                    "state": captured.state or state,
+                    "state": state,
+                    "state_reason": (captured.problem or None) if is_invalid else None,
                     "created_at": origin.now,
                     "batch_id": origin.batch_id,
                 }

@@ -122,7 +122,8 @@ _UPDATED = _Statement(
 )
 _POINTS = _insert(
     ContactPoint,
-    "business_id kind value raw domain person title label is_primary state created_at batch_id",
+    "business_id kind value raw domain person title label is_primary state state_reason created_at"
+    " batch_id",
 )
 _POINTS_FILLED = _Statement(
     update(ContactPoint)

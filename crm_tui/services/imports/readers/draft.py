@@ -49,7 +49,10 @@ class Draft:
     def email(self, value: object, *, person: str = "", title: str = "", warn: bool = True) -> None:
         """Every e-mail address of a cell."""
         if written := cells.text(value):
-            self._add("e-mail", contacts.emails(written), person, title, warn=warn)
+            found = contacts.emails(written)
+            self._add("e-mail", found, person, title, warn=warn)
+            if warn and not found:
+                self.warn("e-mail", written, "the name of a file, not an e-mail address")
 
     def website(self, value: object, *, warn: bool = True) -> None:
         """Every web address of a cell, social pages as such; e-mail addresses as those."""

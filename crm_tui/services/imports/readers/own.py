@@ -144,6 +144,7 @@ def _point(item: Any) -> CapturedPoint | None:
         domain=found.domain if found and kind is not ContactKind.SOCIAL else "",
         valid=found is not None and found.valid and item.get("state") != ContactState.INVALID,
         state=_word(ContactState, item.get("state")),
+        problem=found.problem if found else "",
     )
 
 
