@@ -23,7 +23,7 @@ from sqlalchemy.dialects.sqlite import insert
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Distinct, Merge
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services.contacts import is_role_address, is_somebodys
+from crm_tui.services.contacts import is_role_address
 from crm_tui.services.imports.known import Known, candidates, load
 from crm_tui.services.imports.match import LOOKED_AT, By, Identity, Verdict, compare, similar
 from crm_tui.services.merged import why_missing
@@ -265,7 +265,7 @@ async def _phones(db: Database) -> _Groups:
 
 async def _emails(db: Database) -> _Groups:
     async for page in _pages(db, _shared_values("email", "value > :last"), ""):
-        addresses = [each for each in page if is_somebodys(each) and not is_role_address(each)]
+        addresses = [value for value in page if not is_role_address(value)]
         yield await _groups(db, ContactPoint.value, addresses, ContactPoint.kind == "email")
 
 

@@ -5,7 +5,7 @@ with `valid` false and the problem in words.
 """
 
 from crm_tui.services.contacts.contact import Contact
-from crm_tui.services.contacts.mail import email, emails, is_somebodys
+from crm_tui.services.contacts.mail import email, emails
 from crm_tui.services.contacts.mail_names import is_role_address, is_role_or_shared_address
 from crm_tui.services.contacts.telephone import phone, phone_words, phones
 from crm_tui.services.contacts.web import website, websites
@@ -16,7 +16,6 @@ __all__ = [
     "emails",
     "is_role_address",
     "is_role_or_shared_address",
-    "is_somebodys",
     "phone",
     "phone_words",
     "phones",

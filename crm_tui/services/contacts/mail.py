@@ -56,12 +56,6 @@ def emails(raw: str) -> list[Contact]:
     return each_once(contacts)
 
 
-def is_somebodys(address: str) -> bool:
-    """Whether an address as it is kept may be somebody's: it is well formed, and no placeholder."""
-    found = email(address)
-    return found is not None and found.valid
-
-
 def _address(text: str, raw: str, person: str = "") -> Contact | None:
     local, _, host = text.rpartition("@")
     host = host.strip(".'-").lower()

@@ -12,7 +12,6 @@ from sqlalchemy import Select, bindparam, case, column, func, select, union_all
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Business, BusinessAlias, BusinessTag, ContactPoint, Event, Tag, Task
-from crm_tui.services.contacts import is_somebodys
 from crm_tui.services.imports.match import LOOKED_AT, By, Found, Identity, Index, identity
 from crm_tui.vocabulary import AliasKind, CallOutcome, ContactKind, ContactState, EventKind
 
@@ -55,15 +54,6 @@ class KnownPoint:
     primary: bool = False
     id: int | None = None
 
-    @property
-    def tells(self) -> bool:
-        """Whether it may lead to its business.
-
-        What was found to be wrong may: a list that is imported again names it again. What never was
-        somebody's address, such as a placeholder, leads to nobody.
-        """
-        return self.usable or self.kind is not ContactKind.EMAIL or is_somebodys(self.value)
-
 
 @dataclass(slots=True)
 class Known:
@@ -103,11 +93,7 @@ class Known:
             self.values["name"],
             self.values["sort_name"],
             self.values["postal_code"],
-            points=[
-                (point.kind, point.value, point.domain)
-                for point in self.points.values()
-                if point.tells
-            ],
+            points=[(point.kind, point.value, point.domain) for point in self.points.values()],
             place_ids=[self.values["place_id"], *by_kind.get(AliasKind.PLACE_ID, ())],
             google_ids=by_kind.get(AliasKind.GOOGLE_ID, ()),
             own_keys=[self.values["key"], *by_kind.get(AliasKind.KEY, ())],
