@@ -232,8 +232,8 @@ class BusinessDesk(AppScreen):
                 progress=job.progress,
                 cancelled=lambda: job.cancelled,
             )
-            self.host.say(*self._result_words(result))
             await self.show_again(subjects.ids)
+            self.host.say(*self._result_words(result))  # last: then the job is over, and u works
 
         self.host.start_job("Changing leads", body)
 

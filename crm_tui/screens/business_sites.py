@@ -40,8 +40,8 @@ class SiteActions(BusinessDesk):
     def _build(self, ids: array[int]) -> None:
         async def body(job: Job) -> None:
             report = await self.host.site_work.build(ids, job)
-            self.host.say(*build_words(report, len(ids)))
             await self.show_again(ids)
+            self.host.say(*build_words(report, len(ids)))
 
         self.host.start_job("Building sites" if len(ids) > 1 else "Building the site", body)
 
@@ -80,8 +80,8 @@ class SiteActions(BusinessDesk):
 
         async def body(job: Job) -> None:
             report = await self.host.site_work.publish(sites, job)
-            self.host.say(*publish_words(report, len(sites)))
             await self.show_again(subjects.ids)
+            self.host.say(*publish_words(report, len(sites)))
 
         def publish(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
             if wanted:
@@ -110,8 +110,8 @@ class SiteActions(BusinessDesk):
 
         async def body(job: Job) -> None:
             report = await self.host.site_work.unpublish(sites, job)
-            self.host.say(*takedown_words(report))
             await self.show_again(subjects.ids)
+            self.host.say(*takedown_words(report))
 
         def take_down(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
             if wanted:

@@ -19,6 +19,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from crm_tui.actions import ANY_LETTER, Action, key_words
+from crm_tui.errors import UserError
 from crm_tui.keymap import DEFAULT_KEYMAP, Keymap
 
 _NAMES = {",": "comma"}
@@ -53,6 +54,17 @@ class KeyArea(DOMNode):
 
     first_key = ""
     """The key that was pressed and waits for a second one, without a clock."""
+
+    async def _dispatch_message(self, message: Message) -> None:
+        """Handle what it was sent; whoever raises an error for people shows it and goes on.
+
+        Textual would have the app show it, and hand this area no message any more: the screen
+        would stand still, or the app would end without a word.
+        """
+        try:
+            await super()._dispatch_message(message)
+        except UserError as error:
+            self.app._handle_exception(error)  # noqa: SLF001 - Textual's name for showing it
 
     @classmethod
     def owned(cls) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from array import array
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -42,18 +44,18 @@ class Desk:
     def __init__(self, app: CrmApp, db: Database, pilot: Pilot[None]) -> None:
         self.app = app
         self.db = db
-        self._pilot = pilot
+        self.pilot = pilot
 
     @property
     def screen(self) -> Screen[object]:
         return self.app.screen
 
     async def settle(self) -> None:
-        await settle(self._pilot)
+        await settle(self.pilot)
 
     async def press(self, *keys: str) -> None:
         for key in keys:
-            await self._pilot.press(key)
+            await self.pilot.press(key)
         await self.settle()
 
     def said(self) -> str:
@@ -241,6 +243,32 @@ async def test_a_selection_is_tagged_at_once_and_undone_at_once(desk: Desk) -> N
     assert await desk.tagged("vip") == 2
     await desk.press("u")
     assert await desk.tagged("vip") == 0
+
+
+async def test_what_u_takes_back_is_said_as_soon_as_u_does(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = desk.screen
+    assert isinstance(screen, LeadsScreen)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    show_again = screen.show_again
+
+    async def show_later(lead_ids: array[int], key: str | None = None) -> None:
+        begun.set()
+        await go_on.wait()
+        await show_again(lead_ids, key)
+
+    monkeypatch.setattr(screen, "show_again", show_later)
+    await desk.press("*", "t", *"vip")
+    await desk.pilot.press("enter")
+    await begun.wait()
+    assert desk.said() == ""
+    go_on.set()
+    while not desk.said():  # noqa: ASYNC110 - the very step at which it is said
+        await asyncio.sleep(0)
+    assert desk.said() == "Tagged 3 leads vip. u takes it back."
+    await desk.press("u")
+    assert desk.said() == "Undone: tagged 3 leads vip."
 
 
 async def test_a_selection_of_one_is_that_lead_wherever_the_cursor_is(

@@ -263,6 +263,41 @@ async def test_one_long_piece_of_work_runs_at_a_time_and_shows_how_far_it_is(des
     assert "crm.db" in desk.app.query_one(TopLine).render().plain
 
 
+@pytest.mark.parametrize("key", ["u", "ctrl+r"])
+async def test_what_cannot_begin_beside_other_work_says_so_and_all_goes_on(
+    desk: Desk, key: str
+) -> None:
+    go_on = asyncio.Event()
+
+    async def body(job: Job) -> None:
+        await go_on.wait()
+
+    desk.app.start_job("Changing leads", body)
+    await desk.pilot.press(key)
+    assert desk.said() == "Changing leads. Wait for it, or cancel it with ctrl+c."
+    await desk.pilot.press("j")
+    assert (desk.said(), desk.table.cursor) == ("", 1)
+    go_on.set()
+    await desk.settle()
+    await desk.press(key)
+    assert desk.said() in {"There is nothing to undo.", "There is nothing to redo."}
+
+
+async def test_an_error_for_people_in_what_a_screen_was_told_is_shown_and_it_goes_on(
+    desk: Desk,
+) -> None:
+    def refuse() -> None:
+        raise UserError("Another piece of work is running.")
+
+    for told in (desk.app, desk.leads, desk.table):
+        told.call_later(refuse)
+        await desk.settle()
+        assert desk.said() == "Another piece of work is running."
+        await desk.press("j")
+        assert desk.said() == ""
+    assert desk.table.cursor == 3
+
+
 async def test_work_is_cancelled_in_the_middle_of_a_text_too(desk: Desk) -> None:
     go_on = asyncio.Event()
 
