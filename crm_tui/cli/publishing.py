@@ -16,7 +16,8 @@ from crm_tui.text import plural, visible
 
 if TYPE_CHECKING:
     from crm_tui.db.engine import Database
-    from crm_tui.services.publishing.publish import NotPublished, PublishReport
+    from crm_tui.services.publishing.batch import Failure
+    from crm_tui.services.publishing.publish import PublishReport
     from crm_tui.services.publishing.takedown import TakedownReport
 
 _NAMED = 20
@@ -135,7 +136,7 @@ def _takedown_document(report: TakedownReport) -> dict[str, Any]:
     }
 
 
-def _failure_documents(failures: Sequence[NotPublished]) -> list[dict[str, Any]]:
+def _failure_documents(failures: Sequence[Failure]) -> list[dict[str, Any]]:
     return [
         {
             "slug": each.slug,
@@ -173,7 +174,7 @@ def _say_taken_down(report: TakedownReport) -> None:
     say(f"Stopped: {said}" if report.cancelled else said)
 
 
-def _say_failures(failures: Sequence[NotPublished]) -> None:
+def _say_failures(failures: Sequence[Failure]) -> None:
     """Say once why sites failed, and which."""
     by_reason: dict[str, list[str]] = {}
     for each in failures:

@@ -9,7 +9,8 @@ from crm_tui.text import plural, visible
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
-    from crm_tui.services.publishing.publish import NotPublished, PublishReport
+    from crm_tui.services.publishing.batch import Failure
+    from crm_tui.services.publishing.publish import PublishReport
     from crm_tui.services.publishing.takedown import TakedownReport
 
 _NO_WAY_BACK = "Undo cannot take it back"
@@ -57,7 +58,7 @@ def takedown_words(report: TakedownReport) -> tuple[str, Role]:
 
 
 def _summed_up(
-    parts: list[str], failures: Sequence[NotPublished], done: str, *, cancelled: bool
+    parts: list[str], failures: Sequence[Failure], done: str, *, cancelled: bool
 ) -> tuple[str, Role]:
     if cancelled:
         parts.append("stopped")

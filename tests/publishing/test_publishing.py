@@ -14,7 +14,7 @@ from crm_tui.db.locks import held
 from crm_tui.db.models import Business, Message, Site
 from crm_tui.errors import BadInput, UserError
 from crm_tui.services import undo
-from crm_tui.services.publishing import alone, choosing, publish
+from crm_tui.services.publishing import alone, batch, choosing
 from crm_tui.services.publishing.publish import publish_sites
 from crm_tui.services.sending.compose import NO_SITE
 from crm_tui.services.sites import gather
@@ -167,7 +167,7 @@ async def test_what_was_public_stays_so_when_publishing_it_again_fails(
 async def test_the_command_runs_once_for_a_batch_and_finds_all_its_pages(
     press: Press, web: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "CHUNK", 3)
+    monkeypatch.setattr(batch, "CHUNK", 3)
     leads = [await press.lead_with_site(f"Business {number}") for number in range(8)]
     press.run_before_the_public_sees_it(
         tmp_path / "count.py",
@@ -301,7 +301,7 @@ async def test_who_comes_while_another_publishes_waits_and_then_says_so(
 async def test_cancelling_leaves_what_was_put_to_be_published_again(
     press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "CHUNK", 1)
+    monkeypatch.setattr(batch, "CHUNK", 1)
     leads = [await press.lead_with_site(f"Business {number}") for number in range(3)]
     press.run_before_the_public_sees_it(
         tmp_path / "count.py", f"open({str(tmp_path / 'ran')!r}, 'w')"

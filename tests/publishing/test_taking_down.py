@@ -11,7 +11,7 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Setting, Site
 from crm_tui.services import erase
-from crm_tui.services.publishing import choosing, leftovers, publish, takedown
+from crm_tui.services.publishing import batch, choosing, leftovers
 from crm_tui.services.sites.public import PublicState
 from crm_tui.vocabulary import SiteStatus, WebsiteStatus
 from tests.publishing.conftest import Press, within
@@ -107,8 +107,7 @@ async def test_what_could_not_be_published_can_be_let_go(
 async def test_all_sites_of_a_lead_go_and_those_of_others_stay(
     press: Press, web: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(takedown, "CHUNK", 2)
-    monkeypatch.setattr(publish, "CHUNK", 2)
+    monkeypatch.setattr(batch, "CHUNK", 2)
     leads = [await press.lead_with_site(f"Business {number}") for number in range(5)]
     await press.publish(*leads)
     steps: list[tuple[int, int]] = []
@@ -122,7 +121,7 @@ async def test_all_sites_of_a_lead_go_and_those_of_others_stay(
 async def test_cancelling_leaves_the_rest_public_and_finishes_what_is_begun(
     press: Press, web: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(takedown, "CHUNK", 1)
+    monkeypatch.setattr(batch, "CHUNK", 1)
     leads = [await press.lead_with_site(f"Business {number}") for number in range(3)]
     await press.publish(*leads)
     seen: list[int] = []

@@ -17,6 +17,10 @@ PATIENCE = 20.0
 _RETRY = 0.1
 
 
+class Taken(UserError):
+    """Somebody else publishes for this store just now."""
+
+
 @asynccontextmanager
 async def alone(
     store: Path, *, cancelled: Callable[[], bool] = lambda: False
@@ -24,13 +28,13 @@ async def alone(
     """Publish for a store while nobody else does.
 
     Raises:
-        UserError: somebody else still does after a while, or `cancelled` said to stop waiting.
+        Taken: somebody else still does after a while, or `cancelled` said to stop waiting.
     """
     waited = 0.0
     with ExitStack() as stack:
         while not stack.enter_context(held(store, LOCK)):
             if cancelled() or waited >= PATIENCE:
-                raise UserError(
+                raise Taken(
                     "Another crm-tui is publishing sites of this store. Try again when it has "
                     "finished."
                 )

@@ -12,6 +12,9 @@ from crm_tui.db.types import listed
 from crm_tui.services.sites.public import IS_OUT
 from crm_tui.vocabulary import SiteStatus
 
+STOPPED = "publishing was stopped before it had finished"
+"""Why a site is not published that the operator did not want to be waited for."""
+
 _NAMED = 5000
 
 
@@ -57,17 +60,30 @@ async def to_take_down(session: ReadSession, lead_ids: Sequence[int]) -> list[in
     return chosen
 
 
-async def unsettled(session: ReadSession) -> list[int]:
-    """Sites that could not be published when that was last tried, of leads that are not archived."""
+UNSETTLED = (
+    Site.publish_problem.is_not(None),
+    Site.published_url.is_not(None) | Site.published_hash.is_(None),
+    Site.status != SiteStatus.ARCHIVED,
+    Business.archived_at.is_(None),
+)
+"""Sites, with their businesses, that could not be published when that was last tried."""
+
+HALF_DOWN = (Site.published_url.is_(None), Site.published_hash.is_not(None))
+"""Sites that could not be taken down when that was last tried."""
+
+
+async def unsettled(session: ReadSession, *, but_stopped: bool = False) -> list[int]:
+    """Sites that could not be published when that was last tried, of leads that are not archived.
+
+    Args:
+        session: reads the store.
+        but_stopped: whether those are left out that the operator stopped.
+    """
+    which = [*UNSETTLED, Site.publish_problem != STOPPED] if but_stopped else UNSETTLED
     rows = await session.scalars(
         select(Site.id)
         .join(Business, Business.id == Site.business_id)
-        .where(
-            Site.publish_problem.is_not(None),
-            Site.published_url.is_not(None) | Site.published_hash.is_(None),
-            Site.status != SiteStatus.ARCHIVED,
-            Business.archived_at.is_(None),
-        )
+        .where(*which)
         .order_by(Site.id)
     )
     return list(rows)
@@ -75,9 +91,4 @@ async def unsettled(session: ReadSession) -> list[int]:
 
 async def half_down(session: ReadSession) -> list[int]:
     """Sites that could not be taken down when that was last tried."""
-    rows = await session.scalars(
-        select(Site.id)
-        .where(Site.published_url.is_(None), Site.published_hash.is_not(None))
-        .order_by(Site.id)
-    )
-    return list(rows)
+    return list(await session.scalars(select(Site.id).where(*HALF_DOWN).order_by(Site.id)))

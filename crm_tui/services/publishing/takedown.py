@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import case, func, select, update
 
@@ -18,10 +17,9 @@ from crm_tui.db.models import Business, Site
 from crm_tui.db.types import listed
 from crm_tui.services import events, statuses
 from crm_tui.services.events import OPERATOR, NewEvent
-from crm_tui.services.publishing import leftovers
 from crm_tui.services.publishing.alone import alone
-from crm_tui.services.publishing.publish import CHUNK, NotPublished, note_problems
-from crm_tui.services.publishing.publisher import Publisher, Unfinished
+from crm_tui.services.publishing.batch import Batch, Named, Report
+from crm_tui.services.publishing.publisher import Publisher
 from crm_tui.services.sites.public import IS_OUT
 from crm_tui.vocabulary import EventKind, SiteStatus
 
@@ -39,20 +37,15 @@ class TakenDown:
 
 
 @dataclass(slots=True)
-class TakedownReport:
+class TakedownReport(Report):
     """What taking down came to; `unchanged` counts the sites that were not public."""
 
     sites: list[TakenDown] = field(default_factory=list)
-    failures: list[NotPublished] = field(default_factory=list)
     unchanged: int = 0
-    cancelled: bool = False
 
 
-class _Out(NamedTuple):
-    site_id: int
-    business_id: int
-    business: str
-    slug: str
+@dataclass(frozen=True, slots=True)
+class _Out(Named):
     status: SiteStatus
     url: str | None
     published_hash: str | None
@@ -71,6 +64,7 @@ async def unpublish_sites(
     clock: Callable[[], datetime],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     cancelled: Callable[[], bool] = lambda: False,
+    by_itself: bool = False,
 ) -> TakedownReport:
     """Take sites down; the previews stay. Links in mails that were sent lead nowhere from then on.
 
@@ -81,63 +75,33 @@ async def unpublish_sites(
         clock: tells the time, aware UTC.
         progress: called after every chunk with how many pages are gone, of how many.
         cancelled: asked before every chunk, and while the host is waited for, whether to stop.
+        by_itself: whether what failed is tried again and nobody asked for it just now.
 
     Raises:
         UserError: as in publish_sites.
     """
     await publisher.check()
     async with alone(db.path, cancelled=cancelled):
-        return await _TakingDown(db, publisher, clock).run(site_ids, progress, cancelled)
+        run = _TakingDown(db, publisher, clock, TakedownReport())
+        await run.run(site_ids, progress=progress, cancelled=cancelled, by_itself=by_itself)
+        return run.report
 
 
-class _TakingDown:
-    """One run, while nobody else publishes."""
+class _TakingDown(Batch[_Out, TakedownReport]):
+    # What is gone here should be gone for the public, whether or not the rest is to stay: a run
+    # that is cancelled has the host take what was done all the same.
 
-    def __init__(self, db: Database, publisher: Publisher, clock: Callable[[], datetime]) -> None:
-        self._db = db
-        self._publisher = publisher
-        self._clock = clock
-        self._gone: list[_Out] = []
-        self._report = TakedownReport()
-
-    async def run(
-        self,
-        site_ids: Sequence[int],
-        progress: Callable[[int, int], None],
-        cancelled: Callable[[], bool],
-    ) -> TakedownReport:
-        left = await leftovers.remove(self._db, self._publisher)
-        for start in range(0, len(site_ids), CHUNK):
-            if cancelled():
-                self._report.cancelled = True
-                break
-            await self._chunk(site_ids[start : start + CHUNK])
-            progress(min(start + CHUNK, len(site_ids)), len(site_ids))
-        if not self._gone and not left:
-            return self._report
-        # What is gone here should be gone for the public, whether or not the rest is to stay.
-        stop = (lambda: False) if self._report.cancelled else cancelled
-        try:
-            await self._publisher.finish(cancelled=stop)
-        except Unfinished as error:
-            await self._fail([(site, str(error)) for site in self._gone])
-            return self._report
-        await leftovers.forget(self._db, left)
-        for start in range(0, len(self._gone), CHUNK):
-            await self._record(self._gone[start : start + CHUNK])
-        return self._report
-
-    async def _chunk(self, site_ids: Sequence[int]) -> None:
+    async def prepare(self, site_ids: Sequence[int]) -> None:
         """Have the rows of some sites forget their address, then remove their pages."""
         out = await self._forget_addresses(site_ids)
-        self._report.unchanged += len(set(site_ids)) - len(out)
-        problems = await self._publisher.remove([site.slug for site in out])
-        await self._fail([(each, problems[each.slug]) for each in out if each.slug in problems])
-        self._gone += [each for each in out if each.slug not in problems]
+        self.report.unchanged += len(set(site_ids)) - len(out)
+        problems = await self.publisher.remove([site.slug for site in out])
+        await self.fail([(each, problems[each.slug]) for each in out if each.slug in problems])
+        self.waiting += [each for each in out if each.slug not in problems]
 
     async def _forget_addresses(self, site_ids: Sequence[int]) -> list[_Out]:
         where = (Site.id.in_(listed(site_ids)), IS_OUT)
-        async with self._db.write() as session:
+        async with self.db.write() as session:
             rows = await session.execute(
                 select(
                     Site.id,
@@ -170,19 +134,10 @@ class _TakingDown:
             await statuses.refold(session, sorted({each.business_id for each in out}))
         return out
 
-    async def _fail(self, failed: Sequence[tuple[_Out, str]]) -> None:
-        for start in range(0, len(failed), CHUNK):
-            async with self._db.write() as session:
-                await note_problems(
-                    session,
-                    {site.site_id: reason for site, reason in failed[start : start + CHUNK]},
-                )
-        self._report.failures += [NotPublished(*site[:4], reason) for site, reason in failed]
-
-    async def _record(self, sites: Sequence[_Out]) -> None:
+    async def record(self, sites: Sequence[_Out]) -> None:
         """Write that pages are gone."""
-        now = self._clock()
-        async with self._db.write() as session:
+        now = self.clock()
+        async with self.db.write() as session:
             rows = await session.execute(
                 update(Site)
                 .where(Site.id.in_(listed(each.site_id for each in sites)))
@@ -208,10 +163,10 @@ class _TakingDown:
                 ),
                 now=now,
             )
-        self._report.sites += [
+        self.report.sites += [
             TakenDown(each.site_id, each.business_id, each.slug, self._elsewhere(each))
             for each in sites
         ]
 
     def _elsewhere(self, site: _Out) -> str | None:
-        return site.url if site.url not in (None, self._publisher.url(site.slug)) else None
+        return site.url if site.url not in (None, self.publisher.url(site.slug)) else None
