@@ -174,8 +174,9 @@ class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weekdays_only: bool = True
     role_addresses: bool = True
     """Whether campaigns write to info@ and office@, often the only address of a local business."""
-    contacted_days: int = 30
-    """A campaign leaves out whom another message went to within so many days; 0 leaves none out."""
+    contacted_days: int = 0
+    """Campaigns leave out whom another message went to within so many days, unless one says
+    otherwise; 0 leaves nobody out, and says how many it would be."""
 
 
 class ComplianceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
