@@ -1,4 +1,4 @@
-"""What the commands about campaigns say: documents, tables and sentences."""
+"""What the commands about campaigns share: what their options name, and what they say."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crm_tui.cli.long_work import progress_of, stop_on_interrupt
 from crm_tui.cli.output import MOST_ID, invocation, say, show_json, show_table
-from crm_tui.clock import local_stamp
+from crm_tui.clock import local_stamp, utc_now
+from crm_tui.errors import BadInput, NotFound, WrongUsage
 from crm_tui.text import plural, visible
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from crm_tui.config import Settings
     from crm_tui.db.engine import Database
+    from crm_tui.services.campaigns.audience import Audience
     from crm_tui.services.campaigns.figures import Rate
     from crm_tui.services.campaigns.freezing import Frozen
     from crm_tui.services.campaigns.gate import Check
     from crm_tui.services.campaigns.ledger import LedgerFilter, LedgerRow
     from crm_tui.services.campaigns.listing import CampaignRow
-    from crm_tui.services.templating.files import Templates
+    from crm_tui.services.templating.files import Template, Templates
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Campaign = Annotated[
@@ -45,6 +49,24 @@ def some_templates(context: typer.Context) -> Templates:
     return Templates(own_folder(config_path(context)))
 
 
+def template_of(context: typer.Context, name: str) -> Template:
+    """The template that an option names; wrong usage where there is none."""
+    try:
+        return some_templates(context).named(name)
+    except NotFound as error:
+        raise WrongUsage(str(error)) from None
+
+
+def delay_of(text: str) -> str:
+    """The delay that an option names, as it is kept; wrong usage where it is none."""
+    from crm_tui.services.sending.hours import read_delay
+
+    try:
+        return str(read_delay(text))
+    except BadInput as error:
+        raise WrongUsage(str(error)) from None
+
+
 def iso(at: datetime | None) -> str | None:
     """A time as a document has it."""
     return None if at is None else at.isoformat()
@@ -55,11 +77,36 @@ def state_words(state: str, why: str | None) -> str:
     return f"{state}: {visible(why, 80)}" if why else state
 
 
+async def look_up_domains(db: Database, wanted: Audience, settings: Settings) -> None:
+    """Look up which domains take mail, where that is not known; ctrl+c skips it."""
+    from crm_tui.services.campaigns import domains
+    from crm_tui.services.campaigns.audience import look
+
+    lookup = domains.lookup_for(settings)
+    if lookup is None:
+        return
+    with stop_on_interrupt() as stopped, progress_of("Looking up domains") as progress:
+        now = utc_now()
+        found = await look(db, wanted, settings=settings, now=now, cancelled=stopped)
+        asked = await domains.to_look_up(db, (each.address for each in found.recipients), now=now)
+        told = await domains.look_up(
+            db, lookup, asked, now=now, progress=progress, cancelled=stopped
+        )
+    if not told:
+        say("Domains could not be looked up just now; nobody is left out for that.")
+
+
 def say_added(frozen: Frozen, beginning: str) -> None:
     """Say who was taken in, and who was left out."""
     say(f"{beginning} {plural(frozen.recipients, 'lead')}.")
     if frozen.held:
         say(f"{frozen.held:,} of them wait until their site is published: crm-tui sites publish")
+    if frozen.recent:
+        them = plural(frozen.recent, "of them was", "of them were")
+        say(
+            f"{them} written to lately, or {'waits' if frozen.recent == 1 else 'wait'} in another "
+            "campaign; --contacted-days 30 leaves them out."
+        )
     left = sum(each.count for each in frozen.excluded)
     if left:
         say(f"{plural(left, 'lead is', 'leads are')} left out:")

@@ -12,11 +12,13 @@ from crm_tui.cli import campaign_running
 from crm_tui.cli.campaign_words import (
     Campaign,
     Json,
+    delay_of,
+    look_up_domains,
     row_document,
     say_added,
     show_document,
-    some_templates,
     state_words,
+    template_of,
 )
 from crm_tui.cli.completions import query_words, template_names
 from crm_tui.cli.long_work import progress_of, stop_on_interrupt
@@ -28,12 +30,10 @@ from crm_tui.text import plural, visible, visible_lines
 if TYPE_CHECKING:
     from crm_tui.config import Settings
     from crm_tui.db.engine import Database
-    from crm_tui.services.campaigns.audience import Audience
     from crm_tui.services.campaigns.drafts import Draft, Step
     from crm_tui.services.campaigns.freezing import Frozen
     from crm_tui.services.campaigns.listing import CampaignRow
     from crm_tui.services.campaigns.preview import Shown
-    from crm_tui.services.templating.files import Templates
 
 app = typer.Typer(
     help="Write to many leads: create, start, follow, pause and end campaigns.",
@@ -48,6 +48,16 @@ Query = Annotated[
         metavar="QUERY",
         help="Whom it is for, such as 'city:Queens has:email'; '' means all.",
         autocompletion=query_words,
+    ),
+]
+SparedDays = Annotated[
+    int | None,
+    typer.Option(
+        "--contacted-days",
+        metavar="N",
+        help="Leave out whom another message went to within N days, or who waits for one; "
+        "0 leaves nobody out for that. Without it, as the settings say.",
+        min=0,
     ),
 ]
 Template = Annotated[
@@ -84,6 +94,7 @@ def create(
         str | None,
         typer.Option("--at", metavar="TIME", help="Not before this time, 'tomorrow 9'."),
     ] = None,
+    contacted_days: SparedDays = None,
     *,
     json: Json = False,
 ) -> None:
@@ -96,8 +107,8 @@ def create(
 
     draft = Draft(
         name=name,
-        audience=Audience(audience),
-        steps=_steps(some_templates(context), template, subject, step or (), after or ()),
+        audience=Audience(audience, spared_days=contacted_days),
+        steps=_steps(context, template, subject, step or (), after or ()),
         starts_at=None if at is None else time_ahead(context, at),
     )
     campaign, frozen = with_store(context, lambda db: _create(db, draft, settings), back_up=True)
@@ -109,6 +120,7 @@ def create(
                 "excluded": _excluded(frozen),
                 "messages": frozen.recipients * len(draft.steps),
                 "held": frozen.held,
+                "recent": frozen.recent,
             }
         )
     say_added(frozen, f"Campaign {campaign} is a draft for")
@@ -119,7 +131,7 @@ def create(
 
 
 def _steps(
-    templates: Templates,
+    context: typer.Context,
     first: str,
     subject: str | None,
     further: Sequence[str],
@@ -128,9 +140,9 @@ def _steps(
     from crm_tui.services.campaigns.drafts import step_of
 
     return (
-        step_of(templates.named(first), subject=subject),
+        step_of(template_of(context, first), subject=subject),
         *(
-            step_of(templates.named(each), delay=delay)
+            step_of(template_of(context, each), delay=delay_of(delay))
             for each, delay in zip(further, delays, strict=True)
         ),
     )
@@ -147,21 +159,6 @@ async def _create(db: Database, draft: Draft, settings: Settings) -> tuple[int, 
             db, campaign, settings=settings, now=now, progress=progress, cancelled=stopped
         )
     return campaign, frozen
-
-
-async def look_up_domains(db: Database, wanted: Audience, settings: Settings) -> None:
-    """Look up which domains take mail, where that is not known; ctrl+c skips it."""
-    from crm_tui.services.campaigns import domains
-    from crm_tui.services.campaigns.audience import look
-
-    lookup = domains.lookup_for(settings)
-    if lookup is None:
-        return
-    with stop_on_interrupt() as stopped, progress_of("Looking up domains") as progress:
-        now = utc_now()
-        found = await look(db, wanted, settings=settings, now=now, cancelled=stopped)
-        asked = await domains.to_look_up(db, (each.address for each in found.recipients), now=now)
-        await domains.look_up(db, lookup, asked, now=now, progress=progress, cancelled=stopped)
 
 
 def _excluded(frozen: Frozen) -> list[dict[str, Any]]:
@@ -299,7 +296,14 @@ def preview(
 
 
 @app.command()
-def add(context: typer.Context, campaign: Campaign, audience: Query, *, json: Json = False) -> None:
+def add(
+    context: typer.Context,
+    campaign: Campaign,
+    audience: Query,
+    contacted_days: SparedDays = None,
+    *,
+    json: Json = False,
+) -> None:
     """Add more recipients to a campaign, one that runs, too."""
     settings = invocation(context).settings
 
@@ -307,7 +311,7 @@ def add(context: typer.Context, campaign: Campaign, audience: Query, *, json: Js
         from crm_tui.services.campaigns import freezing
         from crm_tui.services.campaigns.audience import Audience
 
-        more = Audience(audience)
+        more = Audience(audience, spared_days=contacted_days)
         await look_up_domains(db, more, settings)
         with stop_on_interrupt() as stopped, progress_of("Adding recipients") as progress:
             return await freezing.add(
@@ -322,7 +326,14 @@ def add(context: typer.Context, campaign: Campaign, audience: Query, *, json: Js
 
     frozen = with_store(context, work)
     if json:
-        show_json({"id": campaign, "added": frozen.recipients, "excluded": _excluded(frozen)})
+        show_json(
+            {
+                "id": campaign,
+                "added": frozen.recipients,
+                "excluded": _excluded(frozen),
+                "recent": frozen.recent,
+            }
+        )
     say_added(frozen, f"Added to campaign {campaign}:")
     if frozen.stopped:
         raise typer.Exit(Exit.IN_PART)
@@ -342,7 +353,8 @@ def edit(
     json: Json = False,
 ) -> None:
     """Have a step of a paused campaign say what a template says now, to those who wait for it."""
-    found = some_templates(context).named(template)
+    found = template_of(context, template)
+    delay = None if after is None else delay_of(after)
 
     async def work(db: Database) -> int:
         from crm_tui.services.campaigns import drafts, mending
@@ -350,7 +362,7 @@ def edit(
         async with db.write() as session:
             steps = await drafts.steps_of(session, campaign)
             known = steps[step - 1].delay if step <= len(steps) else None
-            new = drafts.step_of(found, subject=subject, delay=after or known)
+            new = drafts.step_of(found, subject=subject, delay=delay or known)
             return await mending.edit_step(session, campaign, step, new, now=utc_now())
 
     version = with_store(context, work)

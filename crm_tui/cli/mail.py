@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crm_tui.cli.campaign_words import some_templates
+from crm_tui.cli.campaign_words import template_of
 from crm_tui.cli.completions import template_names
 from crm_tui.cli.one_lead import Json, LeadId
 from crm_tui.cli.output import invocation, say, show_json, with_store
@@ -53,7 +53,7 @@ def mail(
         raise typer.BadParameter("A mail says what its template says: leave out --body or --reply.")
     if template is None and body is None and not edit and not sys.stdin.isatty():
         raise typer.BadParameter("Say what to write: --template, --body or --edit.")
-    chosen = None if template is None else some_templates(context).named(template)
+    chosen = None if template is None else template_of(context, template)
     given = sys.stdin.read() if body == "-" else body
 
     async def work(db: Database) -> tuple[int, Letter]:

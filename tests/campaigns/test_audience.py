@@ -13,7 +13,7 @@ from crm_tui.db.engine import Database
 from crm_tui.db.models import ContactPoint, DomainCheck, Message, Site, Suppression
 from crm_tui.providers.dns import MailDomain
 from crm_tui.services import events
-from crm_tui.services.campaigns import domains
+from crm_tui.services.campaigns import domains, freezing, running
 from crm_tui.services.campaigns.audience import Audience, Looked, look
 from crm_tui.services.events import NewEvent
 from crm_tui.services.filters.errors import QueryError
@@ -28,6 +28,7 @@ from crm_tui.vocabulary import (
     SuppressionKind,
 )
 from tests.campaigns.making import (
+    a_draft,
     a_frozen,
     a_running,
     add_leads,
@@ -211,15 +212,59 @@ async def test_whom_a_mail_went_to_lately_is_left_out(
             NewEvent(lead, EventKind.EMAIL_SENT, now - timedelta(days=29), "mail", "mailbox"),
             now=now,
         )
-    assert reasons(await looked(db, now)) == {"Acme": "written to within the last 30 days"}
+    left_out = {"Acme": "written to within the last 30 days"}
+    assert reasons(await looked(db, now, settings_to_send(contacted_days=30))) == left_out
     assert reasons(await looked(db, now, settings_to_send(contacted_days=28))) == {}
-    assert reasons(await looked(db, now, settings_to_send(contacted_days=0))) == {}
+    assert reasons(await looked(db, now, audience=Audience("", spared_days=30))) == left_out
+
+
+async def test_whom_a_mail_went_to_lately_is_counted_where_nobody_is_left_out_for_it(
+    db: Database, add_lead: AddLead, now: datetime
+) -> None:
+    lead = await add_lead("Acme", email="joe@acme-plumbing.com")
+    await add_lead("Other", email="joe@other-plumbing.com")
+    async with db.write() as session:
+        await events.record(
+            session,
+            NewEvent(lead, EventKind.EMAIL_SENT, now - timedelta(days=29), "mail", "mailbox"),
+            now=now,
+        )
+    found = await looked(db, now)
+    assert (len(found.recipients), found.recent, found.left_out) == (2, 1, [])
+    found = await looked(db, now, settings_to_send(contacted_days=28))
+    assert (len(found.recipients), found.recent) == (2, 0)
+    settings = settings_to_send(contacted_days=30)
+    found = await looked(db, now, settings, audience=Audience("", spared_days=0))
+    assert (len(found.recipients), found.recent) == (2, 1)
+
+
+async def test_a_second_campaign_to_the_same_leads_has_them_all(
+    db: Database, now: datetime
+) -> None:
+    settings = settings_to_send()
+    await add_leads(db, 2, now)
+    await a_running(db, settings, now)
+    second = await a_draft(db, now)
+    assert (await freezing.freeze(db, second, settings=settings, now=now)).recipients == 2
+    assert (await running.start(db, second, settings=settings, now=now)).recipients == 2
+
+
+def test_an_audience_is_read_as_it_was_written() -> None:
+    for each in (Audience(""), Audience(ids=(1, 2)), Audience("city:X", (3,), 30), Audience()):
+        assert Audience.read(each.plain()) == each
+
+
+async def test_leads_chosen_beside_a_filter_are_asked_for_once(db: Database, now: datetime) -> None:
+    _, second, third = await add_leads(db, 3, now)
+    wanted = Audience('"Plumber 2"', ids=(third, second))
+    found = await looked(db, now, audience=wanted)
+    assert [each.business_id for each in found.recipients] == [second, third]
 
 
 async def test_an_address_another_lead_had_a_mail_at_lately_is_left_out(
     db: Database, now: datetime
 ) -> None:
-    settings = settings_to_send()
+    settings = settings_to_send(contacted_days=30)
     first, second = await add_leads(db, 2, now)
     await a_running(db, settings, now, audience=Audience(ids=(first,)))
     await change_messages(
@@ -232,23 +277,24 @@ async def test_an_address_another_lead_had_a_mail_at_lately_is_left_out(
             .where(ContactPoint.business_id == second)
             .values(value="joe@plumber1.com")
         )
-    assert reasons(await looked(db, now)) == {"Plumber 2": "written to within the last 30 days"}
+    found = await looked(db, now, settings)
+    assert reasons(found) == {"Plumber 2": "written to within the last 30 days"}
 
 
 async def test_whoever_waits_for_another_campaign_is_left_out(db: Database, now: datetime) -> None:
-    settings = settings_to_send()
+    settings = settings_to_send(contacted_days=30)
     first, second = await add_leads(db, 2, now)
     await a_running(db, settings, now, audience=Audience(ids=(first,)))
-    found = await looked(db, now)
+    found = await looked(db, now, settings)
     assert reasons(found) == {"Plumber 1": "in another campaign that is not over"}
     assert [each.business_id for each in found.recipients] == [second]
 
 
 async def test_a_draft_keeps_nobody_out_of_another_campaign(db: Database, now: datetime) -> None:
-    settings = settings_to_send()
+    settings = settings_to_send(contacted_days=30)
     await add_leads(db, 2, now)
     await a_frozen(db, settings, now)
-    assert reasons(await looked(db, now)) == {}
+    assert reasons(await looked(db, now, settings)) == {}
 
 
 async def test_who_waits_for_a_site_is_counted(

@@ -279,8 +279,8 @@ def test_an_audience_may_begin_with_a_minus(program: Program) -> None:
     ("arguments", "code", "words"),
     [
         (["--template", "hello", "--step", "again"], 2, "--after"),
-        (["--template", "nothing"], 1, "no template nothing"),
-        (["--template", "hello", "--step", "again", "--after", "soon"], 1, "no delay"),
+        (["--template", "nothing"], 2, "no template nothing"),
+        (["--template", "hello", "--step", "again", "--after", "soon"], 2, "no delay"),
         (["--template", "hello", "--at", "yesterday"], 2, "is past"),
         (["--template", "hello", "--subject", "{{ nonsense }}"], 1, "cannot be sent"),
     ],
@@ -292,6 +292,37 @@ def test_a_campaign_that_cannot_be_is_not_created(
     assert ran.code == code
     assert words in ran.err
     assert program("campaigns", "list", "--json").json == {"campaigns": []}
+
+
+def test_words_that_name_nothing_are_wrong_usage(program: Program) -> None:
+    create(program)
+    for arguments, words in (
+        (["campaigns", "edit", "1", "--template", "nothing"], "no template nothing"),
+        (["campaigns", "edit", "1", "--template", "hello", "--after", "soon"], "no delay"),
+        (["campaigns", "ledger", "1", "state:gone"], 'no state "gone"'),
+        (["campaigns", "ledger", "1", "colour:red"], "no field colour"),
+        (["leads", "mail", "1", "--template", "nothing"], "no template nothing"),
+        (["campaigns", "create", "--name", "x", "--audience", "city:(", "--template", "hello"], ""),
+    ):
+        ran = program(*arguments)
+        assert (ran.code, words in ran.err) == (2, True), arguments
+    for arguments in (["show", "9"], ["start", "9", "--yes"], ["test", "9", "--to", "a@b.com"]):
+        assert program("campaigns", *arguments).code == 1
+
+
+def test_a_second_campaign_has_everybody_and_says_who_was_written_to(program: Program) -> None:
+    create(program)
+    program("campaigns", "start", "1", "--yes")
+    program("worker", "--once")
+    second = create(program)
+    assert (second["audience"], second["recent"]) == (3, 3)
+    said = program(
+        *["campaigns", "create", "--name", "x", "--audience", "", "--template", "hello"]
+    ).err
+    assert "3 of them were written to lately" in said
+    third = create(program, "--contacted-days", "30")
+    assert third["audience"] == 0
+    assert {"reason": "written to within the last 30 days", "count": 3} in third["excluded"]
 
 
 def test_listing_previewing_adding_editing_skipping_exporting_deleting(

@@ -189,6 +189,21 @@ async def test_more_recipients_join_a_campaign_that_runs(
         assert await left_out(session, campaign) == []
 
 
+async def test_who_joins_a_draft_is_of_its_audience_from_then_on(
+    db: Database, now: datetime
+) -> None:
+    first, second = await add_leads(db, 2, now)
+    campaign, _ = await a_frozen(db, SETTINGS, now, audience=Audience('"Plumber 1"'))
+    more = Audience(ids=(first, second))
+    added = await freezing.add(db, campaign, more, settings=SETTINGS, now=now)
+    assert added.recipients == 1
+    draft = await kept(db, campaign)
+    assert draft.frozen
+    assert draft.draft.audience == Audience('"Plumber 1"', ids=(second,))
+    again = await freezing.freeze(db, campaign, settings=SETTINGS, now=now)
+    assert again.recipients == 2
+
+
 async def test_who_was_left_out_and_joins_later_is_no_longer_listed(
     db: Database, add_lead: AddLead, now: datetime
 ) -> None:

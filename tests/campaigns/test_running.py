@@ -13,7 +13,7 @@ from crm_tui.config import SenderSettings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import CampaignStep, Event, Message
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services.campaigns import drafts, mending, running
+from crm_tui.services.campaigns import drafts, ledger, mending, running
 from crm_tui.services.campaigns.gate import Blocked
 from crm_tui.services.sending.record import REFUSED_BEFORE
 from crm_tui.vocabulary import CampaignState, EventKind, MessageState, Outcome
@@ -28,6 +28,7 @@ from tests.campaigns.making import (
     change_messages,
     figures_of,
     ledger_of,
+    marks,
     settings_to_send,
     state_of,
     states,
@@ -103,6 +104,34 @@ async def test_a_start_looks_at_everybody_again(db: Database, now: datetime) -> 
     assert {row.reason for row in await ledger_of(db, campaign, "state:skipped")} == {
         "the lead was lost"
     }
+
+
+async def test_nobody_gets_it_who_was_not_agreed_to(db: Database, now: datetime) -> None:
+    first, second, third = await add_leads(db, 3, now)
+    campaign = await a_draft(db, now)
+    agreed = [first, second]
+    started = await running.start(db, campaign, settings=SETTINGS, now=now, agreed=agreed)
+    assert (started.recipients, started.dropped) == (2, 0)
+    assert set(await states(db, campaign)) == {(first, 1), (second, 1)}
+    async with db.read() as session:
+        (left,) = await ledger.left_out(session, campaign)
+    assert left.business_id == third
+    assert left.reason == "asked for only after it was agreed who gets it"
+
+
+async def test_recipients_taken_down_earlier_are_those_agreed_to(
+    db: Database, now: datetime
+) -> None:
+    first, second = await add_leads(db, 2, now)
+    campaign, frozen = await a_frozen(db, SETTINGS, now)
+    assert frozen.recipients == 2
+    before = await marks(db)
+    started = await running.start(db, campaign, settings=SETTINGS, now=now, agreed={first, second})
+    assert started.recipients == 2
+    assert await marks(db) == before
+    other, _ = await a_frozen(db, SETTINGS, now)
+    await running.start(db, other, settings=SETTINGS, now=now, agreed={second})
+    assert set(await states(db, other)) == {(second, 1)}
 
 
 async def test_a_campaign_with_nobody_left_does_not_start(db: Database, now: datetime) -> None:

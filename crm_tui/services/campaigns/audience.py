@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ScalarSelect, and_, func, or_, select
+from sqlalchemy.orm import aliased
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database, ReadSession
@@ -26,33 +27,63 @@ from crm_tui.db.models import (
 from crm_tui.db.types import listed
 from crm_tui.services import lead_rows
 from crm_tui.services.campaigns.known import known_of, members
-from crm_tui.services.campaigns.reasons import ADDRESS_IN, ALREADY_IN, Asked, Known, why_not
+from crm_tui.services.campaigns.reasons import (
+    ADDRESS_IN,
+    ALREADY_IN,
+    Asked,
+    Known,
+    is_recent,
+    why_not,
+)
 from crm_tui.services.filters import Standpoint
 from crm_tui.services.lead_query import LeadQuery
 from crm_tui.vocabulary import (
     ContactKind,
+    ContactState,
     SiteStatus,
     SuppressionKind,
 )
+
+LATELY = 30
+"""Days within which somebody counts as written to lately, where nobody is left out for it."""
 
 _CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Whom a campaign is for: a filter as it was typed, or leads chosen one by one."""
+    """Whom a campaign is for.
+
+    Attributes:
+        query: a filter as it was typed; None where leads were chosen one by one.
+        ids: leads chosen one by one, beside those of the filter where there is one.
+        spared_days: whom another message went to within so many days is left out, and so is who
+            waits in another campaign; 0 leaves nobody out for that, None is as the settings say.
+    """
 
     query: str | None = None
     ids: tuple[int, ...] = ()
+    spared_days: int | None = None
 
     def plain(self) -> dict[str, Any]:
         """As JSON keeps it."""
-        return {"ids": list(self.ids)} if self.query is None else {"query": self.query}
+        plain: dict[str, Any] = {}
+        if self.query is not None:
+            plain["query"] = self.query
+        if self.ids or self.query is None:
+            plain["ids"] = list(self.ids)
+        if self.spared_days is not None:
+            plain["spared_days"] = self.spared_days
+        return plain
 
     @classmethod
     def read(cls, plain: Mapping[str, Any]) -> Audience:
         """What `plain` wrote."""
-        return cls(plain.get("query"), tuple(plain.get("ids", ())))
+        return cls(plain.get("query"), tuple(plain.get("ids", ())), plain.get("spared_days"))
+
+    def spares(self, settings: Settings) -> int:
+        """Within how many days somebody was written to who is left out; 0 leaves nobody out."""
+        return settings.sending.contacted_days if self.spared_days is None else self.spared_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +122,13 @@ class Looked:
         recipients: those who get it, in the usual order.
         left_out: everybody else who was asked for, in that order.
         held: how many of the recipients wait, because their site is not published yet.
+        recent: how many of the recipients were written to lately, or wait in another campaign.
     """
 
     recipients: list[Recipient] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     held: int = 0
+    recent: int = 0
 
     @property
     def excluded(self) -> list[ReasonCount]:
@@ -139,6 +172,7 @@ async def look(
     """
     ids = await in_order(db, audience, settings=settings, now=now)
     looked = Looked()
+    days = audience.spares(settings)
     done = 0
     for chunk in _chunks(ids):
         if cancelled():
@@ -146,9 +180,9 @@ async def look(
         async with db.read() as session:
             asked = await _asked(session, chunk)
             known = await known_of(
-                session, asked, settings=settings, now=now, campaign_id=campaign_id
+                session, asked, days=days or LATELY, now=now, campaign_id=campaign_id
             )
-            joining = _sort_out(asked, known, looked, settings)
+            joining = _sort_out(asked, known, looked, settings, days)
             if uses_site:
                 looked.held += len(joining) - await _published(session, joining)
         done += len(chunk)
@@ -159,18 +193,21 @@ async def look(
 async def in_order(
     db: Database, audience: Audience, *, settings: Settings, now: datetime
 ) -> array[int]:
-    """The leads that are asked for, in the usual order.
+    """The leads that are asked for: those of the filter and then those chosen, in the usual order.
 
     Raises:
         QueryError: the filter cannot be read.
     """
+    matching = array("q")
     if audience.query is not None:
         query = LeadQuery(audience.query, standpoint=Standpoint.of(settings, now))
-        return await lead_rows.order(db, query)
-    return await db.integers(
-        select(Business.id)
-        .where(Business.id.in_(listed(audience.ids)))
-        .order_by(*LeadQuery().order())
+        matching = await lead_rows.order(db, query)
+    if not audience.ids:
+        return matching
+    there = set(matching)
+    chosen = [each for each in audience.ids if each not in there]
+    return matching + await db.integers(
+        select(Business.id).where(Business.id.in_(listed(chosen))).order_by(*LeadQuery().order())
     )
 
 
@@ -179,21 +216,17 @@ def _chunks(ids: array[int]) -> Iterator[array[int]]:
 
 
 def _sort_out(
-    asked: Sequence[Asked], known: Known, looked: Looked, settings: Settings
+    asked: Sequence[Asked], known: Known, looked: Looked, settings: Settings, days: int
 ) -> list[int]:
     """Put each lead where it belongs; returns those who join."""
-    sending, joining = settings.sending, []
+    roles, joining = settings.sending.role_addresses, []
     for lead in asked:
-        why = why_not(
-            lead,
-            known,
-            role_addresses=sending.role_addresses,
-            contacted_days=sending.contacted_days,
-        )
+        why = why_not(lead, known, role_addresses=roles, spared_days=days)
         if why or lead.address is None:
             looked.left_out.append(LeftOut(lead.id, lead.name, lead.address, why))
         else:
             looked.recipients.append(Recipient(lead.id, lead.name, lead.address, lead.person))
+            looked.recent += is_recent(lead, known)
             joining.append(lead.id)
     return joining
 
@@ -202,23 +235,19 @@ async def refused(
     session: ReadSession,
     business_ids: Collection[int],
     *,
+    audience: Audience,
     settings: Settings,
     now: datetime,
     campaign_id: int,
 ) -> dict[int, str]:
     """Which leads of a campaign would be left out if they were to join it now, and why."""
+    days = audience.spares(settings)
     asked = await _asked(session, business_ids)
-    known = await known_of(session, asked, settings=settings, now=now, campaign_id=campaign_id)
+    known = await known_of(session, asked, days=days, now=now, campaign_id=campaign_id)
     known = known._replace(inside=set(), addresses=set())
-    sending = settings.sending
+    roles = settings.sending.role_addresses
     found = {
-        lead.id: why_not(
-            lead,
-            known,
-            role_addresses=sending.role_addresses,
-            contacted_days=sending.contacted_days,
-        )
-        for lead in asked
+        lead.id: why_not(lead, known, role_addresses=roles, spared_days=days) for lead in asked
     }
     return {business_id: why for business_id, why in found.items() if why}
 
@@ -256,14 +285,7 @@ async def _asked(session: ReadSession, ids: Collection[int]) -> list[Asked]:
             Business.outcome,
             Suppression.reason,
         )
-        .outerjoin(
-            ContactPoint,
-            and_(
-                ContactPoint.business_id == Business.id,
-                ContactPoint.kind == ContactKind.EMAIL,
-                ContactPoint.is_primary.is_(True),
-            ),
-        )
+        .outerjoin(ContactPoint, ContactPoint.id == _address())
         .outerjoin(
             Suppression,
             and_(
@@ -275,6 +297,22 @@ async def _asked(session: ReadSession, ids: Collection[int]) -> list[Asked]:
     )
     found = {row[0]: Asked._make(row) for row in rows}
     return [found[each] for each in ids if each in found]
+
+
+def _address() -> ScalarSelect[int]:
+    """The primary address of a lead; where it has none, one that cannot be used, to say why."""
+    point = aliased(ContactPoint)
+    return (
+        select(point.id)
+        .where(
+            point.business_id == Business.id,
+            point.kind == ContactKind.EMAIL,
+            or_(point.is_primary.is_(True), point.state == ContactState.INVALID),
+        )
+        .order_by(point.is_primary.desc(), point.id)
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 async def _published(session: ReadSession, ids: Collection[int]) -> int:

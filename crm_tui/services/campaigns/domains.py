@@ -85,8 +85,8 @@ async def look_up(
     now: datetime,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> None:
-    """Look domains up and keep the answers; it ends where the domain name system is not there.
+) -> bool:
+    """Look domains up and keep the answers; False where the domain name system is not there.
 
     Args:
         db: the store.
@@ -97,14 +97,14 @@ async def look_up(
         cancelled: asked again and again whether to stop.
     """
     if lookup is None:
-        return
+        return True
     for start in range(0, len(domains), _AT_ONCE):
         if cancelled():
-            return
+            return True
         answers = await lookup.take_mail(domains[start : start + _AT_ONCE])
         told = [answer for answer in answers if answer.takes is not None]
         if not told:
-            return
+            return False
         async with db.write() as session:
             row = insert(DomainCheck)
             await session.execute(
@@ -127,3 +127,4 @@ async def look_up(
                 ],
             )
         progress(min(start + _AT_ONCE, len(domains)), len(domains))
+    return True

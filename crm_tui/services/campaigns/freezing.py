@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database, ReadSession, WriteSession
-from crm_tui.db.models import Business, CampaignExclusion, CampaignStep, Message
+from crm_tui.db.models import Business, Campaign, CampaignExclusion, CampaignStep, Message
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput
 from crm_tui.services import events
@@ -21,6 +21,7 @@ from crm_tui.services.campaigns import drafts
 from crm_tui.services.campaigns.audience import (
     Audience,
     LeftOut,
+    Looked,
     ReasonCount,
     Recipient,
     counted,
@@ -28,7 +29,7 @@ from crm_tui.services.campaigns.audience import (
     look,
 )
 from crm_tui.services.campaigns.drafts import Kept
-from crm_tui.services.campaigns.reasons import ALREADY_IN
+from crm_tui.services.campaigns.reasons import ALREADY_IN, LATE
 from crm_tui.services.sending.account import account, new_marks
 from crm_tui.vocabulary import CampaignState, EventKind
 
@@ -45,12 +46,14 @@ class Frozen:
     Attributes:
         recipients: how many leads.
         held: how many of them wait until their site is published.
+        recent: how many of them were written to lately, or wait in another campaign.
         excluded: how many were left out, for each reason.
         stopped: whether it was cancelled before the end; a draft is then not frozen.
     """
 
     recipients: int
     held: int
+    recent: int
     excluded: list[ReasonCount]
     stopped: bool = False
 
@@ -61,10 +64,13 @@ async def freeze(
     *,
     settings: Settings,
     now: datetime,
+    agreed: Collection[int] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Frozen:
     """Take down the recipients of a draft, in place of those taken down before.
+
+    Where it was agreed to some leads, whoever else is asked for by now is left out.
 
     Raises:
         NotFound: there is no such campaign.
@@ -76,8 +82,15 @@ async def freeze(
     if not kept.draft.steps:
         raise BadInput(f"Campaign {campaign_id} has no message yet: choose a template.")
     await drafts.thaw(db, campaign_id)
-    frozen = await _take_in(
-        db, kept, kept.draft.audience, settings, now, progress=progress, cancelled=cancelled
+    frozen, _ = await _take_in(
+        db,
+        kept,
+        kept.draft.audience,
+        settings=settings,
+        now=now,
+        agreed=agreed,
+        progress=progress,
+        cancelled=cancelled,
     )
     if not frozen.stopped:
         async with db.write() as session:
@@ -94,10 +107,14 @@ async def add(
     *,
     settings: Settings,
     now: datetime,
+    agreed: Collection[int] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Frozen:
     """Add more recipients to a campaign whose first ones were taken down, and that is not over.
+
+    Where it was agreed to some leads, whoever else is asked for by now is left out. A draft has
+    those who joined among its audience from then on.
 
     Raises:
         NotFound: there is no such campaign.
@@ -109,7 +126,29 @@ async def add(
     _see_open(kept)
     if not kept.frozen:
         raise BadInput(f"Campaign {campaign_id} is not finished: choose its recipients there.")
-    return await _take_in(db, kept, audience, settings, now, progress=progress, cancelled=cancelled)
+    frozen, joined = await _take_in(
+        db,
+        kept,
+        audience,
+        settings=settings,
+        now=now,
+        agreed=agreed,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    if kept.state is CampaignState.DRAFT and joined:
+        async with db.write() as session:
+            await _ask_for_too(session, campaign_id, joined)
+    return frozen
+
+
+async def _ask_for_too(session: WriteSession, campaign_id: int, joined: Sequence[int]) -> None:
+    """Have a draft ask for leads beside those it asks for already."""
+    known = (await drafts.require_draft(session, campaign_id)).draft.audience
+    wanted = replace(known, ids=tuple(dict.fromkeys((*known.ids, *joined))))
+    await session.execute(
+        update(Campaign).where(Campaign.id == campaign_id).values(audience=wanted.plain())
+    )
 
 
 def _see_open(kept: Kept) -> None:
@@ -121,13 +160,14 @@ async def _take_in(
     db: Database,
     kept: Kept,
     audience: Audience,
+    *,
     settings: Settings,
     now: datetime,
-    *,
+    agreed: Collection[int] | None,
     progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
-) -> Frozen:
-    """Look at an audience and write who is in, and who is left out."""
+) -> tuple[Frozen, list[int]]:
+    """Look at an audience and write who is in, and who is left out; also who joined."""
     looked = await look(
         db,
         audience,
@@ -138,26 +178,41 @@ async def _take_in(
         progress=progress,
         cancelled=cancelled,
     )
+    if agreed is not None:
+        _leave_out_late(looked, agreed)
     domain = account(settings).domain
     at_once = max(_ROWS // len(kept.draft.steps), 25)
-    recipients, late = 0, list[str]()
+    joined, late = list[int](), list[str]()
     for some in _chunks(looked.recipients, at_once):
         if cancelled():
             break
         async with db.write() as session:
-            joined, refused = await _join(session, kept.id, some, domain, now=now)
-        recipients += joined
+            some_joined, refused = await _join(session, kept.id, some, domain, now=now)
+        joined += some_joined
         late += refused
-        progress(recipients + len(late), len(looked.recipients))
+        progress(len(joined) + len(late), len(looked.recipients))
     for left in _chunks(looked.left_out, _ROWS):
         async with db.write() as session:
             await _leave_out(session, kept.id, left)
-    return Frozen(
-        recipients,
+    frozen = Frozen(
+        len(joined),
         looked.held,
+        looked.recent,
         counted([*(each.reason for each in looked.left_out), *late]),
         stopped=cancelled(),
     )
+    return frozen, joined
+
+
+def _leave_out_late(looked: Looked, agreed: Collection[int]) -> None:
+    """Leave out who was not among those that were agreed to."""
+    wanted, asked = frozenset(agreed), looked.recipients
+    looked.recipients = [each for each in asked if each.business_id in wanted]
+    looked.left_out += [
+        LeftOut(each.business_id, each.name, each.address, LATE)
+        for each in asked
+        if each.business_id not in wanted
+    ]
 
 
 def _chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -171,8 +226,8 @@ async def _join(
     domain: str,
     *,
     now: datetime,
-) -> tuple[int, list[str]]:
-    """Write the rows of recipients; how many joined, and why others no longer could."""
+) -> tuple[list[int], list[str]]:
+    """Write the rows of recipients; who joined, and why others no longer could."""
     kept = await drafts.load(session, campaign_id)
     _see_open(kept)
     there = await _there(session, recipients)
@@ -211,7 +266,7 @@ async def _join(
         )
     if kept.state is not CampaignState.DRAFT:
         await tell_joined(session, kept, [each.business_id for each in joining], now=now)
-    return len(joining), late
+    return [each.business_id for each in joining], late
 
 
 def first_due(kept: Kept, now: datetime) -> datetime | None:

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from crm_tui.config import Settings
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Business, Campaign, ContactPoint, Event, Message, Suppression
 from crm_tui.db.types import listed
@@ -31,14 +30,16 @@ async def known_of(
     session: ReadSession,
     asked: Sequence[Asked],
     *,
-    settings: Settings,
+    days: int,
     now: datetime,
     campaign_id: int | None,
 ) -> Known:
-    """What the store knows of these leads and their addresses, as far as it keeps them out."""
+    """What the store knows of these leads and their addresses, as far as it keeps them out.
+
+    Written to lately is within so many `days`.
+    """
     ids = [lead.id for lead in asked]
     addresses = [lead.address for lead in asked if lead.address is not None]
-    days = settings.sending.contacted_days
     inside: tuple[set[int], set[str]] = (set(), set())
     if campaign_id is not None:
         inside = await members(session, campaign_id, ids, addresses)
@@ -46,11 +47,9 @@ async def known_of(
         barred=await _barred(session, addresses),
         shared=await _shared(session, addresses),
         dead=await domains.dead(session, addresses),
-        contacted=await _contacted(session, ids, now, days, campaign_id) if days else set(),
-        contacted_addresses=(
-            await _written_to(session, addresses, now, days, campaign_id) if days else set()
-        ),
-        elsewhere=await _elsewhere(session, ids, campaign_id) if days else set(),
+        contacted=await _contacted(session, ids, now, days, campaign_id),
+        contacted_addresses=await _written_to(session, addresses, now, days, campaign_id),
+        elsewhere=await _elsewhere(session, ids, campaign_id),
         inside=inside[0],
         addresses=inside[1],
     )

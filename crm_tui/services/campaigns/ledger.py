@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select, true
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business, CampaignExclusion, CampaignStep, Message
 from crm_tui.db.types import listed
-from crm_tui.errors import BadInput
+from crm_tui.errors import WrongUsage
 from crm_tui.services.export import protected, replacing
 from crm_tui.text import fold, visible
 from crm_tui.vocabulary import MessageState
@@ -89,7 +89,7 @@ def read_filter(text: str) -> LedgerFilter:
     """A filter as it is typed: `state:failed step:2 acme`, `is:held`; a minus negates.
 
     Raises:
-        BadInput: it cannot be read; says what there is.
+        WrongUsage: it cannot be read; says what there is.
     """
     terms = []
     for minus, field, quoted, word in _TERM.findall(text):
@@ -106,22 +106,22 @@ def _term(field: str, value: str) -> ColumnElement[bool]:
         return or_(false(), *(_state(each) for each in value.lower().split(",") if each))
     if field == "step":
         if not value.isascii() or not value.isdigit() or len(value) > 6:
-            raise BadInput(f'"{visible(value, 40)}" is no step; write step:2.')
+            raise WrongUsage(f'"{visible(value, 40)}" is no step; write step:2.')
         return CampaignStep.position == int(value)
     if field == "is":
         if value.lower() not in _FACTS:
-            raise BadInput(f"There is no is:{visible(value, 40)}; there are {', '.join(_FACTS)}.")
+            raise WrongUsage(f"There is no is:{visible(value, 40)}; there are {', '.join(_FACTS)}.")
         return _FACTS[value.lower()]
     if field == "reason":
         return _contains(Message.reason, value)
-    raise BadInput(f"The ledger has no field {visible(field, 40)}; ask for {_FIELDS}.")
+    raise WrongUsage(f"The ledger has no field {visible(field, 40)}; ask for {_FIELDS}.")
 
 
 def _state(word: str) -> ColumnElement[bool]:
     if word == "held":
         return _HELD
     if word not in set(MessageState):
-        raise BadInput(
+        raise WrongUsage(
             f'There is no state "{visible(word, 40)}"; there are '
             f"{', '.join(MessageState)} and held."
         )

@@ -20,6 +20,7 @@ ELSEWHERE = "in another campaign that is not over"
 ALREADY_IN = "already in this campaign"
 ADDRESS_IN = "another lead of this campaign has the address"
 BOUGHT = "purchased already"
+LATE = "asked for only after it was agreed who gets it"
 
 _STATES = {
     ContactState.BOUNCED: "bounced: mail to the address came back",
@@ -79,14 +80,22 @@ class Known(NamedTuple):
     addresses: set[str]
 
 
-def why_not(lead: Asked, known: Known, *, role_addresses: bool, contacted_days: int) -> str:
-    """Why a lead gets nothing, the gravest reason first; "" where it does."""
+def why_not(lead: Asked, known: Known, *, role_addresses: bool, spared_days: int) -> str:
+    """Why a lead gets nothing, the gravest reason first; "" where it does.
+
+    Whoever was written to within `spared_days` is left out; with 0 nobody is for that.
+    """
     reasons = chain(
         _of_lead(lead, known),
         _of_address(lead, known, role_addresses=role_addresses),
-        _of_before(lead, known, contacted_days),
+        _of_before(lead, known, spared_days) if spared_days else (),
     )
     return next(reasons, "")
+
+
+def is_recent(lead: Asked, known: Known) -> bool:
+    """Whether a lead was written to lately, or waits for a mail of another campaign."""
+    return any(_of_before(lead, known, 0))
 
 
 def _of_lead(lead: Asked, known: Known) -> Iterator[str]:
@@ -127,8 +136,8 @@ def _of_address(lead: Asked, known: Known, *, role_addresses: bool) -> Iterator[
         yield NO_MAIL
 
 
-def _of_before(lead: Asked, known: Known, contacted_days: int) -> Iterator[str]:
+def _of_before(lead: Asked, known: Known, days: int) -> Iterator[str]:
     if lead.id in known.contacted or lead.address in known.contacted_addresses:
-        yield contacted(contacted_days)
+        yield contacted(days)
     if lead.id in known.elsewhere:
         yield ELSEWHERE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,9 +52,20 @@ async def start(
     settings: Settings,
     now: datetime,
     policy: SenderPolicy | None = None,
+    agreed: Collection[int] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Started:
     """Start a draft: freezes it if need be, looks at everybody again, and lets the queue have them.
+
+    Args:
+        db: the store.
+        campaign_id: which.
+        settings: who sends, and through what.
+        now: aware UTC.
+        policy: what the sender's domain says of itself; None where it was not looked up.
+        agreed: the leads the operator saw and agreed to; nobody else gets it. None is whoever
+            was taken down, else whoever is asked for now.
+        progress: called with how many were dealt with, of how many.
 
     Raises:
         Blocked: something must be put in order first; carries what.
@@ -63,8 +74,8 @@ async def start(
     """
     async with db.read() as session:
         kept = await drafts.require_draft(session, campaign_id)
-    if kept.draft.steps and not kept.frozen:
-        await freeze(db, campaign_id, settings=settings, now=now, progress=progress)
+    if kept.draft.steps and not (kept.frozen and await _are_in(db, campaign_id, agreed)):
+        await freeze(db, campaign_id, settings=settings, now=now, agreed=agreed, progress=progress)
     waiting = await _first_messages(db, campaign_id)
     dropped = await _look_again(db, kept, waiting, settings=settings, now=now)
     async with db.read() as session:
@@ -86,6 +97,15 @@ async def start(
         await _set(session, campaign_id, CampaignState.RUNNING, now=now, started_at=now)
         await end_campaigns(session, [campaign_id], now=now)
     return Started(campaign_id, len(waiting) - len(dropped), len(dropped))
+
+
+async def _are_in(db: Database, campaign_id: int, agreed: Collection[int] | None) -> bool:
+    """Whether those who were agreed to are those who were taken down."""
+    if agreed is None:
+        return True
+    mine = Message.campaign_id == campaign_id
+    there = await db.integers(select(Message.business_id).where(mine).distinct())
+    return set(there) == set(agreed)
 
 
 async def _first_messages(db: Database, campaign_id: int) -> array[int]:
@@ -115,7 +135,12 @@ async def _look_again(
                 select(Message.business_id).where(Message.id.in_(listed(chunk)))
             )
             found |= await refused(
-                session, ids.all(), settings=settings, now=now, campaign_id=kept.id
+                session,
+                ids.all(),
+                audience=kept.draft.audience,
+                settings=settings,
+                now=now,
+                campaign_id=kept.id,
             )
     return found
 
