@@ -73,6 +73,8 @@ def _of_mailbox(provider: SmtpSettings | ImapSettings) -> Iterator[str]:
         yield 'security can be "none" only for a server on this machine'
     if provider.password_command[:1] == ("",):
         yield "password_command must begin with a program"
+    if provider.auth == "xoauth2" and provider.host and not provider.username:
+        yield 'username must be set with auth = "xoauth2"'
     if isinstance(provider, SmtpSettings) and not 1 <= provider.connections <= 50:
         yield "connections must be between 1 and 50"
     if isinstance(provider, ImapSettings) and provider.poll_seconds < 5:

@@ -133,6 +133,8 @@ class SmtpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """none only for a server on this machine."""
     username: str = ""
     """Empty: no login. The password is never in this file: see password_command."""
+    auth: Literal["password", "xoauth2"] = "password"
+    """xoauth2: what is found instead of a password is an OAuth 2.0 access token."""
     password_command: tuple[str, ...] = ()
     """A program and its arguments that prints the password, such as ["pass", "show", "mail"]."""
     password_file: str = ""
@@ -142,17 +144,20 @@ class SmtpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ImapSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[providers.imap]: the operator's own mailbox, reading; it is never written to."""
+    """[providers.imap]: the operator's own mailbox, reading; only save_sent writes to it."""
 
     host: str = ""
     port: int = 993
     security: Literal["tls", "starttls", "none"] = "tls"
     username: str = ""
+    auth: Literal["password", "xoauth2"] = "password"
     password_command: tuple[str, ...] = ()
     password_file: str = ""
     folders: tuple[str, ...] = ()
     """The folders that are read; empty: all but Drafts and Trash."""
     poll_seconds: int = 60
+    save_sent: bool = False
+    """Whether mails sent over SMTP are put into the folder of sent mail; Gmail does so itself."""
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

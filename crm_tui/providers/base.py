@@ -9,6 +9,8 @@ The errors are sorted by what is to be done about them:
     ├── TryLater        refused for now; try again later, this was one attempt
     ├── Unavailable     certainly not sent, and the provider is to blame; no attempt is used up
     ├── Misconfigured   nothing can be sent until the operator has acted
+    │   └── LoginRefused  the username, the password or the token is not taken
+    ├── GivenUp         not handed over, as nothing more was wanted; certainly not sent
     └── Unclear         cut off after the mail was handed over: it may have been sent
 
 Only Unclear leaves open whether somebody got the mail. The same holds for a `send` that is
@@ -93,13 +95,20 @@ class EmailSender(Protocol):
         """
         ...
 
+    def give_up(self) -> None:
+        """Hand nothing more over: what is not yet handed over ends at once as GivenUp.
+
+        Mails that were handed over are still answered for.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """One step of trying an account out."""
 
     step: str
-    """password, connect, tls, login, size or sender."""
+    """password, connect, tls, login, size or sender; of a mailbox folders and, if set, sent."""
     ok: bool
     words: str
     """What was found, or what went wrong and what to do, as sentences."""
@@ -160,7 +169,16 @@ class Misconfigured(ProviderError):
         self.fix = fix
 
     def __str__(self) -> str:
-        return f"{self.words} {self.fix}"
+        end = "" if self.words.endswith((".", "!", "?", "…")) else "."
+        return f"{self.words}{end} {self.fix}"
+
+
+class LoginRefused(Misconfigured):
+    """The username, the password or the token is not taken; a newer token may be."""
+
+
+class GivenUp(ProviderError):
+    """Not handed over, as nothing more was wanted; certainly not sent, and nobody is to blame."""
 
 
 class Unclear(ProviderError):

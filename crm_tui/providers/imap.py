@@ -22,7 +22,7 @@ from crm_tui.providers.imap_connection import Client, Connection
 from crm_tui.providers.imap_folders import Folder, chosen, listed, quoted
 from crm_tui.providers.incoming import Heading, read_headers
 from crm_tui.providers.mime import HEADER_BYTES, MAIL_BYTES
-from crm_tui.providers.secrets import Secret
+from crm_tui.providers.secrets import Lookup, Secret
 from crm_tui.text import plural
 
 CHUNK = 50
@@ -97,7 +97,7 @@ class Mailbox:
         self,
         settings: ImapSettings,
         *,
-        password: Secret | None,
+        password: Secret | Lookup | None,
         tls: ssl.SSLContext | None = None,
         timeout: float = 30,
         limit: float = 300,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import imaplib
+import json
 import socket
 import ssl
 from collections.abc import Callable
@@ -18,9 +19,11 @@ from typing import TypeVar
 
 from crm_tui.config import ImapSettings
 from crm_tui.config.checks import is_loopback
-from crm_tui.providers.base import Misconfigured, ProviderError, Unavailable
+from crm_tui.providers.base import LoginRefused, Misconfigured, ProviderError, Unavailable
+from crm_tui.providers.certificates import untrusted
 from crm_tui.providers.imap_folders import quoted
-from crm_tui.providers.secrets import Secret
+from crm_tui.providers.secrets import HOW_TO_GRANT, TOKENS_TOO, Lookup, Secret
+from crm_tui.providers.threads import in_thread
 
 T = TypeVar("T")
 
@@ -116,7 +119,7 @@ class Connection:
     def __init__(
         self,
         settings: ImapSettings,
-        password: Secret | None,
+        password: Secret | Lookup | None,
         *,
         tls: ssl.SSLContext | None = None,
         timeout: float = 30,
@@ -125,7 +128,7 @@ class Connection:
         checked(settings)
         self.settings = settings
         self.capabilities: frozenset[str] = frozenset()
-        self._password = password
+        self._password = Lookup.of(password)
         self._tls = tls
         self._limit = limit
         self._line = Line(timeout)
@@ -170,9 +173,12 @@ class Connection:
         """Log in, and see what the server can do.
 
         Raises:
+            LoginRefused: the server takes neither username nor password, or not the token.
             Unavailable, Misconfigured: as in `connect`.
         """
-        password = self._password
+        await self._log_in_with(await self._password.get())
+
+    async def _log_in_with(self, password: Secret | None) -> None:
         if password is None:
             raise Misconfigured(
                 f"There is no password for {self.settings.username or 'the mailbox'}.",
@@ -183,17 +189,29 @@ class Connection:
         )
 
     async def open(self) -> None:
-        """Connect, encrypt and log in, unless it is done.
+        """Connect, encrypt and log in, unless it is done; a refused token is looked up once more.
 
         Raises:
             Unavailable, Misconfigured: as in `connect`.
         """
         if self._client is not None:
             return
+        password = await self._password.get()
+        try:
+            await self._open_with(password)
+        except LoginRefused:
+            newer = None
+            if self.settings.auth == "xoauth2":
+                newer = await self._password.after(password)
+            if newer is None:
+                raise
+            await self._open_with(newer)
+
+    async def _open_with(self, password: Secret | None) -> None:
         try:
             await self.connect()
             await self.secure()
-            await self.log_in()
+            await self._log_in_with(password)
         except BaseException:
             self.drop()
             raise
@@ -220,7 +238,7 @@ class Connection:
             return await self._in_thread(lambda: work(client))
 
     async def _in_thread(self, work: Callable[[], T], limit: float | None = None) -> T:
-        task = asyncio.ensure_future(asyncio.to_thread(work))
+        task = asyncio.ensure_future(in_thread(work))
         try:
             async with asyncio.timeout(limit or self._limit):
                 return await asyncio.shield(task)
@@ -300,20 +318,66 @@ def checked(settings: ImapSettings) -> None:
 
 
 def _log_in(client: Client, settings: ImapSettings, password: Secret, name: str) -> frozenset[str]:
-    """Log in and return what the server can do from then on.
-
-    PLAIN carries any letters; LOGIN, for servers without it, only ASCII.
-    """
+    """Log in and return what the server can do from then on."""
     user, secret = settings.username, password.reveal()
-    if any(mark in user + secret for mark in "\0\r\n"):
+    if any(mark in user + secret for mark in "\0\1\r\n"):
         raise Misconfigured(
-            "The username or password holds a line break.",
+            "The username or password holds a line break or control character.",
             fix="Take it out of where they are kept.",
         )
+    if settings.auth == "xoauth2":
+        _with_token(client, user, password, name)
+    else:
+        _with_password(client, user, password, name)
+    _, answer = client.capability()
+    said = b" ".join(one for one in answer if isinstance(one, bytes))
+    return frozenset(said.decode("ascii", "replace").upper().split())
+
+
+def _with_token(client: Client, user: str, token: Secret, name: str) -> None:
+    """Log in by XOAUTH2, as Google and Microsoft do it."""
+    if "AUTH=XOAUTH2" not in client.capabilities:
+        raise Misconfigured(
+            f"{name} takes no access tokens.", fix='Set auth = "password" in [providers.imap].'
+        )
+    why = ""
+
+    def answer(challenge: bytes) -> bytes:
+        nonlocal why
+        if not challenge:
+            return f"user={user}\1auth=Bearer {token.reveal()}\1\1".encode()
+        why = _status(challenge)  # why not; it wants an empty line, then says no
+        return b""
+
+    try:
+        client.authenticate("XOAUTH2", answer)
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        words = f"{token.hidden_in(_words(error))}{why}"
+        _raise_if_for_now(words, name)
+        raise LoginRefused(
+            f"{name} refused the access token of {user}: {words}", fix=HOW_TO_GRANT
+        ) from None
+
+
+def _status(challenge: bytes) -> str:
+    """The status in a server's JSON about a token it does not take."""
+    try:
+        found = json.loads(challenge)
+        return f" (status {int(found['status'])})"
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _with_password(client: Client, user: str, password: Secret, name: str) -> None:
+    """Log in by PLAIN, which carries any letters, or by LOGIN for servers without it: only ASCII."""
+    secret = password.reveal()
     if "LOGINDISABLED" in client.capabilities and "AUTH=PLAIN" not in client.capabilities:
+        other = f" {TOKENS_TOO}" if "AUTH=XOAUTH2" in client.capabilities else ""
         raise Misconfigured(
             f"{name} takes no login with a password.",
-            fix="Ask the provider for IMAP access with an app password.",
+            fix=f"Ask the provider for IMAP access with an app password.{other}",
         )
     try:
         if "AUTH=PLAIN" in client.capabilities:
@@ -330,16 +394,18 @@ def _log_in(client: Client, settings: ImapSettings, password: Secret, name: str)
         raise
     except imaplib.IMAP4.error as error:
         words = password.hidden_in(_words(error))
-        if "[UNAVAILABLE]" in words or "[INUSE]" in words or "[LIMIT]" in words:
-            raise Unavailable(f"{name} lets nobody log in just now: {words}") from None
-        raise Misconfigured(
+        _raise_if_for_now(words, name)
+        other = f" {TOKENS_TOO}" if "AUTH=XOAUTH2" in client.capabilities else ""
+        raise LoginRefused(
             f"{name} refused the login of {user}: {words}",
             fix="Correct username or password in [providers.imap]. Where signing in takes a second"
-            " factor, the provider gives out app passwords for mail programs.",
+            f" factor, the provider gives out app passwords for mail programs.{other}",
         ) from None
-    _, answer = client.capability()
-    said = b" ".join(one for one in answer if isinstance(one, bytes))
-    return frozenset(said.decode("ascii", "replace").upper().split())
+
+
+def _raise_if_for_now(words: str, name: str) -> None:
+    if "[UNAVAILABLE]" in words or "[INUSE]" in words or "[LIMIT]" in words:
+        raise Unavailable(f"{name} lets nobody log in just now: {words}") from None
 
 
 def _words(error: BaseException) -> str:
@@ -349,11 +415,7 @@ def _words(error: BaseException) -> str:
 
 def _tls_failed(settings: ImapSettings, error: ssl.SSLError, name: str) -> ProviderError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Misconfigured(
-            f"The certificate of {settings.host} is not to be trusted: {error.verify_message}.",
-            fix="Set host to the name in the certificate, as the provider writes it. For a server"
-            " with an authority of its own, name that authority's file in SSL_CERT_FILE.",
-        )
+        return untrusted(settings.host, error)
     if settings.security == "tls" and error.reason in _NO_TLS_AT_ALL:
         return Misconfigured(
             f"{name} does not begin with TLS.",

@@ -36,6 +36,9 @@ class OutboxSender:
     ) -> None:
         """Nothing stays open between two mails."""
 
+    def give_up(self) -> None:
+        """A mail that is being written is written in no time."""
+
     async def send(self, mail: OutgoingMail) -> Sent:
         """Write the mail.
 

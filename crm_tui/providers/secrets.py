@@ -1,4 +1,4 @@
-"""Where a password comes from, and how it is kept from being seen.
+"""Where a password or an access token comes from, and how it is kept from being seen.
 
 In this order: `password_command`, the keyring, an environment variable, a file only its owner can
 read. A place that was named and does not work is an error, not a reason to look in the next one;
@@ -7,16 +7,28 @@ the keyring, which nobody names, is passed over when it is missing, locked or br
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import stat
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Self
 
+from crm_tui.config import ImapSettings, SmtpSettings
 from crm_tui.providers.base import Misconfigured
+from crm_tui.providers.threads import in_thread
+
+TOKENS_TOO = 'This server takes access tokens, too: see auth = "xoauth2".'
+"""What to do besides, where a server that refuses a password takes tokens."""
+
+HOW_TO_GRANT = (
+    "See that password_command prints an access token that has not expired and was granted for"
+    " mail, and that username is the mailbox it was granted for."
+)
+"""What to do about a token that is not taken."""
 
 _LARGEST = 64 * 1024
 _HIDDEN = "•••"
@@ -34,6 +46,10 @@ class Secret:
         """The password itself, for handing to the one who asks for it."""
         return self._value
 
+    def is_same(self, other: Secret) -> bool:
+        """Whether the other one reads the same."""
+        return self._value == other._value
+
     def hidden_in(self, text: str) -> str:
         """The text with the password taken out: some servers repeat what they were given."""
         return text.replace(self._value, _HIDDEN) if self._value else text
@@ -46,6 +62,87 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A secret is not written anywhere.")
+
+
+class Lookup:
+    """The password or token of an account, looked up when it is first needed.
+
+    Looking up may run the operator's program or unlock their keyring. A token that was refused may
+    have expired: then it is looked up again.
+    """
+
+    def __init__(self, find: Callable[[], Awaitable[Secret | None]]) -> None:
+        self._find = find
+        self._found: Secret | None = None
+        self._has_looked = False
+        self._looking = asyncio.Lock()
+
+    @classmethod
+    def of(cls, known: Secret | Lookup | None) -> Lookup:
+        """A lookup of what is known already."""
+
+        async def find() -> Secret | None:
+            return known if isinstance(known, Secret) else None
+
+        return known if isinstance(known, Lookup) else cls(find)
+
+    @classmethod
+    def by_settings(
+        cls, settings: SmtpSettings | ImapSettings, environment: Mapping[str, str]
+    ) -> Self:
+        """What the settings say; nothing where no username is set."""
+
+        async def find() -> Secret | None:
+            return await password_of(settings, environment)
+
+        return cls(find)
+
+    async def get(self) -> Secret | None:
+        """What there is; None where no login is asked for.
+
+        Raises:
+            Misconfigured: as in `find_password`.
+        """
+        async with self._looking:
+            if not self._has_looked:
+                self._found = await self._find()
+                self._has_looked = True
+            return self._found
+
+    async def after(self, refused: Secret | None) -> Secret | None:
+        """Another one than that which was refused; None where there is none.
+
+        Raises:
+            Misconfigured: as in `find_password`.
+        """
+        async with self._looking:
+            if refused is None:
+                return None
+            if self._found is None or self._found.is_same(refused):
+                self._found = await self._find()
+            other = self._found
+            return None if other is None or other.is_same(refused) else other
+
+
+async def password_of(
+    settings: SmtpSettings | ImapSettings, environment: Mapping[str, str]
+) -> Secret | None:
+    """The password or token of an account by its settings; None where no username is set.
+
+    Raises:
+        Misconfigured: as in `find_password`.
+    """
+    if not settings.username:
+        return None
+    return await in_thread(
+        lambda: find_password(
+            "imap" if isinstance(settings, ImapSettings) else "smtp",
+            username=settings.username,
+            command=settings.password_command,
+            file=settings.password_file,
+            environment=environment,
+        )
+    )
 
 
 def find_password(

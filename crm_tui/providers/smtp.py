@@ -4,7 +4,7 @@ A connection is opened at the first mail and kept for the next ones. Where a con
 decides what is known: until the mail itself has been handed to the connection it is certainly not
 sent (Unavailable), from then until the server's answer nobody knows (Unclear). The library's own
 `data` does not tell the two apart, so the mail is handed over here, through its protocol's public
-methods.
+methods. Up to that point sending can be given up at once, with nothing left in doubt.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +24,8 @@ from aiosmtplib import SMTP, SMTPResponse, SMTPStatus
 
 from crm_tui.config import SmtpSettings
 from crm_tui.providers.base import (
+    GivenUp,
+    LoginRefused,
     OutgoingMail,
     Sent,
     TryLater,
@@ -32,11 +35,13 @@ from crm_tui.providers.base import (
     said,
 )
 from crm_tui.providers.message import address, build, needs_utf8
-from crm_tui.providers.secrets import Secret
+from crm_tui.providers.secrets import Lookup, Secret
 from crm_tui.providers.smtp_login import checked, open_client
 from crm_tui.providers.smtp_replies import Stage, refusal
 
-_GOODBYE = 5.0  # seconds
+# Seconds that a server is given to answer QUIT, and after sending was given up.
+_GOODBYE = 5.0
+_SHORT_GOODBYE = 0.5
 
 
 class SmtpSender:
@@ -54,7 +59,7 @@ class SmtpSender:
         self,
         settings: SmtpSettings,
         *,
-        password: Secret | None = None,
+        password: Secret | Lookup | None = None,
         tls: ssl.SSLContext | None = None,
         timeout: float = 30,
         reply_timeout: float = 600,
@@ -63,7 +68,7 @@ class SmtpSender:
     ) -> None:
         checked(settings)
         self._settings = settings
-        self._password = password
+        self._password = Lookup.of(password)
         self._tls = tls
         self._timeout = timeout
         self._reply_timeout = reply_timeout
@@ -71,6 +76,9 @@ class SmtpSender:
         self._clock = clock
         self._slots = asyncio.Semaphore(settings.connections)
         self._resting: list[_Connection] = []
+        self._given_up = False
+        self._before: set[asyncio.Timeout] = set()
+        self._handed_over = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,7 +91,20 @@ class SmtpSender:
     ) -> None:
         """Say goodbye on every connection; those that do not answer are simply closed."""
         resting, self._resting = self._resting, []
-        await asyncio.gather(*(connection.quit() for connection in resting))
+        seconds = _SHORT_GOODBYE if self._given_up else _GOODBYE
+        await asyncio.gather(*(connection.quit(seconds) for connection in resting))
+
+    @property
+    def unanswered(self) -> int:
+        """How many mails the server was handed and has not answered for."""
+        return self._handed_over
+
+    def give_up(self) -> None:
+        """Hand nothing more over: what is not yet handed over ends at once as GivenUp."""
+        self._given_up = True
+        now = asyncio.get_running_loop().time()
+        for each in self._before:
+            each.reschedule(now)
 
     async def send(self, mail: OutgoingMail) -> Sent:
         """Hand one mail to the server.
@@ -101,12 +122,48 @@ class SmtpSender:
             utf8=utf8,
         )
         async with self._slots:
-            connection = await self._begin(envelope)
+            async with self._unless_given_up():
+                connection = await self._offer(envelope)
+            self._handed_over += 1  # with nothing awaited between the server's "go on" and the mail
             try:
-                words = await connection.deliver(envelope, reply_timeout=self._reply_timeout)
+                words = await connection.hand_over(envelope, reply_timeout=self._reply_timeout)
             finally:
+                self._handed_over -= 1
                 self._give_back(connection)
         return Sent(mail.message_id, None, words)
+
+    @asynccontextmanager
+    async def _unless_given_up(self) -> AsyncIterator[None]:
+        """Leave the block where it stands as soon as sending is given up.
+
+        Raises:
+            GivenUp: that was so.
+        """
+        words = "nothing more was to be sent"
+        if self._given_up:
+            raise GivenUp(words)
+        leave = asyncio.timeout(None)
+        try:
+            async with leave:
+                self._before.add(leave)
+                try:
+                    yield
+                finally:
+                    self._before.discard(leave)
+        except TimeoutError:
+            if leave.expired():
+                raise GivenUp(words) from None
+            raise
+
+    async def _offer(self, envelope: _Envelope) -> _Connection:
+        """A connection on which the server waits for the mail itself."""
+        connection = await self._begin(envelope)
+        try:
+            await connection.offer(envelope)
+        except BaseException:
+            self._give_back(connection)
+            raise
+        return connection
 
     async def _begin(self, envelope: _Envelope) -> _Connection:
         """A connection on which the server has taken the sender.
@@ -125,16 +182,27 @@ class SmtpSender:
                 raise
             else:
                 return kept
-        client = await open_client(
-            self._settings, self._password, tls=self._tls, timeout=self._timeout
-        )
-        connection = _Connection(client)
+        connection = _Connection(await self._connect())
         try:
             await connection.begin(envelope)
         except BaseException:
             self._give_back(connection)
             raise
         return connection
+
+    async def _connect(self) -> SMTP:
+        """A client that is logged in; a token that was refused is looked up once more."""
+        password = await self._password.get()
+        how = partial(open_client, self._settings, tls=self._tls, timeout=self._timeout)
+        try:
+            return await how(password)
+        except LoginRefused:
+            newer = None
+            if self._settings.auth == "xoauth2":
+                newer = await self._password.after(password)
+            if newer is None:
+                raise
+        return await how(newer)
 
     def _take(self) -> _Connection | None:
         """The connection used last, if it can be trusted to be there still."""
@@ -216,11 +284,11 @@ class _Connection:
                 f" {int(limit):,}; make it smaller."
             )
 
-    async def deliver(self, envelope: _Envelope, *, reply_timeout: float) -> str:
-        """Name the recipient and hand the mail over; returns the server's words.
+    async def offer(self, envelope: _Envelope) -> None:
+        """Name the recipient, and ask to be told to go on with the mail itself.
 
         Raises:
-            ProviderError: only Unclear leaves open whether it was sent.
+            ProviderError: certainly not sent.
         """
         client = self._client
         with self._before_the_mail(Stage.RCPT):
@@ -230,9 +298,17 @@ class _Connection:
             ready = await client.execute_command(b"DATA")
             if ready.code != SMTPStatus.start_input:
                 raise aiosmtplib.SMTPDataError(ready.code, ready.message)
-            if client.protocol is None:
+
+    async def hand_over(self, envelope: _Envelope, *, reply_timeout: float) -> str:
+        """Hand the mail over; returns the server's words.
+
+        Raises:
+            ProviderError: only Unclear leaves open whether it was sent.
+        """
+        with self._before_the_mail(Stage.DATA):
+            protocol = self._client.protocol
+            if protocol is None:
                 raise aiosmtplib.SMTPServerDisconnected("Connection lost")
-            protocol = client.protocol
             protocol.write(envelope.content)  # raises only before anything is handed over
         return await self._answer(protocol.read_response(timeout=reply_timeout))
 
@@ -283,10 +359,10 @@ class _Connection:
         if code == SMTPStatus.domain_unavailable or not 400 <= code < 600:
             self.close()
 
-    async def quit(self) -> None:
-        """Say goodbye, if the server is there to hear it."""
+    async def quit(self, seconds: float) -> None:
+        """Say goodbye, if the server is there to hear it within that time."""
         with suppress(OSError, aiosmtplib.SMTPException):
-            await self._client.quit(timeout=_GOODBYE)
+            await self._client.quit(timeout=seconds)
         self.close()
 
     def close(self) -> None:

@@ -81,6 +81,8 @@ async def _sender(client: SMTP, sender: str) -> str:
 
     Many servers say only at the recipient what they hold against the sender.
     """
+    if not sender:
+        raise Misconfigured("No address is set to send from.", fix="Set email in [sender].")
     bare = address(sender)
     stage = Stage.MAIL
     try:

@@ -16,8 +16,15 @@ from aiosmtplib import SMTP, SMTPResponse
 
 from crm_tui.config import SmtpSettings
 from crm_tui.config.checks import is_loopback
-from crm_tui.providers.base import Misconfigured, ProviderError, Unavailable, said
-from crm_tui.providers.secrets import Secret
+from crm_tui.providers.base import (
+    LoginRefused,
+    Misconfigured,
+    ProviderError,
+    Unavailable,
+    said,
+)
+from crm_tui.providers.certificates import untrusted
+from crm_tui.providers.secrets import HOW_TO_GRANT, TOKENS_TOO, Secret
 from crm_tui.providers.smtp_replies import wait_seconds
 
 # What Thunderbird and others say, too: asking for the machine's own name can take seconds, and it
@@ -132,10 +139,11 @@ async def secure(client: SMTP, settings: SmtpSettings) -> None:
 async def log_in(client: SMTP, settings: SmtpSettings, password: Secret | None) -> str:
     """Log in if a username is set; returns the server's words, "" without a login.
 
-    The best method both sides know is tried, and another one only if the server does not take that
+    With a password the best method both sides know is tried, and another one only if the server does not take that
     method after all: every wrong password counts where accounts are locked after a few.
 
     Raises:
+        LoginRefused: the server does not take them.
         Unavailable, Misconfigured: as in `open_client`.
     """
     if not settings.username:
@@ -150,14 +158,11 @@ async def log_in(client: SMTP, settings: SmtpSettings, password: Secret | None) 
         "login": client.auth_login,
         "cram-md5": client.auth_crammd5,
     }
+    if settings.auth == "xoauth2":
+        methods = {"xoauth2": client.auth_xoauth2}
     offered = [name for name in methods if name in client.server_auth_methods]
     if not offered:
-        there = ", ".join(client.server_auth_methods).upper() or "none"
-        raise Misconfigured(
-            f"{_name(settings)} offers no login with a password (it offers: {there}).",
-            fix="Ask the provider for SMTP access with an app password,"
-            " or take username out if none is needed.",
-        )
+        raise _no_such_login(client, settings)
     secret = password.reveal()
     while True:
         method = methods[offered.pop(0)]
@@ -168,19 +173,42 @@ async def log_in(client: SMTP, settings: SmtpSettings, password: Secret | None) 
         else:
             return said(f"{answer.code} {password.hidden_in(answer.message)}")
         if not offered or code not in _METHOD_NOT_TAKEN:
-            raise _login_failed(settings, code, words)
+            raise _login_failed(client, settings, code, words)
 
 
-def _login_failed(settings: SmtpSettings, code: int, words: str) -> ProviderError:
+def _no_such_login(client: SMTP, settings: SmtpSettings) -> Misconfigured:
+    there = ", ".join(client.server_auth_methods).upper() or "none"
+    if settings.auth == "xoauth2":
+        return Misconfigured(
+            f"{_name(settings)} takes no access tokens (it offers: {there}).",
+            fix='Set auth = "password" in [providers.smtp].',
+        )
+    other = f" {TOKENS_TOO}" if "xoauth2" in client.server_auth_methods else ""
+    return Misconfigured(
+        f"{_name(settings)} offers no login with a password (it offers: {there}).",
+        fix="Ask the provider for SMTP access with an app password,"
+        f" or take username out if none is needed.{other}",
+    )
+
+
+def _login_failed(
+    client: SMTP, settings: SmtpSettings, code: int, words: str
+) -> Unavailable | LoginRefused:
     if 400 <= code < 500:
         return Unavailable(
             f"{_name(settings)} lets nobody log in just now: {code} {words}",
             after=wait_seconds(words),
         )
-    return Misconfigured(
+    if settings.auth == "xoauth2":
+        return LoginRefused(
+            f"{_name(settings)} refused the access token of {settings.username}: {code} {words}",
+            fix=HOW_TO_GRANT,
+        )
+    other = f" {TOKENS_TOO}" if "xoauth2" in client.server_auth_methods else ""
+    return LoginRefused(
         f"{_name(settings)} refused the login of {settings.username}: {code} {words}",
         fix="Correct username or password. Where signing in takes a second factor, the provider"
-        " gives out app passwords for mail programs.",
+        f" gives out app passwords for mail programs.{other}",
     )
 
 
@@ -207,11 +235,7 @@ def _name(settings: SmtpSettings) -> str:
 
 def _tls_failed(settings: SmtpSettings, error: ssl.SSLError) -> ProviderError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Misconfigured(
-            f"The certificate of {settings.host} is not to be trusted: {error.verify_message}.",
-            fix="Set host to the name in the certificate, as the provider writes it. For a server"
-            " with an authority of its own, name that authority's file in SSL_CERT_FILE.",
-        )
+        return untrusted(settings.host, error)
     if settings.security == "tls" and error.reason in _NO_TLS_AT_ALL:
         return Misconfigured(
             f"{_name(settings)} does not begin with TLS.",

@@ -14,7 +14,7 @@ from crm_tui.errors import BadInput, WrongUsage
 from crm_tui.providers import imap, smtp_check
 from crm_tui.providers.base import Check, OutgoingMail, ProviderError
 from crm_tui.providers.imap import Mailbox
-from crm_tui.providers.secrets import Secret, find_password
+from crm_tui.providers.secrets import Lookup, password_of
 from crm_tui.services.sending.account import account
 from crm_tui.services.sending.senders import open_sender
 
@@ -43,33 +43,15 @@ async def try_account(name: str, settings: Settings, environment: Mapping[str, s
         raise BadInput(f"No host is set under [providers.{name}] in config.toml.")
     done: list[Check] = []
     try:
-        password = await _password(name, asked, environment)
+        password = await password_of(asked, environment)
     except ProviderError as error:
         return [Check("password", ok=False, words=str(error))]
     if password is not None:
-        done.append(Check("password", ok=True, words=f"There is a password for {asked.username}."))
+        what = "an access token" if asked.auth == "xoauth2" else "a password"
+        done.append(Check("password", ok=True, words=f"There is {what} for {asked.username}."))
     if isinstance(asked, ImapSettings):
         return done + await imap.check(asked, password=password)
-    sender = settings.sender.email
-    if not sender:
-        words = "No address is set to send from: set email under [sender] in config.toml."
-        return [*done, Check("sender", ok=False, words=words)]
-    return done + await smtp_check.check(asked, password=password, sender=sender)
-
-
-async def _password(
-    name: str, asked: SmtpSettings | ImapSettings, environment: Mapping[str, str]
-) -> Secret | None:
-    if not asked.username:
-        return None
-    return await asyncio.to_thread(
-        find_password,
-        name,
-        username=asked.username,
-        command=asked.password_command,
-        file=asked.password_file,
-        environment=environment,
-    )
+    return done + await smtp_check.check(asked, password=password, sender=settings.sender.email)
 
 
 async def try_plus(
@@ -97,11 +79,13 @@ async def try_plus(
         subject="A trial of crm-tui",
         text="This mail shows that addresses with a plus reach you. It can be deleted.\n",
     )
+    imap_settings = settings.providers.imap
+    lookup = Lookup.by_settings(imap_settings, environment)
     try:
-        password = await _password("imap", settings.providers.imap, environment)
+        await lookup.get()  # before anything is sent
         async with open_sender(settings, store=store, environment=environment) as sender:
             await sender.send(mail)
-        async with Mailbox(settings.providers.imap, password=password) as mailbox:
+        async with Mailbox(imap_settings, password=lookup) as mailbox:
             arrived = await _arrives(mailbox, mail.message_id, until=time.monotonic() + seconds)
     except ProviderError as error:
         return Check("plus", ok=False, words=f"A mail to {mail.to} could not be tried: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 import warnings
 from collections import defaultdict
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import trustme
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from crm_tui.config import SmtpSettings
 from crm_tui.providers.base import OutgoingMail
@@ -49,6 +50,10 @@ class Post:
     together: int = 0
     """The most connections that were open at once."""
     logins: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    """The access tokens that are good, where XOAUTH2 is offered."""
+    shown: list[str] = field(default_factory=list)
+    """The access tokens that came."""
     port: int = 0
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server begins to say nothing."""
@@ -111,6 +116,21 @@ class Post:
         return AuthResult(success=False, handled=False, message=message)
 
 
+class PostWithTokens(Post):
+    """A server that offers XOAUTH2 beside, as Gmail and Microsoft 365 do it."""
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802 - likewise
+        user, token, *_ = base64.b64decode(args[1]).decode().split("\1")
+        self.logins.append("XOAUTH2")
+        self.shown.append(token.removeprefix("auth=Bearer "))
+        if user == f"user={USER}" and self.shown[-1] in self.tokens:
+            return AuthResult(success=True, handled=False)
+        why = '{"status":"401","schemes":"bearer"}'
+        assert await server.challenge_auth(why) in {b"", MISSING}
+        message = "535 5.7.3 Authentication unsuccessful [VI1PR0.example]"
+        return AuthResult(success=False, handled=False, message=message)
+
+
 def hang_up(server: SMTP) -> None:
     """Drop the connection without another word."""
     _abort(server)
@@ -153,13 +173,20 @@ async def mail_server(
     *,
     implicit: ssl.SSLContext | None = None,
     login: bool = False,
+    tokens: list[str] | None = None,
     **how: Any,
 ) -> AsyncIterator[Post]:
     """Serve on a free port of 127.0.0.1; `how` goes to aiosmtpd's SMTP.
 
-    `implicit` speaks TLS from the first byte; `login` wants USER with PASSWORD.
+    `implicit` speaks TLS from the first byte; `login` wants USER with PASSWORD, `tokens` takes
+    these instead of it.
     """
-    post = Post(defaultdict(list, answers or {}))
+    scripted = defaultdict(list, answers or {})
+    if tokens is None:
+        post = Post(scripted)
+    else:
+        post = PostWithTokens(scripted, tokens=tokens)
+        how |= {"auth_required": True, "auth_exclude_mechanism": ["LOGIN", "PLAIN"]}
     if login:
         how |= {"auth_required": True, "authenticator": post.authenticate}
     loop = asyncio.get_running_loop()

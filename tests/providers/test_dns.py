@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from crm_tui.providers.dns import Dns, MailDomain
@@ -19,8 +17,9 @@ ACME: Zone = {
 }
 
 
-def asking(server: NameServer) -> Dns:
-    return Dns(["127.0.0.1"], port=server.port, timeout=0.6)
+def asking(server: NameServer, *, timeout: float = 60) -> Dns:
+    """With more patience than any machine needs, except where nobody is going to answer."""
+    return Dns(["127.0.0.1"], port=server.port, timeout=timeout)
 
 
 async def takes_mail(domain: str, zone: Zone) -> MailDomain:
@@ -74,14 +73,12 @@ async def test_a_server_that_fails_or_says_nothing_refuses_nobody() -> None:
         assert (await asking(server).takes_mail("acme.com")).takes is None
         server.fails.clear()
         server.deaf.add("acme.com")
-        started = time.monotonic()
-        assert (await asking(server).takes_mail("acme.com")).takes is None
-        assert time.monotonic() - started < 5
+        assert (await asking(server, timeout=0.6).takes_mail("acme.com")).takes is None
 
 
 async def test_without_network_nothing_is_refused() -> None:
     async with name_server(ACME) as server:
-        gone = asking(server)
+        gone = asking(server, timeout=0.6)
     assert (await gone.takes_mail("acme.com")).takes is None
     assert [line.ok for line in (await gone.sender_policy("acme.com")).lines] == [None] * 3
 
@@ -117,12 +114,13 @@ async def test_many_domains_are_looked_up_together_each_once() -> None:
 
 
 async def test_without_network_many_domains_cost_one_question() -> None:
-    async with name_server(ACME) as server:
-        gone = asking(server)
-    started = time.monotonic()
-    found = await gone.take_mail(f"d{n}.com" for n in range(1000))
+    async with name_server(ACME, knows_the_root=False) as server:
+        found = await asking(server).take_mail(f"d{n}.com" for n in range(1000))
+        assert server.asked == [(".", "NS")]
     assert {answer.takes for answer in found} == {None}
-    assert time.monotonic() - started < 2
+    async with name_server(ACME) as server:
+        gone = asking(server, timeout=0.6)
+    assert [answer.takes for answer in await gone.take_mail(["acme.com", "d1.com"])] == [None, None]
 
 
 GOOD: Zone = {

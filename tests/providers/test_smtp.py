@@ -457,7 +457,7 @@ async def test_a_certificate_for_another_name_stops_everything(security: str) ->
     async with encrypted(security, "mail.other.example") as post:
         settings = settings_for(post.port, security=security, username=USER)
         async with SmtpSender(settings, password=Secret(PASSWORD), tls=trusting()) as sender:
-            with pytest.raises(Misconfigured, match=r"not to be trusted.*Set host"):
+            with pytest.raises(Misconfigured, match=r"for another name than 127.0.0.1\. Set host"):
                 await sender.send(a_mail())
     assert post.logins == []
 
@@ -467,7 +467,7 @@ async def test_a_certificate_nobody_vouches_for_stops_everything(security: str) 
     async with encrypted(security, "127.0.0.1") as post:
         settings = settings_for(post.port, security=security, username=USER)
         async with SmtpSender(settings, password=Secret(PASSWORD)) as sender:
-            with pytest.raises(Misconfigured, match="SSL_CERT_FILE"):
+            with pytest.raises(Misconfigured, match=r"does not know\. .*SSL_CERT_FILE"):
                 await sender.send(a_mail())
     assert post.logins == []
 

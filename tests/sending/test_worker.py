@@ -247,6 +247,8 @@ async def test_stopping_the_store_takes_effect_before_the_next_claim(
 
         async def __aexit__(self, *_error: object) -> None: ...
 
+        def give_up(self) -> None: ...
+
         async def send(self, mail: OutgoingMail) -> Sent:
             async with db.write() as session:
                 await standing.stop(session, "enough")
@@ -644,6 +646,8 @@ async def test_pausing_while_a_mail_is_on_its_way_lets_that_one_go_and_no_other(
             return self
 
         async def __aexit__(self, *_error: object) -> None: ...
+
+        def give_up(self) -> None: ...
 
         async def send(self, mail: OutgoingMail) -> Sent:
             await change(

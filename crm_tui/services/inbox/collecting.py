@@ -6,7 +6,6 @@ one transaction, and applied in others. Whatever cuts this off, the next run goe
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -23,7 +22,7 @@ from crm_tui.db.models import Message, RawRecord, SyncCursor
 from crm_tui.providers.base import ProviderError
 from crm_tui.providers.imap import Cursor, Mailbox, Page
 from crm_tui.providers.imap_folders import Folder
-from crm_tui.providers.secrets import Secret, find_password
+from crm_tui.providers.secrets import Lookup
 from crm_tui.services.inbox import applying
 from crm_tui.services.inbox.applying import Came
 from crm_tui.services.inbox.concerning import Reader
@@ -80,8 +79,7 @@ async def collect(
     if not imap.host:
         return came_in
     try:
-        password = await _password(imap, environment)
-        async with Mailbox(imap, password=password) as mailbox:
+        async with Mailbox(imap, password=Lookup.by_settings(imap, environment)) as mailbox:
             collector = _Collector(db, mailbox, reader, account, name, now, came_in)
             await collector.read_all()
     except ProviderError as error:
@@ -96,19 +94,6 @@ def account_name(settings: ImapSettings) -> str:
     """What cursors are kept under: numbers of mails mean nothing in another mailbox."""
     server = f"{settings.host}:{settings.port}"
     return f"{settings.username} at {server}" if settings.username else server
-
-
-async def _password(settings: ImapSettings, environment: Mapping[str, str]) -> Secret | None:
-    if not settings.username:
-        return None
-    return await asyncio.to_thread(
-        find_password,
-        "imap",
-        username=settings.username,
-        command=settings.password_command,
-        file=settings.password_file,
-        environment=environment,
-    )
 
 
 async def _apply(
