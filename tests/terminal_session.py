@@ -20,6 +20,8 @@ import pyte
 ROOT = Path(__file__).parent.parent
 _QUIET = 0.25
 """Seconds without output after which a paint counts as over."""
+_PATIENCE = 90.0
+"""Seconds that what is awaited may take, on the slowest machine."""
 
 
 class Terminal:
@@ -94,7 +96,7 @@ class Terminal:
         self.send(keys)
         return self.settle()
 
-    def until(self, shown: Callable[[str], object], *, timeout: float = 20) -> str:
+    def until(self, shown: Callable[[str], object], *, timeout: float = _PATIENCE) -> str:
         """Wait until the screen's text is as asked; fails with the screen when it never is."""
         deadline = time.monotonic() + timeout
         while not shown(self.text):
@@ -103,7 +105,7 @@ class Terminal:
             self.read(0.1)
         return self.text
 
-    def wait(self, *, timeout: float = 20) -> int:
+    def wait(self, *, timeout: float = _PATIENCE) -> int:
         """Wait for the program to end; its exit code, negative for a signal."""
         deadline = time.monotonic() + timeout
         while self.exit_code is None:

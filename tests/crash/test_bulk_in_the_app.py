@@ -97,7 +97,7 @@ def begin(terminal: Terminal, case: Case) -> None:
 
 def until_some_are_changed(terminal: Terminal, store: Path, case: Case) -> None:
     """Wait until two chunks are done, as another process sees it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while number(store, case.changed) < 2 * CHUNK:
         assert time.monotonic() < deadline, terminal.text
         terminal.read(0)
