@@ -329,7 +329,7 @@ async def test_data_nobody_asked_for_and_what_is_nil_do_not_confuse() -> None:
             b" RFC822.SIZE 99)\r\n* 1 FETCH (UID 4 FLAGS ())\r\n%s OK done\r\n"
         ) % (len(HEADER), HEADER, tag.encode())
 
-    async with Mailbox(Script(answer).settings, password=PASSWORD, timeout=5) as box:
+    async with Mailbox(Script(answer).settings, password=PASSWORD, timeout=60) as box:
         (arrived,) = (await box.new(PLACE, None, since=SINCE)).mails
     assert (arrived.uid, arrived.size) == (4, 99)
     assert arrived.received == datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -366,10 +366,10 @@ async def test_a_server_that_falls_silent_is_left_when_cancelled() -> None:
 
     async with Mailbox(Script(answer).settings, password=PASSWORD, timeout=60) as box:
         task = asyncio.ensure_future(box.new(PLACE, None, since=SINCE))
-        await asyncio.to_thread(asked.wait, 20)
+        await asyncio.to_thread(asked.wait, 90)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(task, 20)
+            await asyncio.wait_for(task, 90)
 
 
 async def test_a_password_is_never_sent_readable_by_others() -> None:
@@ -377,7 +377,7 @@ async def test_a_password_is_never_sent_readable_by_others() -> None:
         Mailbox(ImapSettings(host="imap.example.com", security="none"), password=PASSWORD)
     settings = Script(usual).settings
     plain = ImapSettings(host="127.0.0.1", port=settings.port, security="starttls", username="u")
-    (_, refused) = await check(plain, password=PASSWORD, timeout=5)
+    (_, refused) = await check(plain, password=PASSWORD, timeout=60)
     assert "STARTTLS" in refused.words
 
 
