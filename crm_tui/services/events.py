@@ -31,7 +31,7 @@ from sqlalchemy.orm import aliased
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event
-from crm_tui.db.types import listed
+from crm_tui.db.types import listed, utc_text
 from crm_tui.services import statuses
 from crm_tui.vocabulary import ContactStatus, EventKind
 
@@ -63,15 +63,31 @@ _BUILDS = frozenset(
 )
 
 
-# Statements of which hundreds a second are asked for are put together once.
-_ADD = insert(Event).on_conflict_do_nothing(index_elements=[Event.key])
+# Statements of which hundreds a second are asked for are plain SQL.
+_COLUMNS = (
+    "key",
+    "business_id",
+    "origin_id",
+    "occurred_at",
+    "recorded_at",
+    "kind",
+    "moves_to",
+    "by_machine",
+    "source",
+    "summary",
+    "body",
+    "data",
+    "site_id",
+    "batch_id",
+    "message_id",
+)
+_ADD = (
+    f"INSERT INTO event ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own words
+    " ON CONFLICT (key) DO NOTHING"
+)
 _NOTE_ACTIVITY = (
-    update(Business)
-    .where(
-        Business.id == bindparam("business"),
-        (Business.last_activity_at.is_(None)) | (Business.last_activity_at <= bindparam("at")),
-    )
-    .values(last_activity_at=bindparam("at"), last_activity=bindparam("what"))
+    "UPDATE business SET last_activity_at = ?1, last_activity = ?2"
+    " WHERE id = ?3 AND (last_activity_at IS NULL OR last_activity_at <= ?1)"
 )
 _RENEW_ACTIVITY = text(
     "UPDATE business SET (last_activity_at, last_activity) = ("
@@ -216,7 +232,29 @@ async def insert_rows(session: WriteSession, rows: Sequence[dict[str, Any]]) -> 
     """Write rows made by `row`; those whose key is there already are left out."""
     await session.flush()
     connection = await session.connection()
-    await connection.execute(_ADD, rows)
+    await connection.exec_driver_sql(_ADD, [_stored(line) for line in rows])
+
+
+def _stored(line: dict[str, Any]) -> tuple[Any, ...]:
+    """A row as the table keeps it."""
+    moves_to, data = line["moves_to"], line["data"]
+    return (
+        line["key"],
+        line["business_id"],
+        line["origin_id"],
+        utc_text(line["occurred_at"]),
+        utc_text(line["recorded_at"]),
+        line["kind"].value,
+        None if moves_to is None else moves_to.value,
+        int(line["by_machine"]),
+        line["source"],
+        line["summary"],
+        line["body"],
+        json.dumps(data, ensure_ascii=False) if data else "{}",
+        line["site_id"],
+        line["batch_id"],
+        line["message_id"],
+    )
 
 
 async def note_activity(session: WriteSession, rows: Iterable[dict[str, Any]]) -> None:
@@ -229,13 +267,12 @@ async def note_activity(session: WriteSession, rows: Iterable[dict[str, Any]]) -
         if known is None or line["occurred_at"] >= known["occurred_at"]:
             newest[line["business_id"]] = line
     if newest:
-        # On the connection, not the session: an ORM update of many rows knows no conditions.
         connection = await session.connection()
-        await connection.execute(
+        await connection.exec_driver_sql(
             _NOTE_ACTIVITY,
             [
-                {"business": i, "at": line["occurred_at"], "what": line["summary"]}
-                for i, line in newest.items()
+                (utc_text(line["occurred_at"]), line["summary"], business_id)
+                for business_id, line in newest.items()
             ],
         )
 

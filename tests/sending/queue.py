@@ -13,7 +13,7 @@ from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Campaign, CampaignStep, ContactPoint, Event, Message
 from crm_tui.providers.base import OutgoingMail, ProviderError, Sent
 from crm_tui.services.sending.account import Account, new_marks
-from crm_tui.services.sending.bounces import Ends
+from crm_tui.services.sending.ahead import Ahead
 from crm_tui.services.sending.candidates import due
 from crm_tui.services.sending.claim import Claimed, Claimer
 from crm_tui.services.sending.hours import Rules
@@ -168,7 +168,7 @@ class Desk:
 
     db: Database
     claimer: Claimer = field(default_factory=a_claimer)
-    ends: Ends = field(default_factory=dict)
+    ahead: Ahead = field(default_factory=Ahead)
     insist: bool = False
 
     async def turn(self, now: datetime, results: Sequence[Result] = (), *, most: int = 10) -> Turn:
@@ -182,7 +182,7 @@ class Desk:
                 results,
                 ids,
                 most=most,
-                ends=self.ends,
+                ahead=self.ahead,
                 now=now,
                 insist=self.insist,
             )

@@ -393,7 +393,7 @@ async def test_a_campaign_with_too_many_bounces_pauses_itself_and_says_why(
     await _bounce(desk, now, "bb" + "s" * 17)
     assert await campaign_state(desk.db, campaign) == (CampaignState.RUNNING, None)
     if not knows:
-        desk.ends.clear()
+        desk.ahead.ends.clear()
     await _bounce(desk, later(now, minutes=1), "s")
     state, why = await campaign_state(desk.db, campaign)
     assert state is CampaignState.PAUSED

@@ -17,8 +17,7 @@ from typing import TypeVar
 from crm_tui.db.engine import Database
 from crm_tui.errors import StoreError
 from crm_tui.providers.base import EmailSender, ProviderError, Sent, Unclear
-from crm_tui.services.sending.bounces import Ends, learn
-from crm_tui.services.sending.candidates import due
+from crm_tui.services.sending.ahead import Ahead
 from crm_tui.services.sending.claim import Claimed, Claimer
 from crm_tui.services.sending.record import Result
 from crm_tui.services.sending.turn import Turn, take_turn
@@ -28,8 +27,8 @@ T = TypeVar("T")
 _GOODBYE = 30.0
 """Seconds that mails on their way are given to be answered when the pump is stopped."""
 
-_AHEAD = 200
-"""How many due messages are looked up at once."""
+_AHEAD = 100
+"""How many due messages are looked up at once at most; each look goes twice as far."""
 
 _AT_ONCE = 50
 """How many of them one transaction decides on at most, to be over in a few milliseconds."""
@@ -91,7 +90,8 @@ class Pump:
     _due: deque[int] = field(default_factory=deque)
     _on_way: dict[asyncio.Task[Result], Claimed] = field(default_factory=dict)
     _back: list[Result] = field(default_factory=list)
-    _ends: Ends = field(default_factory=dict)
+    _ahead: Ahead = field(default_factory=Ahead)
+    _reach: int = 0
     _pumped: Pumped = field(default_factory=Pumped)
     _in_vain: bool = False
     """Whether the last turn claimed nothing of what it looked at."""
@@ -131,10 +131,12 @@ class Pump:
 
     async def _look_ahead(self) -> None:
         """Look up what is due, outside of any transaction that writes."""
-        async with self.db.read() as session:
-            found = await due(session, now=self.now(), most=_AHEAD)
-            await learn(session, {each.campaign_id for each in found}, self._ends)
-        self._due = deque(each.id for each in found)
+        self._reach = min(max(2 * self._reach, self._free()), _AHEAD)
+        account, most, now = self.claimer.account, self._reach, self.now()
+        found = await self.db.read_at_once(
+            lambda session: self._ahead.look(session, account, most=most, now=now)
+        )
+        self._due = deque(found)
 
     async def _turn(self) -> None:
         """Record what came back and claim what goes; both in one transaction that is kept."""
@@ -160,13 +162,13 @@ class Pump:
                     back,
                     ids,
                     most=most,
-                    ends=self._ends,
+                    ahead=self._ahead,
                     now=self.now(),
                     insist=self.insist,
                 )
             )
         except BaseException:
-            self._ends.clear()  # what was noted there was not kept
+            self._ahead = Ahead()  # what was noted there was not kept
             raise
         self._pumped.add(turn)
         self.spent(self._pumped)

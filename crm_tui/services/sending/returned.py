@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,6 +18,13 @@ from crm_tui.services.zones import zone_of
 from crm_tui.vocabulary import CampaignState, MessageState
 
 
+class NextStep(NamedTuple):
+    """The step that follows another, and how long after it."""
+
+    id: int
+    delay: str | None
+
+
 class Returned(NamedTuple):
     """What is known of a message as it comes back."""
 
@@ -27,7 +34,6 @@ class Returned(NamedTuple):
     campaign_id: int | None
     address: str
     attempts: int
-    due_at: datetime | None
     canceled: bool
     erased: bool
     timezone: str | None
@@ -53,7 +59,7 @@ class Returned(NamedTuple):
 
 async def returned(
     session: ReadSession, ids: Sequence[int], *, owner: str
-) -> Mapping[int, Returned]:
+) -> dict[int, Returned]:
     """Those of these messages that this sender still answers for, or nobody else does."""
     connection = await session.connection()
     rows = await connection.execute(_RETURNED, {"ids": json.dumps(list(ids)), "owner": owner})
@@ -67,8 +73,34 @@ async def look_up(session: ReadSession, message_id: int) -> Returned | None:
     return next(map(Returned._make, rows), None)
 
 
+async def steps_after(
+    session: ReadSession, step_ids: Collection[int | None]
+) -> dict[int | None, NextStep]:
+    """The steps after these, by these; a last one has none."""
+    asked = [each for each in step_ids if each is not None]
+    if not asked:
+        return {}
+    connection = await session.connection()
+    rows = await connection.execute(_AFTER, {"ids": json.dumps(asked)})
+    return {step_id: NextStep(next_id, delay) for step_id, next_id, delay in rows}
+
+
 _STEP, _NEXT, _BETWEEN = aliased(CampaignStep), aliased(CampaignStep), aliased(CampaignStep)
 _IDS = func.json_each(bindparam("ids")).table_valued("value")
+_FOLLOWS = and_(
+    _NEXT.campaign_id == _STEP.campaign_id,
+    _NEXT.position
+    == select(func.min(_BETWEEN.position))
+    .where(_BETWEEN.campaign_id == _STEP.campaign_id, _BETWEEN.position > _STEP.position)
+    .correlate(_STEP)
+    .scalar_subquery(),
+)
+_AFTER = (
+    select(_STEP.id, _NEXT.id, _NEXT.delay)
+    .select_from(_IDS)
+    .join(_STEP, _STEP.id == _IDS.c.value)
+    .join(_NEXT, _FOLLOWS)
+)
 _KNOWN = (
     select(
         Message.id,
@@ -77,7 +109,6 @@ _KNOWN = (
         Message.campaign_id,
         Message.address,
         Message.attempts,
-        Message.due_at,
         Campaign.state == CampaignState.CANCELED,
         Business.erased_at.is_not(None),
         Business.timezone,
@@ -92,17 +123,7 @@ _KNOWN = (
     .join(Business, Business.id == Message.business_id)
     .outerjoin(Campaign, Campaign.id == Message.campaign_id)
     .outerjoin(_STEP, _STEP.id == Message.step_id)
-    .outerjoin(
-        _NEXT,
-        and_(
-            _NEXT.campaign_id == _STEP.campaign_id,
-            _NEXT.position
-            == select(func.min(_BETWEEN.position))
-            .where(_BETWEEN.campaign_id == _STEP.campaign_id, _BETWEEN.position > _STEP.position)
-            .correlate(_STEP)
-            .scalar_subquery(),
-        ),
-    )
+    .outerjoin(_NEXT, _FOLLOWS)
 )
 _RETURNED = _KNOWN.where(
     or_(

@@ -63,6 +63,11 @@ class Standing:
     plus: bool
     has_home: bool
 
+    @property
+    def works(self) -> bool:
+        """Whether the provider's last answer was none to worry about."""
+        return not (self.problem or self.breaker.failures)
+
 
 def home_of(store: Path) -> str:
     """What tells this store's place from a copy's: a hash of the machine and the file.

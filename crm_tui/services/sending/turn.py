@@ -8,7 +8,7 @@ from datetime import datetime
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.services.sending import standing
-from crm_tui.services.sending.bounces import Ends
+from crm_tui.services.sending.ahead import Ahead
 from crm_tui.services.sending.claim import Claimer, Claims, claim
 from crm_tui.services.sending.ending import end_campaigns
 from crm_tui.services.sending.record import Result, Tally, record
@@ -29,7 +29,7 @@ async def take_turn(
     due: Sequence[int],
     *,
     most: int,
-    ends: Ends,
+    ahead: Ahead,
     now: datetime,
     insist: bool = False,
 ) -> Turn:
@@ -41,17 +41,21 @@ async def take_turn(
         results: what became of messages that were claimed.
         due: messages that may be claimed, in their order.
         most: how many of them to claim.
-        ends: how the last mails of campaigns ended; brought up to date.
+        ahead: what was looked up before; brought up to date.
         now: aware UTC.
         insist: whether a provider that is left alone is tried once all the same.
     """
     provider, home = claimer.account.provider, claimer.home
-    before = await standing.read_standing(session, provider, home=home)
-    tally, known = await record(session, results, claimer, before, ends=ends, now=now)
+    await ahead.see(session)
+    before = await ahead.standing(session, provider, home=home)
+    tally, known = await record(session, results, claimer, before, ahead=ahead, now=now)
     claims = Claims(untouched=list(due))
     if most:
-        claims, known = await claim(session, claimer, known, due, most=most, now=now, insist=insist)
+        claims, known = await claim(
+            session, claimer, known, due, most=most, ahead=ahead, now=now, insist=insist
+        )
     await standing.keep(session, provider, known, before, home=home)
+    ahead.remember(known)
     # Of a campaign that something more is sent of, something is left.
     going = {each.campaign_id for each in claims.messages}
     await end_campaigns(session, (tally.ended | claims.left) - going, now=now)
