@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import imaplib
+import json
 import os
 import pwd
 import shutil
@@ -12,11 +13,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from crm_tui.config import ImapSettings
 
@@ -26,8 +30,9 @@ state_dir = {root}/state
 protocols = imap
 listen = 127.0.0.1
 log_path = {root}/dovecot.log
-ssl = no
+{encryption}
 disable_plaintext_auth = no
+auth_failure_delay = 0 secs
 default_internal_user = {user}
 default_internal_group = {group}
 default_login_user = {user}
@@ -51,10 +56,7 @@ namespace inbox {{
     auto = create
   }}
 }}
-passdb {{
-  driver = static
-  args = password=demopass
-}}
+{passwords}
 userdb {{
   driver = static
   args = uid={uid} gid={gid} home={root}/mail
@@ -65,11 +67,27 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {tls_port}
+    ssl = yes
   }}
 }}
 service anvil {{
   chroot =
+}}
+"""
+_PASSWORDS = """
+passdb {
+  driver = static
+  args = password=demopass
+}
+"""
+# As Gmail and Microsoft 365 do it: who has the token is asked of another server.
+_TOKENS = """
+auth_mechanisms = xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {root}/oauth2.conf.ext
 }}
 """
 
@@ -79,6 +97,7 @@ class Server:
     """A running server with one mailbox."""
 
     port: int
+    tls_port: int = 0
     username: str = "demouser"
     password: str = "demopass"
 
@@ -91,7 +110,7 @@ class Server:
     @contextmanager
     def other_program(self) -> Iterator[imaplib.IMAP4]:
         """Another mail program at the same mailbox."""
-        with imaplib.IMAP4("127.0.0.1", self.port, timeout=20) as client:
+        with imaplib.IMAP4("127.0.0.1", self.port, timeout=90) as client:
             client.login(self.username, self.password)
             yield client
 
@@ -113,7 +132,7 @@ def free_port() -> int:
 
 
 def _answers(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while time.monotonic() < until:
         assert process.poll() is None, "the server ended at once"
         with suppress(OSError), closing(socket.create_connection(("127.0.0.1", port), 2)) as sock:
@@ -146,14 +165,26 @@ def has_dovecot() -> bool:
 
 
 @contextmanager
-def dovecot() -> Iterator[Server]:
-    """Dovecot as a program of its own, never as root: its login process refuses to be."""
+def dovecot(*, certificate: bytes = b"", tokens: list[str] | None = None) -> Iterator[Server]:
+    """Dovecot as a program of its own, never as root: its login process refuses to be.
+
+    `certificate`, with its key, has it speak TLS; with `tokens` it takes these and no password.
+    """
     account = pwd.getpwuid(os.getuid()) if os.getuid() else pwd.getpwnam("dovenull")
-    with tempfile.TemporaryDirectory(prefix="dovecot-", ignore_cleanup_errors=True) as place:
+    with (
+        tempfile.TemporaryDirectory(prefix="dovecot-", ignore_cleanup_errors=True) as place,
+        _token_service([] if tokens is None else tokens) as service,
+    ):
         root = Path(place)
         for name in ("run", "state", "mail"):
             (root / name).mkdir()
-        port = free_port()
+        (root / "certificate.pem").write_bytes(certificate)
+        (root / "oauth2.conf.ext").write_text(
+            f"introspection_mode = get\nintrospection_url = {service}/?token=\n"
+            "username_attribute = username\nactive_attribute = active\nactive_value = true\n"
+        )
+        port, tls_port = free_port(), free_port() if certificate else 0
+        pem = root / "certificate.pem"
         config = root / "dovecot.conf"
         config.write_text(
             _DOVECOT.format(
@@ -163,19 +194,53 @@ def dovecot() -> Iterator[Server]:
                 uid=account.pw_uid,
                 gid=account.pw_gid,
                 port=port,
+                tls_port=tls_port,
+                encryption=f"ssl = yes\nssl_cert = <{pem}\nssl_key = <{pem}"
+                if certificate
+                else "ssl = no",
+                passwords=_PASSWORDS if tokens is None else _TOKENS.format(root=root),
             )
         )
         if os.getuid() == 0:
             for path in (root, *root.iterdir()):
                 os.chown(path, account.pw_uid, account.pw_gid)
         program = shutil.which("dovecot") or "/usr/sbin/dovecot"
-        with _running([program, "-F", "-c", str(config)], port, account) as server:
+        with _running(
+            [program, "-F", "-c", str(config)], port, account, tls_port=tls_port
+        ) as server:
             yield server
 
 
 @contextmanager
+def _token_service(tokens: list[str]) -> Iterator[str]:
+    """The address of a server that knows which tokens are good (RFC 7662)."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            (token,) = parse_qs(urlsplit(self.path).query)["token"]
+            good = token in tokens
+            body = json.dumps({"active": good} | ({"username": "demouser"} if good else {}))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_words: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as serving:
+        thread = threading.Thread(target=serving.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{serving.server_port}"
+        finally:
+            serving.shutdown()
+            thread.join()
+
+
+@contextmanager
 def _running(
-    command: list[str], port: int, account: pwd.struct_passwd | None = None
+    command: list[str], port: int, account: pwd.struct_passwd | None = None, *, tls_port: int = 0
 ) -> Iterator[Server]:
     other = account is not None and os.getuid() == 0
     process = subprocess.Popen(
@@ -190,7 +255,7 @@ def _running(
     )
     try:
         _answers(port, process)
-        yield Server(port)
+        yield Server(port, tls_port)
     finally:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)

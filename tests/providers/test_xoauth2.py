@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from traceback import format_exception
 
 import pytest
+from msgspec.structs import replace
 
+from crm_tui.config import ImapSettings, load_settings
+from crm_tui.errors import BadInput
 from crm_tui.providers.base import LoginRefused, Misconfigured
+from crm_tui.providers.imap import Mailbox
+from crm_tui.providers.imap import check as check_mailbox
 from crm_tui.providers.secrets import Lookup, Secret
 from crm_tui.providers.smtp import SmtpSender
 from crm_tui.providers.smtp_check import check
+from tests.providers.imap_servers import Server, dovecot, has_dovecot
 from tests.providers.mail_server import PASSWORD, USER, a_mail, mail_server, settings_for
 
 
@@ -141,3 +148,72 @@ async def test_an_account_with_a_token_is_tried_out_in_words() -> None:
     assert all(one.ok for one in works)
     assert (fails[-1].step, fails[-1].ok) == ("login", False)
     assert "refused the access token" in fails[-1].words
+
+
+# -- the mailbox ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dovecot_tokens() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def server(dovecot_tokens: list[str]) -> Iterator[Server]:
+    if not has_dovecot():
+        pytest.skip("Dovecot is not installed")
+    with dovecot(tokens=dovecot_tokens) as running:
+        yield running
+
+
+def imap(server: Server, command: tuple[str, ...] = ()) -> ImapSettings:
+    return replace(server.settings, auth="xoauth2", password_command=command)
+
+
+async def test_a_mailbox_is_opened_with_a_token(
+    server: Server, dovecot_tokens: list[str], tmp_path: Path
+) -> None:
+    dovecot_tokens[:] = ["good"]
+    settings = imap(server, Tokens(tmp_path, "good").command)
+    async with Mailbox(settings, password=Lookup.by_settings(settings, {})) as box:
+        assert "INBOX" in [each.name for each in await box.folders()]
+
+
+async def test_a_token_for_the_mailbox_that_expired_is_asked_for_once_more(
+    server: Server, dovecot_tokens: list[str], tmp_path: Path
+) -> None:
+    dovecot_tokens[:] = ["newer"]
+    tokens = Tokens(tmp_path, "expired", "newer")
+    settings = imap(server, tokens.command)
+    async with Mailbox(settings, password=Lookup.by_settings(settings, {})) as box:
+        assert await box.folders()
+    assert tokens.asked == 2
+
+
+async def test_a_token_that_is_refused_is_said_without_it(
+    server: Server, dovecot_tokens: list[str], tmp_path: Path
+) -> None:
+    dovecot_tokens[:] = []
+    tokens = Tokens(tmp_path, "sEcrEt")
+    settings = imap(server, tokens.command)
+    async with Mailbox(settings, password=Lookup.by_settings(settings, {})) as box:
+        with pytest.raises(LoginRefused, match=r"access token of demouser.*401") as raised:
+            await box.folders()
+    assert "sEcrEt" not in "".join(format_exception(raised.value))
+    assert tokens.asked == 2
+
+
+async def test_a_mailbox_that_takes_only_tokens_says_what_to_set(server: Server) -> None:
+    checks = await check_mailbox(server.settings, password=Secret("demopass"))
+    assert (checks[-1].step, checks[-1].ok) == ("login", False)
+    assert 'auth = "xoauth2"' in checks[-1].words
+
+
+# -- the settings --------------------------------------------------------------------------------
+
+
+def test_a_token_needs_a_username(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[providers.imap]\nhost = "imap.example.com"\nauth = "xoauth2"\n')
+    with pytest.raises(BadInput, match=r"providers\.imap\.username must be set"):
+        load_settings(config)
