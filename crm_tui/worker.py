@@ -11,10 +11,11 @@ import asyncio
 import os
 import platform
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, literal_column, or_, select
 
@@ -22,8 +23,10 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.locks import held
 from crm_tui.db.models import Campaign, Message, Setting
-from crm_tui.errors import CrmError
+from crm_tui.errors import BadInput, CrmError
 from crm_tui.services.inbox.collecting import Collected, collect
+from crm_tui.services.publishing.again import try_again
+from crm_tui.services.publishing.publisher import Publisher, open_publisher
 from crm_tui.services.sending import put_off, standing, worker_log
 from crm_tui.services.sending.account import Account, account, outbox_folder
 from crm_tui.services.sending.claim import HELD_CHUNK, Claimer, release_held, to_release
@@ -40,6 +43,8 @@ HOLDER = "worker"
 
 _LOOK_EVERY = 2.0
 """Seconds between two looks at whether the store was changed."""
+_PUBLISH_EVERY = 10.0
+"""Seconds between two looks at whether it is time to try again what could not be published."""
 _LONGEST_REST = timedelta(minutes=10)
 """When to look again at the latest, and how often at what is held for something missing."""
 _AGAIN = timedelta(seconds=30)
@@ -96,6 +101,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._woken = asyncio.Event()
         self._held_since: datetime | None = None
+        self._publisher = _publisher_of(settings)
 
     def stop(self) -> None:
         """End after what is on its way."""
@@ -139,6 +145,8 @@ class Worker:
         """
         async with self.at_work() as owner:
             report = Report()
+            if problem := await self._publish_again():
+                report.problems.append(problem)
             first, more = True, True
             while more and not self._stopping.is_set():
                 more = (await self._pass(owner, report, spread=False, insist=first)).interrupted
@@ -155,23 +163,37 @@ class Worker:
         """
         async with self.at_work() as owner:
             began()
-            polled_at: datetime | None = None
-            while not self._stopping.is_set():
-                self._woken.clear()
-                version: int | None = await self.db.data_version()
-                now, report = self._now(), Report()
-                # A clock that was set back does not keep the mailbox from being read.
-                poll = polled_at is None or not _NONE <= now - polled_at < self._poll_every
-                pumped = await self._pass(owner, report, spread=True, poll=poll)
-                if poll:
-                    polled_at = now
-                if pumped.interrupted:
-                    continue
-                until = await self._next_look(polled_at or now, pumped)
-                if report.problems:
-                    # What was written of it is nothing new.
-                    polled_at, version, until = None, None, self._now() + _AGAIN
-                await self._rest(version, until)
+            await _together(self._keep_mailing(owner), self._keep_publishing())
+
+    async def _keep_mailing(self, owner: str) -> None:
+        """Read and send, whenever there is something to do, until stopped."""
+        polled_at: datetime | None = None
+        while not self._stopping.is_set():
+            self._woken.clear()
+            version: int | None = await self.db.data_version()
+            now, report = self._now(), Report()
+            # A clock that was set back does not keep the mailbox from being read.
+            poll = polled_at is None or not _NONE <= now - polled_at < self._poll_every
+            pumped = await self._pass(owner, report, spread=True, poll=poll)
+            if poll:
+                polled_at = now
+            if pumped.interrupted:
+                continue
+            until = await self._next_look(polled_at or now, pumped)
+            if report.problems:
+                # What was written of it is nothing new.
+                polled_at, version, until = None, None, self._now() + _AGAIN
+            await self._rest(version, until)
+
+    async def _keep_publishing(self) -> None:
+        """Try again what could not be published, until stopped.
+
+        Beside the mail, as the operator's command may take minutes.
+        """
+        while self._publisher is not None and not self._stopping.is_set():
+            await self._publish_again()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _PUBLISH_EVERY)
 
     @property
     def _reads(self) -> bool:
@@ -258,6 +280,28 @@ class Worker:
             )
             self._changed()
 
+    async def _publish_again(self) -> str:
+        """Publish and take down what could not be, if it is time for that; returns what still fails.
+
+        A store that may be the copy of another one tries nothing by itself.
+        """
+        if self._publisher is None:
+            return ""
+        home = standing.home_of(self.db.path)
+        async with self.db.read() as session:
+            known = await standing.read_standing(session, self.settings.email.provider, home=home)
+        if known.stopped:
+            return ""
+        tried = await try_again(
+            self.db, self._publisher, clock=self._now, cancelled=self._stopping.is_set
+        )
+        for words, is_problem in ((tried.words, False), (tried.problem, True)):
+            if words:
+                await self._log(words, is_problem=is_problem)
+        if tried.words or tried.problem:
+            self._changed()
+        return tried.problem
+
     async def _collect(self, mine: Account, report: Report) -> Collected:
         came_in = await collect(
             self.db, self.settings, mine, environment=self._environment, now=self._now
@@ -307,6 +351,25 @@ class Worker:
     async def _log(self, words: str, *, is_problem: bool = False) -> None:
         async with self.db.write() as session:
             await worker_log.add(session, words, is_problem=is_problem, now=self._now())
+
+
+def _publisher_of(settings: Settings) -> Publisher | None:
+    """The host of public pages; None where it is not set up so that it could work."""
+    try:
+        return open_publisher(settings.publishing)
+    except BadInput:
+        return None
+
+
+async def _together(*works: Coroutine[Any, Any, None]) -> None:
+    """Work at all of these; when one fails, the others end."""
+    tasks = [asyncio.ensure_future(each) for each in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _any_queued(session: ReadSession) -> bool:

@@ -82,6 +82,13 @@ class MailWork:
         return bool((settings.sender.email and sends) or settings.providers.imap.host)
 
     @property
+    def _publishes(self) -> bool:
+        """Whether there is a place for public pages, and what fails there to be tried again."""
+        from crm_tui.services.publishing.publisher import not_set_up
+
+        return not not_set_up(self._settings.publishing)
+
+    @property
     def known(self) -> Overview | None:
         """How sending stands, as it was last seen; None before."""
         return self._known
@@ -94,14 +101,14 @@ class MailWork:
     # Beginning and ending
 
     async def begin(self, db: Database, *, is_invented: bool) -> None:
-        """Begin to work for a store, if there is an account to do it with.
+        """Begin to work for a store, if there is an account to do it with, or pages are published.
 
         Args:
             db: The store.
             is_invented: Whether its leads are; then nothing goes out through a real account.
         """
         await self.look(db)
-        if not self.has_account or self._running is not None:
+        if not (self.has_account or self._publishes) or self._running is not None:
             return
         if is_invented and self._settings.email.provider != "outbox":
             return

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from crm_tui.db.engine import Database, ReadSession
+from crm_tui.db.engine import Database
 from crm_tui.errors import StoreError, UserError
 from crm_tui.services.publishing import choosing, leftovers, retrying
 from crm_tui.services.publishing.alone import Taken
@@ -30,12 +30,7 @@ class Again:
     problem: str
 
 
-async def next_try(session: ReadSession, now: datetime) -> datetime | None:
-    """When it is time to try again; None where nothing has failed."""
-    if not await _what_failed(session):
-        return None
-    pause = await retrying.read(session)
-    return now if pause is None or pause.is_over(now) else pause.until
+NOTHING = Again("", "")
 
 
 async def try_again(
@@ -44,73 +39,58 @@ async def try_again(
     *,
     clock: Callable[[], datetime],
     cancelled: Callable[[], bool],
-    insist: bool = False,
-) -> Again | None:
-    """Try again what failed, if it is time; None where it is not, or nothing failed.
+) -> Again:
+    """Try again what failed, if something did and it is time.
 
     Args:
         db: the store.
         publisher: the host.
         clock: tells the time, aware UTC.
         cancelled: asked whether to stop, which leaves what failed as it was.
-        insist: whether to try before it is time, too.
 
     Raises:
         StoreError: the store cannot be read or written.
     """
     async with db.read() as session:
-        failed = await _what_failed(session)
         pause = await retrying.read(session)
-    if not failed:
-        if pause is not None:
-            await retrying.end(db)
-        return None
-    if pause is not None and not pause.is_over(clock()) and not insist:
-        return None
-    await retrying.lengthen(db, pause, now=clock())
+        erased = bool(await leftovers.left(session))
+    if pause is None and not erased:
+        return NOTHING
+    if pause is not None and not pause.is_over(clock()):
+        return NOTHING
+    async with db.write() as session:
+        pause = await retrying.lengthen(session, pause, now=clock())
     try:
-        tried = await _try(db, publisher, failed, clock, cancelled)
+        tried = await _try(db, publisher, clock, cancelled)
     except StoreError:
         raise
     except Taken:
-        return None
+        return NOTHING
     except UserError as error:
         return Again("", f"Publishing fails: {error}")
-    if not tried.problem and not cancelled():
-        await retrying.end(db)
+    if cancelled():
+        return Again(tried.words, "")
+    if not tried.problem:
+        async with db.write() as session:
+            await retrying.end(session, pause)
     return tried
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    to_publish: Sequence[int]
-    to_take_down: Sequence[int]
-    erased: bool
-
-    def __bool__(self) -> bool:
-        return bool(self.to_publish or self.to_take_down or self.erased)
-
-
-async def _what_failed(session: ReadSession) -> _Failed:
-    return _Failed(
-        await choosing.unsettled(session, but_stopped=True),
-        await choosing.half_down(session),
-        bool(await leftovers.left(session)),
-    )
 
 
 async def _try(
     db: Database,
     publisher: Publisher,
-    failed: _Failed,
     clock: Callable[[], datetime],
     cancelled: Callable[[], bool],
 ) -> Again:
+    async with db.read() as session:
+        to_publish = await choosing.unsettled(session, but_stopped=True)
+        to_take_down = await choosing.half_down(session)
+        erased = await leftovers.left(session)
     done, problems = [], []
-    if failed.to_take_down or failed.erased:
+    if to_take_down or erased:
         down = await unpublish_sites(
             db,
-            failed.to_take_down,
+            to_take_down,
             publisher=publisher,
             clock=clock,
             cancelled=cancelled,
@@ -118,10 +98,10 @@ async def _try(
         )
         done += [f"{plural(len(down.sites), 'site')} taken down"] if down.sites else []
         problems += [_problem(down.failures, "taken down")] if down.failures else []
-    if failed.to_publish:
+    if to_publish:
         up = await publish_sites(
             db,
-            failed.to_publish,
+            to_publish,
             publisher=publisher,
             clock=clock,
             cancelled=cancelled,

@@ -61,6 +61,7 @@ class Batch(ABC, Generic[S, R]):
         publisher: the host.
         clock: tells the time, aware UTC.
         report: where it is told what happens.
+        by_itself: whether what failed is tried again, and nobody asked for it just now.
     """
 
     STOPPED: ClassVar[str] = ""
@@ -68,12 +69,19 @@ class Batch(ABC, Generic[S, R]):
     the host does all the same."""
 
     def __init__(
-        self, db: Database, publisher: Publisher, clock: Callable[[], datetime], report: R
+        self,
+        db: Database,
+        publisher: Publisher,
+        clock: Callable[[], datetime],
+        report: R,
+        *,
+        by_itself: bool,
     ) -> None:
         self.db = db
         self.publisher = publisher
         self.clock = clock
         self.report = report
+        self._by_itself = by_itself
         self.waiting: list[S] = []
 
     @abstractmethod
@@ -93,15 +101,13 @@ class Batch(ABC, Generic[S, R]):
         *,
         progress: Callable[[int, int], None],
         cancelled: Callable[[], bool],
-        by_itself: bool,
     ) -> None:
-        """Do it all; what fails is tried again later.
+        """Do it all, for these sites.
 
         Args:
             site_ids: which sites.
             progress: called after every chunk with how many are prepared, of how many.
             cancelled: asked before every chunk, and while the host is waited for, whether to stop.
-            by_itself: whether this is such a later try, and nobody asked for it now.
         """
         left = await leftovers.remove(self.db, self.publisher)
         for start in range(0, len(site_ids), CHUNK):
@@ -118,8 +124,6 @@ class Batch(ABC, Generic[S, R]):
                 for start in range(0, len(self.waiting), CHUNK):
                     await self.record(self.waiting[start : start + CHUNK])
                 await self.follow_up(site_ids, cancelled)
-        if self.report.failures and not by_itself:
-            await retrying.begin(self.db, now=self.clock())
 
     async def finish(self, cancelled: Callable[[], bool]) -> str:
         """Have the host take what was prepared; returns why it did not, or ""."""
@@ -141,7 +145,13 @@ class Batch(ABC, Generic[S, R]):
             async with self.db.write() as session:
                 problems = {site.site_id: why for site, why in failed[start : start + CHUNK]}
                 await self._note(session, problems)
+                await self.fails(session)
         self.report.failures += [Failure.of(site, why) for site, why in failed]
+
+    async def fails(self, session: WriteSession) -> None:
+        """Have what fails in this transaction, or is cut off after it, be tried again later."""
+        if not self._by_itself:
+            await retrying.begin(session, now=self.clock())
 
     async def _note(self, session: WriteSession, problems: Mapping[int, str]) -> None:
         """Write problems, by site; what was stopped while it was tried again keeps its own."""

@@ -121,16 +121,18 @@ async def publish_sites(
         UserError: pages cannot be put at all, somebody else is publishing, or the store cannot be
             read or written. What was recorded before stays; publishing again does the rest.
     """
-    await publisher.check(first=not await _ever_published(db))
+    await publisher.check(first=not await _ever_tried(db))
     async with alone(db.path, cancelled=cancelled):
-        run = _Publishing(db, publisher, clock, PublishReport())
-        await run.run(site_ids, progress=progress, cancelled=cancelled, by_itself=by_itself)
+        run = _Publishing(db, publisher, clock, PublishReport(), by_itself=by_itself)
+        await run.run(site_ids, progress=progress, cancelled=cancelled)
         return run.report
 
 
-async def _ever_published(db: Database) -> bool:
+async def _ever_tried(db: Database) -> bool:
+    """Whether a page may have been put where pages go."""
+    put = Site.published_hash.is_not(None) | Site.publish_problem.is_not(None)
     async with db.read() as session:
-        return bool(await session.scalar(select(exists().where(Site.published_hash.is_not(None)))))
+        return bool(await session.scalar(select(exists().where(put))))
 
 
 class _Publishing(Batch[_Put, PublishReport]):

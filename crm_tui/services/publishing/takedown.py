@@ -82,8 +82,8 @@ async def unpublish_sites(
     """
     await publisher.check()
     async with alone(db.path, cancelled=cancelled):
-        run = _TakingDown(db, publisher, clock, TakedownReport())
-        await run.run(site_ids, progress=progress, cancelled=cancelled, by_itself=by_itself)
+        run = _TakingDown(db, publisher, clock, TakedownReport(), by_itself=by_itself)
+        await run.run(site_ids, progress=progress, cancelled=cancelled)
         return run.report
 
 
@@ -132,6 +132,8 @@ class _TakingDown(Batch[_Out, TakedownReport]):
                 .execution_options(synchronize_session=None)
             )
             await statuses.refold(session, sorted({each.business_id for each in out}))
+            if out:
+                await self.fails(session)
         return out
 
     async def record(self, sites: Sequence[_Out]) -> None:
