@@ -131,8 +131,10 @@ async def _follow(
         await derived.renew_after(session, sorted(columns), list(told), score=score, now=now)
     if facts or columns:
         await gather.mark_out_of_date(session, sorted(facts | columns))
-    if messages := [c.record.parts[0] for c in applied if c.record.table == "message"]:
-        await settling.settle(session, messages, now=now)
+    if messages := [change for change in applied if change.record.table == "message"]:
+        gone = {change.now["campaign_id"] for change in messages if change.deletes and change.now}
+        ids = [change.record.parts[0] for change in messages]
+        await settling.settle(session, ids, left=gone, now=now)
     if moved := sorted(concerned.history & there):
         await events.mark_voided(session, moved)
         await statuses.refold(session, moved)
