@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crm_tui.cli.campaign_words import Campaign, Json, config_path, say_checks
+from crm_tui.cli.campaign_words import Campaign, Json, config_path, first_recipient, say_checks
 from crm_tui.cli.long_work import progress_of
 from crm_tui.cli.output import MOST_ID, Exit, invocation, say, show_json, with_store
 from crm_tui.clock import local_stamp, utc_now
@@ -19,7 +19,7 @@ from crm_tui.text import plural, visible_lines
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from crm_tui.db.engine import Database, ReadSession, WriteSession
+    from crm_tui.db.engine import Database, WriteSession
     from crm_tui.services.campaigns.gate import Check
     from crm_tui.services.campaigns.running import Started
     from crm_tui.services.campaigns.trial import Tried
@@ -250,11 +250,17 @@ def skip(
     if not leads:
         raise typer.BadParameter("Name leads by their numbers.")
 
-    async def work(session: WriteSession) -> str:
-        number = await mending.skip(session, campaign, leads, now=utc_now())
-        return f"{plural(number, 'mail is', 'mails are')} skipped."
+    async def work(db: Database) -> tuple[int, str]:
+        from crm_tui.services.campaigns import drafts
 
-    _change(context, campaign, work, json=json)
+        number = await mending.take_out(db, campaign, leads, now=utc_now())
+        async with db.read() as session:
+            return number, (await drafts.load(session, campaign)).state
+
+    number, state = with_store(context, work)
+    if json:
+        show_json({"id": campaign, "state": state})
+    say(f"{plural(number, 'mail is', 'mails are')} skipped; `crm-tui undo` takes it back.")
 
 
 def _change(
@@ -342,20 +348,6 @@ def _tried(campaign: int, tried: Tried) -> dict[str, Any]:
         "message_id": tried.message_id,
         "example": tried.example,
     }
-
-
-async def first_recipient(session: ReadSession, campaign: int) -> int:
-    """The lead that a campaign writes to first.
-
-    Raises:
-        NotFound: it writes to nobody.
-    """
-    from crm_tui.services.campaigns.ledger import first_lead
-
-    found = await first_lead(session, campaign)
-    if found is None:
-        raise NotFound(f"Campaign {campaign} has no recipients yet; name a lead with --lead.")
-    return found
 
 
 def policy(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from crm_tui.config import Settings
-    from crm_tui.db.engine import Database
+    from crm_tui.db.engine import Database, ReadSession
     from crm_tui.services.campaigns.audience import Audience
     from crm_tui.services.campaigns.figures import Rate
     from crm_tui.services.campaigns.freezing import Frozen
@@ -65,6 +65,20 @@ def delay_of(text: str) -> str:
         return str(read_delay(text))
     except BadInput as error:
         raise WrongUsage(str(error)) from None
+
+
+async def first_recipient(session: ReadSession, campaign: int) -> int:
+    """The lead that a campaign writes to first.
+
+    Raises:
+        NotFound: it writes to nobody.
+    """
+    from crm_tui.services.campaigns.ledger import first_lead
+
+    found = await first_lead(session, campaign)
+    if found is None:
+        raise NotFound(f"Campaign {campaign} has no recipients yet; name a lead with --lead.")
+    return found
 
 
 def iso(at: datetime | None) -> str | None:

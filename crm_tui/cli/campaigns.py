@@ -13,6 +13,7 @@ from crm_tui.cli.campaign_words import (
     Campaign,
     Json,
     delay_of,
+    first_recipient,
     look_up_domains,
     row_document,
     say_added,
@@ -272,7 +273,7 @@ def preview(
 
         async with db.read() as session:
             kept = await drafts.load(session, campaign)
-            chosen = lead or await campaign_running.first_recipient(session, campaign)
+            chosen = lead or await first_recipient(session, campaign)
             return await service.mail(session, kept.draft.steps, step, chosen, settings=settings)
 
     shown = with_store(context, work)

@@ -92,6 +92,15 @@ class MailActions(BusinessDesk):
 
         await self.app.push_screen(WizardScreen(await self.audience()))
 
+    def action_join(self) -> None:
+        """Add these leads to a campaign that was started."""
+        self.with_form(self._join())
+
+    async def _join(self) -> None:
+        from crm_tui.screens.campaign_adding import choose_campaign
+
+        await choose_campaign(self, await self.audience())
+
     async def audience(self) -> Audience:
         """Whom a campaign made here is for."""
         from crm_tui.services.campaigns.audience import Audience

@@ -1,4 +1,4 @@
-"""One campaign: its figures, step by step, and every message with what became of it."""
+"""One campaign: its figures, and every message with what became of it."""
 
 from __future__ import annotations
 
@@ -13,38 +13,29 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from crm_tui.clock import ago, local_stamp
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.screens.campaign_columns import (
-    LeftOutLine,
-    counts_words,
-    ledger_columns,
-    rate_named,
-    rate_words,
-    rates_words,
-)
+from crm_tui.screens.campaign_columns import LeftOutLine, ledger_columns
 from crm_tui.screens.campaign_desk import CampaignDesk, Subject
+from crm_tui.screens.campaign_head import head
 from crm_tui.session import Place
-from crm_tui.text import plural, visible
+from crm_tui.text import plural
 from crm_tui.vocabulary import CampaignState
-from crm_tui.widgets.columns import fit
-from crm_tui.widgets.facts import styled
 from crm_tui.widgets.filter_line import FilterLine
-from crm_tui.widgets.look import Role, status_mark
+from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import RowOpened, RowsWanted
 from crm_tui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
     from crm_tui.services.campaigns.drafts import Kept
-    from crm_tui.services.campaigns.figures import Figures, StepFigures
+    from crm_tui.services.campaigns.figures import Figures
     from crm_tui.services.campaigns.ledger import LedgerRow
     from crm_tui.services.templating.files import Template
 
 _TYPING_PAUSE = 0.08
 """Seconds after a keystroke before the filter is applied."""
 
-_MOST_STEPS = 5
-"""Steps whose figures are shown; more are rare, and the room is the ledger's."""
+_PADDING = 3
+"""Cells at either side of the figures."""
 
 _AT_ONCE = 1000
 """Leads that were left out are read by so many."""
@@ -62,7 +53,7 @@ class CampaignScreen(CampaignDesk):
 
     AREA = "ledger"
     OWNS = (AREA, "campaign")
-    FOOTER = ("list.open", "campaign.state", "campaign.retry", "ledger.filter", "campaign.cancel")
+    FOOTER = ("list.open", "campaign.state", "campaign.add", "campaign.retry", "ledger.filter")
     TAB = "campaigns"
     AUTO_FOCUS = "#ledger"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's own type
@@ -170,42 +161,15 @@ class CampaignScreen(CampaignDesk):
     # The head
 
     def _show_head(self, kept: Kept, figures: Figures) -> None:
-        mark = status_mark(kept.state)
-        name = styled(visible(kept.draft.name, 200), Role.STRONG)
-        self._say("name", name + "   " + styled(mark.label, mark.role) + self._since(kept))
-        why = kept.pause_reason or ""
-        self._say("why", styled(f"Paused: {why}" if why else "", Role.ATTENTION))
-        counts = [plural(figures.recipients, "recipient"), *counts_words(figures.counts)]
-        self._say("counts", styled(" · ".join(counts)))
-        rates = rates_words(figures.rates) if figures.counts.sent else []
-        self._say("rates", styled(" · ".join(rates), Role.QUIET))
-        steps = figures.steps if len(figures.steps) > 1 else ()
-        lines = [self._step_line(each) for each in steps[:_MOST_STEPS]]
-        if len(steps) > _MOST_STEPS:
-            lines.append(styled(f"   and {len(steps) - _MOST_STEPS} more", Role.QUIET))
-        self._say("steps", Content("\n").join(lines))
+        room = self.size.width - 2 * _PADDING
+        told = head(kept, figures, now=self.host.now(), zone=self._zone, room=room)
+        for name, words in told.items():
+            self._say(name, words)
 
-    def _since(self, kept: Kept) -> Content:
-        now, zone = self.host.now(), self._zone
-        if kept.ended_at:
-            words = f"   {ago(kept.ended_at, now, zone=zone)}"
-        elif kept.started_at:
-            words = f"   since {local_stamp(kept.started_at, zone=zone)}"
-        else:
-            words = ""
-        return styled(words, Role.QUIET)
-
-    @staticmethod
-    def _step_line(step: StepFigures) -> Content:
-        sent = f"{step.counts.sent:,} of {step.counts.audience:,} sent"
-        line = styled(f"{step.position}  ", Role.QUIET)
-        line += styled(fit(step.template, 20)) + styled(f"  {sent:<20}")
-        said = [
-            f"{words} {rate_words(rate)}"
-            for name, words in (("reply", "answered"), ("bounce", "came back"))
-            if (rate := rate_named(step.rates, name)) and rate.value is not None
-        ]
-        return line + styled("  " + " · ".join(said), Role.QUIET)
+    def on_resize(self) -> None:
+        """There is more room for the figures, or less."""
+        if self._kept is not None and self._figures is not None:
+            self._show_head(self._kept, self._figures)
 
     def _say(self, name: str, words: Content) -> None:
         self.query_one(f"#campaign-{name}").display = bool(words)
@@ -279,7 +243,12 @@ class CampaignScreen(CampaignDesk):
         return []
 
     def why_not(self, action_id: str) -> str | None:
-        """A step is edited while nothing is sent."""
+        """A step is edited while nothing is sent; taken out is who still waits."""
+        if action_id == "ledger.skip" and self._kept is not None:
+            if self._kept.state not in (CampaignState.RUNNING, CampaignState.PAUSED):
+                return f"The campaign is {_state_words(self._kept.state)}: nobody waits."
+            if self._table.cursor_row is None:
+                return "There is no mail here."
         if action_id == "ledger.edit" and self._kept is not None:
             if self._kept.state is CampaignState.RUNNING:
                 return "Steps are edited while the campaign is paused: S pauses it."
@@ -329,6 +298,30 @@ class CampaignScreen(CampaignDesk):
         about = "Who has got it already keeps what they got."
         form = step_form(f"Edit step {position}", step.read(), step.delay, save, about=about)
         self.app.push_screen(form)
+
+    def action_skip(self) -> None:
+        """Take the leads of the selected mails out, or the one under the cursor."""
+        ids = self.chosen_messages()
+        row = self._table.cursor_row
+        if not ids and row is not None:
+            ids = [row.id]
+        if ids:
+            self.in_order(self._take_out(ids), group="write")
+
+    async def _take_out(self, message_ids: list[int]) -> None:
+        db = await self.host.store()
+        from crm_tui.services.campaigns import ledger, mending
+
+        async with db.read() as session:
+            leads = await ledger.leads_of(session, message_ids)
+        number = await mending.take_out(db, self._campaign_id, leads, now=self.host.now())
+        if number:
+            words = f"{plural(len(leads), 'lead')} taken out: {plural(number, 'mail')} skipped."
+            self.host.say(f"{words} u takes it back.", Role.GOOD)
+            self._table.clear_selection()
+        else:
+            self.host.say("Nothing was waiting to be sent to them.")
+        await self.show_again()
 
     def action_left_out(self) -> None:
         """See who was left out, and why."""

@@ -50,6 +50,13 @@ def rate_words(rate: Rate) -> str:
     return f"{of}, {rate.value:.1%}" if rate.numerator else of
 
 
+def short_rate_words(rate: Rate) -> str:
+    """The same without of how many: "12 (8.1%)"."""
+    if rate.numerator is None or rate.value is None:
+        return rate_words(rate)
+    return f"{rate.numerator:,} ({rate.value:.1%})"
+
+
 def rates_words(rates: Sequence[Rate]) -> list[str]:
     """Every rate in a few words, those that cannot be measured in one: "opens, clicks not measured"."""
     said, unmeasured = [], []

@@ -69,6 +69,13 @@ class CampaignDesk(AppScreen):
             return "There is no campaign here."
         return _why_not(campaign, name)
 
+    def action_add(self) -> None:
+        """Look at whom the campaign could have besides."""
+        if campaign := self.campaign:
+            from crm_tui.screens.campaign_adding import AddingScreen
+
+            self.app.push_screen(AddingScreen(campaign.id))
+
     def action_state(self) -> None:
         """Pause what runs, and go on with what is paused."""
         if campaign := self.campaign:
@@ -180,7 +187,7 @@ def _why_not(campaign: Subject, name: str) -> str | None:
     state = campaign.state
     if state is CampaignState.DRAFT and name != "cancel":
         return f"{campaign.called} was not started yet."
-    if state in _OVER and name in {"state", "cancel"}:
+    if state in _OVER and name in {"state", "cancel", "add"}:
         return f"{campaign.called} is {state}."
     if name == "retry" and state is CampaignState.CANCELED:
         return f"{campaign.called} is canceled: nothing more is sent for it."

@@ -16,10 +16,9 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from crm_tui.errors import UserError
-from crm_tui.screens.base import AppScreen
 from crm_tui.screens.wizard_audience import AudiencePage
 from crm_tui.screens.wizard_message import MessagePage
-from crm_tui.screens.wizard_pages import Page
+from crm_tui.screens.wizard_pages import Page, PagedScreen
 from crm_tui.screens.wizard_plan import Plan
 from crm_tui.screens.wizard_preview import PreviewPage
 from crm_tui.screens.wizard_review import ReviewPage, WhenPage
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 _UNNAMED = "New campaign"
 
 
-class WizardScreen(AppScreen):
+class WizardScreen(PagedScreen):
     """A campaign that is put together.
 
     Args:
@@ -210,4 +209,4 @@ class WizardScreen(AppScreen):
     def data_changed(self) -> None:
         """What the page shows may be different now."""
         if self._ready.is_set():
-            self.work(self.page.read_again(), group="again")
+            self.work(self.read_page_again(), group="again", exclusive=False)

@@ -16,7 +16,7 @@ from textual.widgets import Static
 from crm_tui.screens.dialogs import Pick, Picker
 from crm_tui.screens.mail_texts import templates_of
 from crm_tui.screens.step_forms import DELAY_HINT, step_form
-from crm_tui.screens.wizard_pages import Page, PageList, delay_words
+from crm_tui.screens.wizard_pages import PageList, PlanPage, delay_words
 from crm_tui.services.campaigns.drafts import OWN_TEXT, Step, step_of
 from crm_tui.services.sending.hours import read_delay
 from crm_tui.services.templating.files import Kind, Template, read_template
@@ -73,7 +73,7 @@ _STEPS: tuple[Column[_StepRow], ...] = (
 _NO_MESSAGE = "There is no message yet. t takes a template, e writes one."
 
 
-class MessagePage(Page, inherit_bindings=False):
+class MessagePage(PlanPage, inherit_bindings=False):
     """What it says: one message, or several with delays."""
 
     AREA = "message"
@@ -90,7 +90,7 @@ class MessagePage(Page, inherit_bindings=False):
 
     def compose(self) -> Iterable[Widget]:
         """The messages, and the text of the one under the cursor."""
-        self._table: PageList[_StepRow] = PageList(_STEPS, now=self.wizard_now)
+        self._table: PageList[_StepRow] = PageList(_STEPS, now=self.paged_now)
         self._table.nothing = _NO_MESSAGE
         yield self._table
         yield Static(id="stops")

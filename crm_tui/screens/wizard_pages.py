@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from abc import abstractmethod
 from datetime import datetime
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.containers import Vertical
 
+from crm_tui.screens.base import AppScreen
 from crm_tui.services.campaigns.drafts import Step
 from crm_tui.services.sending.hours import read_delay
 from crm_tui.widgets.keys import KeyArea
@@ -18,34 +22,62 @@ if TYPE_CHECKING:
     from crm_tui.screens.wizard_plan import Plan
 
 
-class Page(Vertical, KeyArea, inherit_bindings=False):
-    """A page of the wizard.
+_REST = 3
+"""How many times as long as it took to read a page again nothing is read, where more changed."""
 
-    Args:
-        plan: What was chosen so far.
-    """
+
+class PagedScreen(AppScreen):
+    """A screen with a page in front, which is read again when the store changes."""
+
+    _is_stale = False
+    _is_reading = False
+
+    @property
+    @abstractmethod
+    def page(self) -> Page:
+        """The page in front."""
+
+    @abstractmethod
+    def action_next(self) -> None:
+        """On from this page."""
+
+    async def read_page_again(self) -> None:
+        """Read the page again, and once more for what changed meanwhile, without pressing on."""
+        self._is_stale = True
+        if self._is_reading:
+            return
+        self._is_reading = True
+        try:
+            while self._is_stale:
+                self._is_stale = False
+                began = monotonic()
+                await self.page.read_again()
+                if self._is_stale:
+                    await asyncio.sleep(_REST * (monotonic() - began))
+        finally:
+            self._is_reading = False
+
+
+class Page(Vertical, KeyArea, inherit_bindings=False):
+    """A page, of which one is in front."""
 
     TITLE: ClassVar[str]
     FOOTER: ClassVar[tuple[str, ...]]
 
-    def __init__(self, plan: Plan) -> None:
-        super().__init__()
-        self.plan = plan
-
-    def wizard_now(self) -> datetime:
-        """The clock, for the lists."""
-        return self.wizard.host.now()
-
     @property
-    def wizard(self) -> WizardScreen:
+    def paged(self) -> PagedScreen:
         """The screen it is on."""
-        return cast("WizardScreen", self.screen)
+        return cast("PagedScreen", self.screen)
+
+    def paged_now(self) -> datetime:
+        """The clock, for the lists."""
+        return self.paged.host.now()
 
     async def enter(self) -> None:
         """Show what was chosen."""
 
     async def read_again(self) -> None:
-        """The store was changed; everybody is looked at again before the start in any case."""
+        """Show what is different in the store by now, in place."""
 
     def take_focus(self) -> None:
         """Have the keys come here."""
@@ -64,12 +96,29 @@ class Page(Vertical, KeyArea, inherit_bindings=False):
         """What comes after the last page."""
 
 
+class PlanPage(Page, inherit_bindings=False):
+    """A page of the wizard about a campaign that is put together.
+
+    Args:
+        plan: What was chosen so far.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+
+    @property
+    def wizard(self) -> WizardScreen:
+        """The screen it is on."""
+        return cast("WizardScreen", self.screen)
+
+
 class PageList(RowList[RowT], inherit_bindings=False):
     """A list on a page: enter goes on to the next one, whether there are rows or not."""
 
     def action_open(self) -> None:
         """To the next page."""
-        cast("WizardScreen", self.screen).action_next()
+        cast("PagedScreen", self.screen).action_next()
 
 
 def delay_words(step: Step) -> str:

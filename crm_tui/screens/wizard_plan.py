@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from crm_tui.services.campaigns import audience, drafts, preview
+from crm_tui.services.campaigns import audience, domains, drafts, preview
 from crm_tui.services.campaigns.audience import Audience, Looked
 from crm_tui.services.campaigns.drafts import Draft, Step
 
@@ -18,7 +19,116 @@ PAGE = "page"
 """What the wizard keeps in a draft: the page it was left on, by its name."""
 
 
-class Plan:
+class Whom:
+    """Whom mails are for, and who of them gets one.
+
+    Args:
+        host: The app.
+        asked: Whom they are for, to begin with.
+        name: What the campaign is called.
+        joins: The campaign that they are to join; None while it was not started.
+        uses_site: Whether its mails name the public address of the site.
+
+    Attributes:
+        looked: Who gets it and who is left out; None while that is not known.
+        is_offline: Whether domains could not be looked up.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        asked: Audience,
+        *,
+        name: str = "",
+        joins: int | None = None,
+        uses_site: bool = False,
+    ) -> None:
+        self._host = host
+        self._asked = asked
+        self._name = name
+        self._joins = joins
+        self._uses_site = uses_site
+        self.looked: Looked | None = None
+        self.is_offline = False
+        self._looked_up: set[str] = set()
+        self._looking_up = asyncio.Lock()
+
+    @property
+    def audience(self) -> Audience:
+        """Whom they are for."""
+        return self._asked
+
+    @property
+    def name(self) -> str:
+        """What the campaign is called."""
+        return self._name
+
+    @property
+    def uses_site(self) -> bool:
+        """Whether a message names the public address of the site."""
+        return self._uses_site
+
+    @property
+    def joins(self) -> bool:
+        """Whether they join a campaign that was started."""
+        return self._joins is not None
+
+    def ask_for(self, asked: Audience) -> None:
+        """Have it be for others."""
+        self._asked = asked
+        self.looked = None
+
+    async def look(self, progress: Callable[[int, int], None]) -> Looked:
+        """Look at everybody who is asked for.
+
+        Raises:
+            QueryError: The filter cannot be read.
+        """
+        db = await self._host.store()
+        asked = self.audience
+        looked = await audience.look(
+            db,
+            asked,
+            settings=self._host.settings,
+            now=self._host.now(),
+            campaign_id=self._joins,
+            uses_site=self.uses_site,
+            progress=progress,
+        )
+        if asked == self.audience:
+            self.looked = looked
+        return looked
+
+    async def look_up_domains(self, progress: Callable[[int, int], None]) -> bool:
+        """Look up which of their domains take mail; whether more is known of them now.
+
+        Each is asked for once; what could not be looked up is, once that is forgotten.
+        """
+        lookup = domains.lookup_for(self._host.settings)
+        if lookup is None:
+            return False
+        db = await self._host.store()
+        async with self._looking_up:
+            addresses = [each.address for each in self.looked.recipients] if self.looked else []
+            unknown = await domains.to_look_up(db, addresses, now=self._host.now())
+            asked = [each for each in unknown if each not in self._looked_up]
+            if not asked:
+                return False
+            progress(0, len(asked))
+            self._looked_up.update(asked)
+            self.is_offline = not await domains.look_up(
+                db, lookup, asked, now=self._host.now(), progress=progress
+            )
+        return True
+
+    def forget_offline(self) -> None:
+        """Have what could not be looked up be asked for again."""
+        if self.is_offline:
+            self._looked_up.clear()
+            self.is_offline = False
+
+
+class Plan(Whom):
     """What was chosen so far.
 
     Args:
@@ -28,17 +138,15 @@ class Plan:
 
     Attributes:
         draft: All that is kept of it.
-        looked: Who gets it and who is left out; None while that is not known.
         lacking: Which of the recipients would be held, and for what; None while not known.
     """
 
     def __init__(
         self, host: Host, chosen: Audience | None = None, campaign_id: int | None = None
     ) -> None:
-        self._host = host
+        super().__init__(host, chosen or Audience(query=""))
         self.id = campaign_id
-        self.draft = Draft(audience=chosen or Audience(query=""))
-        self.looked: Looked | None = None
+        self.draft = Draft(audience=self._asked)
         self.lacking: dict[int, str] | None = None
         self._saved: Draft | None = None
 
@@ -88,9 +196,23 @@ class Plan:
         return self.draft.steps
 
     @property
+    def audience(self) -> Audience:
+        """Whom it is for."""
+        return self.draft.audience
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.draft.name
+
+    @property
     def uses_site(self) -> bool:
         """Whether a message names the public address of the site."""
         return self.draft.uses_site
+
+    def ask_for(self, asked: Audience) -> None:
+        """Have it be for others."""
+        self.choose(audience=asked)
 
     @property
     def recipients(self) -> list[int]:
@@ -100,27 +222,6 @@ class Plan:
         ids = [each.business_id for each in self.looked.recipients]
         lacking = self.lacking or {}
         return sorted(ids, key=lambda each: each not in lacking)
-
-    async def look(self, progress: Callable[[int, int], None]) -> Looked:
-        """Look at everybody who is asked for.
-
-        Raises:
-            QueryError: The filter cannot be read.
-        """
-        db = await self._host.store()
-        asked = self.draft.audience
-        looked = await audience.look(
-            db,
-            asked,
-            settings=self._host.settings,
-            now=self._host.now(),
-            campaign_id=self.id,
-            uses_site=self.uses_site,
-            progress=progress,
-        )
-        if asked == self.draft.audience:
-            self.looked = looked
-        return looked
 
     async def find_lacking(self) -> dict[int, str]:
         """Which of the recipients lack something, and what."""

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from crm_tui.errors import BadInput, CrmError, UserError
-from crm_tui.screens.wizard_pages import Page
+from crm_tui.screens.wizard_pages import PlanPage
 from crm_tui.services.campaigns import preview, trial
 from crm_tui.text import plural, visible, visible_lines
 from crm_tui.widgets.facts import styled
@@ -18,7 +18,7 @@ from crm_tui.widgets.forms import Form, LineField
 from crm_tui.widgets.look import TROUBLE, Role
 
 
-class PreviewPage(Page, inherit_bindings=False):
+class PreviewPage(PlanPage, inherit_bindings=False):
     """Each mail as its recipient will get it, those that lack something first."""
 
     AREA = "preview"

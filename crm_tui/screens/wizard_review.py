@@ -13,26 +13,23 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from crm_tui.config import default_config_path
-from crm_tui.errors import BadInput
 from crm_tui.screens.base import Job
+from crm_tui.screens.campaign_forms import ask_to_send
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.screens.follow_up import Ahead, when_field
-from crm_tui.screens.wizard_pages import Page, delay_words
-from crm_tui.services.campaigns import domains, gate, running
+from crm_tui.screens.wizard_pages import PlanPage, delay_words
+from crm_tui.services.campaigns import gate, running
 from crm_tui.services.campaigns.acknowledging import acknowledge
 from crm_tui.services.campaigns.gate import Blocked, Check, Verdict
 from crm_tui.services.when import say_when
 from crm_tui.text import plural
 from crm_tui.widgets.facts import Fact, Facts, styled
-from crm_tui.widgets.forms import Form, LineField
+from crm_tui.widgets.forms import Form
 from crm_tui.widgets.look import REACHED, TROUBLE, Role
 
 if TYPE_CHECKING:
     from crm_tui.config import Settings
     from crm_tui.screens.wizard_plan import Plan
-
-_MANY = 50
-"""A start to more than these asks to type the number."""
 
 _MARKS = {
     Verdict.PASSED: (REACHED, Role.TEXT),
@@ -49,7 +46,11 @@ _FIXED_HERE = {
 """What is done about a check without leaving the app, in the place of the command."""
 
 
-class WhenPage(Page, inherit_bindings=False):
+def _quietly(_done: int, _total: int) -> None:
+    """How far it is, where nobody is told."""
+
+
+class WhenPage(PlanPage, inherit_bindings=False):
     """When it goes: at once or at a time, within the limits, and about until when."""
 
     AREA = "when"
@@ -79,7 +80,7 @@ class WhenPage(Page, inherit_bindings=False):
         )
         self._say(styled("Reckoning about when it ends …", Role.QUIET))
         if self.plan.looked is None:
-            await self.plan.look(lambda _done, _total: None)
+            await self.plan.look(_quietly)
         await self._estimate()
 
     async def _estimate(self) -> None:
@@ -123,7 +124,7 @@ def _limits(settings: Settings) -> Iterable[Fact]:
     yield Fact("Days", "Monday to Friday" if sending.weekdays_only else "every day")
 
 
-class ReviewPage(Page, inherit_bindings=False):
+class ReviewPage(PlanPage, inherit_bindings=False):
     """All of it on one page, what must be in order, and the start."""
 
     AREA = "review"
@@ -139,6 +140,7 @@ class ReviewPage(Page, inherit_bindings=False):
         super().__init__(plan)
         self._checks: list[Check] = []
         self._policy: Any = None
+        self._agreed: tuple[int, ...] = ()
 
     def compose(self) -> Iterable[Widget]:
         """The counts, and the list of what is checked."""
@@ -173,27 +175,36 @@ class ReviewPage(Page, inherit_bindings=False):
 
     async def _check(self) -> None:
         """Look up what can be, then everybody and the whole list again."""
+
+        def progress(_done: int, total: int) -> None:
+            self._say(styled(f"Looking up {plural(total, 'domain')} …", Role.QUIET))
+
+        await self.plan.look(_quietly)
+        await self.plan.look_up_domains(progress)
+        self._policy = await gate.look_up_policy(self.wizard.host.settings)
+        await self._judge()
+
+    async def _judge(self) -> None:
+        """Look at everybody and at what must be in order, as it is now."""
         host = self.wizard.host
-        db, settings = await host.store(), host.settings
-        looked = await self.plan.look(lambda _done, _total: None)
-        lookup = domains.lookup_for(settings)
-        addresses = [each.address for each in looked.recipients] if lookup else []
-        if unknown := await domains.to_look_up(db, addresses, now=host.now()):
-            self._say(styled(f"Looking up {plural(len(unknown), 'domain')} …", Role.QUIET))
-            await domains.look_up(db, lookup, unknown, now=host.now())
-            looked = await self.plan.look(lambda _done, _total: None)
-        self._policy = await gate.look_up_policy(settings)
+        db = await host.store()
+        looked = await self.plan.look(_quietly)
         async with db.read() as session:
             self._checks = await gate.checks(
                 session,
                 self.plan.steps,
                 recipients=len(looked.recipients),
-                settings=settings,
+                settings=host.settings,
                 store=db.path,
                 policy=self._policy,
             )
         self._show_facts()
         self._show_checks()
+
+    async def read_again(self) -> None:
+        """Judge again, once that was done a first time."""
+        if self._checks:
+            await self._judge()
 
     def _show_checks(self) -> None:
         facts = []
@@ -212,6 +223,7 @@ class ReviewPage(Page, inherit_bindings=False):
 
     def action_again(self) -> None:
         """Look at everything again, after something was put in order."""
+        self.plan.forget_offline()
         self.wizard.work(self.enter(), group="enter")
 
     def action_acknowledge(self) -> None:
@@ -267,27 +279,23 @@ class ReviewPage(Page, inherit_bindings=False):
         self.wizard.action_next()
 
     async def finish(self) -> None:
-        """Ask, and start."""
-        number = len(self.plan.recipients)
-        verb = f"Send to {number:,}"
-        question = f"Send to {plural(number, 'lead')}? What was sent cannot be undone; S pauses it."
-        if number <= _MANY:
-
-            def start(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-                if wanted:
-                    self._start_it()
-
-            self.app.push_screen(Confirm(question, verb=verb, careful=True), start)
-            return
-
-        async def typed(values: Mapping[str, str]) -> None:
-            if values["number"].replace(",", "").strip() != str(number):
-                raise BadInput(f"That is not the number of leads; type {number} to send to them.")
-            self._start_it()
-
-        field = LineField("number", "How many", hint=f"type {number} to send to {number:,} leads")
-        form = Form(verb, [field], save=typed, verb=verb, about=styled(question))
-        self.app.push_screen(form)
+        """See that it is as it is shown; then ask, and start."""
+        shown = set(self.plan.recipients)
+        self._say(styled("Looking at everybody once more …", Role.QUIET))
+        await self._judge()
+        self._agreed = tuple(self.plan.recipients)
+        if why := self.why_not_done():
+            self.wizard.host.say(why)
+        elif changed := len(shown ^ set(self._agreed)):
+            more = plural(len(self._agreed), "lead")
+            differ = plural(changed, "lead joined or left", "leads joined or left")
+            self.wizard.host.say(f"Meanwhile {differ}: it goes to {more} now. S starts it.")
+        else:
+            number = len(self._agreed)
+            question = (
+                f"Send to {plural(number, 'lead')}? What was sent cannot be undone; S pauses it."
+            )
+            ask_to_send(self.app, number, question, verb="Send to", then=self._start_it)
 
     def _start_it(self) -> None:
         # Once the question is gone: the ledger takes the place of what is in front.
@@ -303,6 +311,7 @@ class ReviewPage(Page, inherit_bindings=False):
                 settings=host.settings,
                 now=host.now(),
                 policy=self._policy,
+                agreed=self._agreed,
                 progress=job.progress,
             )
         except Blocked as error:
@@ -311,6 +320,6 @@ class ReviewPage(Page, inherit_bindings=False):
             raise
         await self.wizard.started(started.id)
         words = f"It runs: {plural(started.recipients, 'lead')}."
-        if started.dropped:
-            words += f" {started.dropped:,} were left out at the last moment."
+        if fewer := len(self._agreed) - started.recipients:
+            words += f" {fewer:,} fewer than you agreed to; o says why."
         host.say(words, Role.GOOD)

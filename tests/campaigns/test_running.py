@@ -13,7 +13,9 @@ from crm_tui.config import SenderSettings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import CampaignStep, Event, Message
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services.campaigns import drafts, ledger, mending, running
+from crm_tui.services import undo
+from crm_tui.services.campaigns import drafts, freezing, ledger, mending, running
+from crm_tui.services.campaigns.audience import Audience
 from crm_tui.services.campaigns.gate import Blocked
 from crm_tui.services.sending.record import REFUSED_BEFORE
 from crm_tui.vocabulary import CampaignState, EventKind, MessageState, Outcome
@@ -361,3 +363,54 @@ async def test_a_start_that_was_cut_off_is_a_draft_that_starts_again(
     assert [kind for kind, _ in await timeline(db, lead)] == [EventKind.CAMPAIGN_JOINED]
     async with db.read() as session:
         assert len((await session.scalars(select(CampaignStep.id))).all()) == 1
+
+
+async def test_undo_takes_out_who_was_added_and_got_nothing_yet(
+    db: Database, now: datetime
+) -> None:
+    first, second, third = await add_leads(db, 3, now)
+    campaign = await a_running(db, SETTINGS, now, steps=TWO, audience=Audience(ids=(first,)))
+    more = Audience("")
+    added = await freezing.add(db, campaign, more, settings=SETTINGS, now=now)
+    assert added.recipients == 2
+    at_second = (Message.campaign_id == campaign, Message.business_id == second)
+    await change_messages(
+        db, *at_second, Message.due_at.is_not(None), state=MessageState.SENT, sent_at=now, body="x"
+    )
+    await change_messages(db, Message.business_id == third, due_at=now + timedelta(days=1))
+    done = await undo.undo(db, settings=SETTINGS, now=now)
+    assert done.words == "added leads to the campaign Spring"
+    assert [each.name for each in done.left] == ["Plumber 2"]
+    assert await states(db, campaign) == {
+        (first, 1): "queued",
+        (first, 2): "queued",
+        (second, 1): "sent",
+    }
+    await undo.redo(db, settings=SETTINGS, now=now)
+    assert (await states(db, campaign))[third, 1] == "queued"
+
+
+async def test_a_campaign_ends_when_undo_takes_the_last_out_who_waited(
+    db: Database, now: datetime
+) -> None:
+    first, second = await add_leads(db, 2, now)
+    campaign = await a_running(db, SETTINGS, now, audience=Audience(ids=(first,)))
+    await freezing.add(db, campaign, Audience(ids=(second,)), settings=SETTINGS, now=now)
+    await change_messages(
+        db, Message.business_id == first, state=MessageState.SENT, sent_at=now, body="x"
+    )
+    await undo.undo(db, settings=SETTINGS, now=now)
+    assert await state_of(db, campaign) is CampaignState.FINISHED
+    await undo.redo(db, settings=SETTINGS, now=now)
+    assert await state_of(db, campaign) is CampaignState.RUNNING
+    assert await states(db, campaign) == {(first, 1): "sent", (second, 1): "queued"}
+
+
+async def test_who_was_taken_out_waits_again_after_undo(db: Database, now: datetime) -> None:
+    (lead,) = await add_leads(db, 1, now)
+    campaign = await a_running(db, SETTINGS, now, steps=TWO)
+    assert await mending.take_out(db, campaign, [lead], now=now) == 2
+    assert await state_of(db, campaign) is CampaignState.FINISHED
+    await undo.undo(db, settings=SETTINGS, now=now)
+    assert await state_of(db, campaign) is CampaignState.RUNNING
+    assert set((await states(db, campaign)).values()) == {"queued"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -16,7 +17,7 @@ from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Business, Campaign, CampaignExclusion, CampaignStep, Message
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput
-from crm_tui.services import events
+from crm_tui.services import events, undo
 from crm_tui.services.campaigns import drafts
 from crm_tui.services.campaigns.audience import (
     Audience,
@@ -31,6 +32,7 @@ from crm_tui.services.campaigns.audience import (
 from crm_tui.services.campaigns.drafts import Kept
 from crm_tui.services.campaigns.reasons import ALREADY_IN, LATE
 from crm_tui.services.sending.account import account, new_marks
+from crm_tui.text import visible
 from crm_tui.vocabulary import CampaignState, EventKind
 
 _ROWS = 500
@@ -114,7 +116,8 @@ async def add(
     """Add more recipients to a campaign whose first ones were taken down, and that is not over.
 
     Where it was agreed to some leads, whoever else is asked for by now is left out. A draft has
-    those who joined among its audience from then on.
+    those who joined among its audience from then on; undo takes them out of one that was started,
+    as far as nothing was sent to them.
 
     Raises:
         NotFound: there is no such campaign.
@@ -167,7 +170,10 @@ async def _take_in(
     progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
 ) -> tuple[Frozen, list[int]]:
-    """Look at an audience and write who is in, and who is left out; also who joined."""
+    """Look at an audience and write who is in, and who is left out; also who joined.
+
+    In a campaign that was started this is one entry of undo.
+    """
     looked = await look(
         db,
         audience,
@@ -183,16 +189,24 @@ async def _take_in(
     domain = account(settings).domain
     at_once = max(_ROWS // len(kept.draft.steps), 25)
     joined, late = list[int](), list[str]()
+    entry = None if kept.state is CampaignState.DRAFT else undo.Entry()
+
+    def writing() -> AbstractAsyncContextManager[WriteSession]:
+        if entry is None:
+            return db.write()
+        words = f"added leads to the campaign {visible(kept.draft.name, 50)}"
+        return undo.action(db, words, now=now, entry=entry)
+
     for some in _chunks(looked.recipients, at_once):
         if cancelled():
             break
-        async with db.write() as session:
+        async with writing() as session:
             some_joined, refused = await _join(session, kept.id, some, domain, now=now)
         joined += some_joined
         late += refused
         progress(len(joined) + len(late), len(looked.recipients))
     for left in _chunks(looked.left_out, _ROWS):
-        async with db.write() as session:
+        async with writing() as session:
             await _leave_out(session, kept.id, left)
     frozen = Frozen(
         len(joined),

@@ -181,6 +181,14 @@ async def rows(session: ReadSession, ids: Sequence[int]) -> list[LedgerRow]:
     return [known[each] for each in ids if each in known]
 
 
+async def leads_of(session: ReadSession, ids: Sequence[int]) -> list[int]:
+    """The leads these messages are for, each once."""
+    found = await session.scalars(
+        select(Message.business_id).where(Message.id.in_(listed(ids))).distinct()
+    )
+    return list(found)
+
+
 async def left_out(
     session: ReadSession, campaign_id: int, *, most: int = 1000, offset: int = 0
 ) -> list[LeftOutRow]:

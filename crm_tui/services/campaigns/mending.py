@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import aliased
 
-from crm_tui.db.engine import WriteSession
+from crm_tui.db.engine import Database, WriteSession
 from crm_tui.db.models import Campaign, CampaignStep, Message
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services import events
+from crm_tui.services import events, undo
 from crm_tui.services.campaigns import drafts
 from crm_tui.services.campaigns.drafts import Step, sendable
 from crm_tui.services.events import NewEvent
 from crm_tui.services.filters.columns import no_index
 from crm_tui.services.sending.ending import end_campaigns
 from crm_tui.services.sending.record import REFUSED_BEFORE
+from crm_tui.text import plural, visible
 from crm_tui.vocabulary import CampaignState, EventKind, MessageState
 
 SKIPPED_BY_YOU = "taken out by you"
+
+_AT_ONCE = 300
+"""Leads that are taken out in one transaction."""
 
 
 async def edit_step(
@@ -149,6 +153,30 @@ async def _wait_again(session: WriteSession, failed: Collection[int]) -> None:
         .values(state=MessageState.QUEUED, reason=None, due_at=None)
         .execution_options(synchronize_session=None)
     )
+
+
+async def take_out(
+    db: Database, campaign_id: int, business_ids: Collection[int], *, now: datetime
+) -> int:
+    """Take leads out of a campaign as an action that can be undone; how many mails are skipped.
+
+    Raises:
+        NotFound: there is no such campaign.
+    """
+    async with db.read() as session:
+        name = (await drafts.load(session, campaign_id)).draft.name
+    words = f"took {plural(len(business_ids), 'lead')} out of the campaign {visible(name, 50)}"
+    skipped = 0
+    entry = undo.Entry()
+    for chunk in _chunks(business_ids):
+        async with undo.action(db, words, now=now, entry=entry) as session:
+            skipped += await skip(session, campaign_id, chunk, now=now)
+    return skipped
+
+
+def _chunks(ids: Collection[int]) -> Iterator[Sequence[int]]:
+    those = list(dict.fromkeys(ids))
+    return (those[start : start + _AT_ONCE] for start in range(0, len(those), _AT_ONCE))
 
 
 async def skip(

@@ -20,15 +20,22 @@ from crm_tui.vocabulary import CampaignState, MessageState
 CANCELED = "the campaign was canceled"
 
 
-async def settle(session: WriteSession, message_ids: Collection[int], *, now: datetime) -> None:
-    """Bring the campaigns of messages in line with them."""
-    campaigns = list(
-        await session.scalars(
+async def settle(
+    session: WriteSession,
+    message_ids: Collection[int],
+    *,
+    left: Collection[int | None] = (),
+    now: datetime,
+) -> None:
+    """Bring the campaigns of messages in line with them, and those that messages are gone of."""
+    campaigns = {
+        *left,
+        *await session.scalars(
             select(Message.campaign_id)
             .where(Message.id.in_(listed(message_ids)), Message.campaign_id.is_not(None))
             .distinct()
-        )
-    )
+        ),
+    }
     if not campaigns:
         return
     connection = await session.connection()
