@@ -135,10 +135,16 @@ class MailWork:
 
     async def _work(self, db: Database) -> None:
         """Work until stopped; where another worker has the store, wait until it is free."""
+        from msgspec.structs import replace
+
+        from crm_tui.config.sections import SenderSettings
         from crm_tui.worker import AtWork, Worker
 
+        settings = self._settings
+        if not self.has_account:
+            settings = replace(settings, sender=SenderSettings())  # nobody sends; pages go out
         worker = self._worker = Worker(
-            db, self._settings, environment=self.environ, now=self._now, changed=self._told
+            db, settings, environment=self.environ, now=self._now, changed=self._told
         )
         before = ""
         while True:

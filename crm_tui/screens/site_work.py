@@ -104,6 +104,30 @@ class SiteWork:
             cancelled=lambda: job.cancelled,
         )
 
+    async def try_again(self, also: Sequence[int], job: Job) -> tuple[str, Role]:
+        """Publish and take down what could not be; what became of it.
+
+        Args:
+            also: Sites that are published even if that was stopped.
+            job: What progress is told to, and what says whether to stop.
+
+        Raises:
+            UserError: As in `publish`.
+        """
+        from crm_tui.services.publishing.again import try_now
+        from crm_tui.services.publishing.publisher import open_publisher
+
+        again = await try_now(
+            await self._host.store(),
+            open_publisher(self._host.settings.publishing),
+            also=also,
+            clock=self._host.now,
+            progress=job.progress,
+            cancelled=lambda: job.cancelled,
+        )
+        said = " ".join(filter(None, (again.words, again.problem)))
+        return said or "Nothing has failed any more.", Role.BAD if again.problem else Role.GOOD
+
     async def public_address(self, lead_id: int) -> str | None:
         """Where the public reads a lead's site; None where it does not."""
         from crm_tui.services.publishing.choosing import public_address

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
@@ -14,8 +14,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from crm_tui.actions import key_words
+from crm_tui.actions import Action, key_words
 from crm_tui.screens import today_mail
+from crm_tui.screens.base import Job
 from crm_tui.screens.business_actions import Target
 from crm_tui.screens.dealing import DealingScreen
 from crm_tui.screens.lead_pane import BELOW, BESIDE, LeadPane
@@ -211,7 +212,7 @@ class TodayScreen(DealingScreen):
             return "There is nothing here to deal with."
         if action_id not in DEALT_WITH[line.kind]:
             actions = [keymap_of(self).action(each) for each in DEALT_WITH[line.kind]]
-            keys = [f"{key_words(a.keys[0])} {a.title.lower()}" for a in actions if a.keys]
+            keys = [f"{key_words(a.keys[0])} {_short(a)}" for a in actions if a.keys]
             return f"This line is dealt with otherwise: {', '.join(keys)}."
         return None
 
@@ -288,6 +289,7 @@ class TodayScreen(DealingScreen):
             Kind.BOUNCE: f"set an address of {name} aside",
             Kind.FAILED: f"let the site of {name} be",
             Kind.UNMATCHED: f"let {name} go, which has no lead",
+            Kind.CUSTOMER: f"dealt with what {name} wrote",
         }[line.kind]
 
         async def let_go(session: WriteSession) -> None:
@@ -295,6 +297,8 @@ class TodayScreen(DealingScreen):
                 await setting_aside.address(session, line.record, score=score, now=now)
             elif line.kind is Kind.FAILED:
                 await setting_aside.failed_site(session, line.record, now=now)
+            elif line.kind is Kind.CUSTOMER:
+                await setting_aside.answer(session, line.record, now=now)
             else:
                 await setting_aside.unmatched(session, line.record, now=now)
 
@@ -311,10 +315,30 @@ class TodayScreen(DealingScreen):
             today_mail.settle(self, line)
         elif line.kind is Kind.MAILBOX:
             today_mail.explain(self, line)
+        elif line.kind is Kind.STILL_PUBLIC:
+            self._try_again("Taking down", [])
         elif line.is_mail:
             self.work(today_mail.match(self, line.record), group="repair")
         else:
             self.work(propose(self, line.record), group="repair")
+
+    def action_publish(self) -> None:
+        """Publish the lead's site; of a line about one that failed, all that failed."""
+        line = self._line
+        from crm_tui.services.today import Kind
+
+        if line is not None and line.kind is Kind.NOT_PUBLISHED:
+            self._try_again("Publishing", [line.record])
+        else:
+            super().action_publish()
+
+    def _try_again(self, title: str, also: Sequence[int]) -> None:
+        async def body(job: Job) -> None:
+            said = await self.host.site_work.try_again(also, job)
+            await self._read_list("place")
+            self.host.say(*said)
+
+        self.host.start_job(title, body)
 
     # The next start
 
@@ -330,3 +354,7 @@ class TodayScreen(DealingScreen):
     def _go_to(self, line_id: int) -> None:
         if line_id in self._table.order:
             self._table.move_to(self._table.order.index(line_id))
+
+
+def _short(action: Action) -> str:
+    return action.title.partition(",")[0].lower()

@@ -25,6 +25,9 @@ TITLES = (
     "No lead",
     "Sent or not",
     "Mailbox",
+    "Unpublished",
+    "Still public",
+    "Customers",
 )
 """What the kinds of line are called, in the order of services.today.Kind."""
 
@@ -36,6 +39,9 @@ DEALT_WITH = (
     ("today.repair", "today.done"),
     ("today.repair",),
     ("today.repair",),
+    ("business.publish",),
+    ("today.repair",),
+    ("today.done", "business.mail", "business.call"),
 )
 """The actions that deal with each kind, the most wanted first."""
 

@@ -113,11 +113,11 @@ class WorkerLogScreen(AppScreen):
         mail = self.host.mail_work
         if mail.elsewhere:
             return styled(mail.elsewhere, Role.ATTENTION)
-        if mail.is_at_work:
-            return styled("Mail is sent and read while crm-tui runs.")
         if not mail.has_account:
             words = "No mailbox is set: [sender] and [providers.smtp] in the configuration."
             return styled(words, Role.ATTENTION)
+        if mail.is_at_work:
+            return styled("Mail is sent and read while crm-tui runs.")
         return styled("Nothing is sent from here.", Role.QUIET)
 
     def action_sending(self) -> None:

@@ -1,4 +1,4 @@
-"""Letting go what needs nothing more: an address that fails, a site that was not built, a page."""
+"""Letting go what needs nothing more: an address that fails, a site not built, an answer, a page."""
 
 from __future__ import annotations
 
@@ -65,6 +65,26 @@ async def failed_site(session: WriteSession, business_id: int, *, now: datetime)
     at = max(now, failed + _TICK) if failed else now
     event = NewEvent(
         business_id, EventKind.SITE_ABANDONED, at, "the failed site was let be", OPERATOR
+    )
+    await events.record(session, event, now=now)
+
+
+async def answer(session: WriteSession, business_id: int, *, now: datetime) -> None:
+    """Be done with what a customer wrote: they are what they were.
+
+    Raises:
+        NotFound: there is no such lead.
+    """
+    outcome = await session.scalar(select(Business.outcome).where(Business.id == business_id))
+    if outcome is None:
+        raise NotFound(f"There is no lead {business_id}.")
+    event = NewEvent(
+        business_id,
+        EventKind.OUTCOME_SET,
+        now,
+        "their answer was dealt with",
+        OPERATOR,
+        data={"outcome": outcome, "before": outcome},
     )
     await events.record(session, event, now=now)
 

@@ -17,23 +17,39 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
-    Text,
     and_,
-    case,
     func,
-    literal,
     literal_column,
     select,
 )
 
 from crm_tui.db.engine import Database, ReadSession
-from crm_tui.db.models import Business, ContactPoint, Event, Message, SyncCursor, Task, Unmatched
+from crm_tui.db.models import (
+    Business,
+    ContactPoint,
+    Event,
+    Message,
+    Site,
+    SyncCursor,
+    Task,
+    Unmatched,
+)
 from crm_tui.services.contacts import phone_words
+from crm_tui.services.publishing import leftovers
+from crm_tui.services.publishing.choosing import HALF_DOWN, UNSETTLED
 from crm_tui.services.tasks import OPEN as TASK_OPEN
+from crm_tui.services.today_answers import (
+    ANSWERED,
+    WROTE,
+    customers_who_wrote,
+    is_word,
+    latest,
+    unsorted,
+)
+from crm_tui.text import plural
 from crm_tui.vocabulary import (
     ContactKind,
     ContactState,
-    ContactStatus,
     EventKind,
     MessageState,
     Outcome,
@@ -53,24 +69,22 @@ class Kind(IntEnum):
     UNMATCHED = 4
     UNCERTAIN = 5
     MAILBOX = 6
+    NOT_PUBLISHED = 7
+    STILL_PUBLIC = 8
+    CUSTOMER = 9
 
 
-_KINDS = 8
+_KINDS = 16
 """What tells the kinds apart in the id of a line: record times this, plus the kind."""
+
+ERASED = 0
+"""The record of the line about public pages whose leads were erased: no site has this number."""
 
 _IN_MIND = 500
 """Answers that are put in order exactly; of more, those come first that something happened to."""
 
 _IN_HAND = (Outcome.OPEN, Outcome.INTERESTED, Outcome.LATER)
 _REACHED_BY = (ContactKind.EMAIL, ContactKind.PHONE)
-_ANSWERED = (
-    Event.moves_to.is_not(None),  # as the index says it
-    Event.moves_to == ContactStatus.REPLIED,
-    Event.is_voided.is_(False),
-)
-_LONGEST = 500
-"""Characters of a text that stand in a line."""
-
 _MAILBOX_ID: ColumnElement[int] = literal_column("sync_cursor.rowid", Integer)
 _FAILING = (ContactState.BOUNCED, ContactState.INVALID)
 
@@ -107,7 +121,7 @@ class Line:
 
     @property
     def record(self) -> int:
-        """The id of the follow-up, lead, contact point, unmatched record or message."""
+        """The id of the follow-up, lead, contact point, unmatched record, message or site."""
         return self.id // _KINDS
 
 
@@ -119,6 +133,9 @@ async def order(db: Database, *, due_by: datetime) -> dict[Kind, array[int]]:
         due_by: follow-ups due later than this are left out.
     """
     groups = {kind: await db.integers(ids) for kind, ids in _orders(due_by).items()}
+    async with db.read() as session:
+        if await leftovers.left(session):
+            groups[Kind.STILL_PUBLIC].append(_line_id(Kind.STILL_PUBLIC, ERASED))
     if len(groups[Kind.ANSWER]) <= _IN_MIND:
         groups[Kind.ANSWER] = await _newest_answer_first(db, groups[Kind.ANSWER])
     return groups
@@ -128,7 +145,7 @@ async def _newest_answer_first(db: Database, ids: array[int]) -> array[int]:
     """In the order in which they answered, rather than in that of what happened to them since."""
     leads = [line_id // _KINDS for line_id in ids]
     async with db.read() as session:
-        said = await _latest(session, leads, *_ANSWERED)
+        said = await latest(session, leads, *ANSWERED)
     newest = sorted(said, key=lambda lead: said[lead][0], reverse=True)
     rest = (lead for lead in leads if lead not in said)
     return array("q", (_line_id(Kind.ANSWER, lead) for lead in (*newest, *rest)))
@@ -141,7 +158,11 @@ async def lines(session: ReadSession, ids: Sequence[int]) -> list[Line]:
         records[Kind(line_id % _KINDS)].append(line_id // _KINDS)
     return [
         *await _follow_ups(session, records[Kind.FOLLOW_UP]),
+        *await _customers(session, records[Kind.CUSTOMER]),
         *await _answers(session, records[Kind.ANSWER]),
+        *await _pages(session, Kind.NOT_PUBLISHED, records[Kind.NOT_PUBLISHED], *UNSETTLED),
+        *await _pages(session, Kind.STILL_PUBLIC, records[Kind.STILL_PUBLIC], *HALF_DOWN),
+        *await _of_erased(session, records[Kind.STILL_PUBLIC]),
         *await _bounces(session, records[Kind.BOUNCE]),
         *await _failed(session, records[Kind.FAILED]),
         *await _unmatched(session, records[Kind.UNMATCHED]),
@@ -161,13 +182,6 @@ async def next_due(session: ReadSession, *, after: datetime) -> datetime | None:
     )
 
 
-# A partial index is only used where the words of its condition stand in the statement itself.
-
-
-def _is(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:
-    return column == literal_column(f"'{word}'")
-
-
 def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
     best = (Business.qualification_score.desc(), Business.sort_name, Business.id)
     return {
@@ -182,9 +196,17 @@ def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
         .join(Business, Business.id == Task.business_id)
         .where(TASK_OPEN, Task.due_at <= due_by, Business.archived_at.is_(None))
         .order_by(Task.due_at, Task.id),
-        Kind.ANSWER: _ids(Business.id, Kind.ANSWER)
-        .where(*_unsorted())
+        Kind.CUSTOMER: _ids(Business.id, Kind.CUSTOMER)
+        .where(*customers_who_wrote())
         .order_by(Business.last_activity_at.desc(), Business.id),
+        Kind.ANSWER: _ids(Business.id, Kind.ANSWER)
+        .where(*unsorted())
+        .order_by(Business.last_activity_at.desc(), Business.id),
+        Kind.NOT_PUBLISHED: _ids(Site.id, Kind.NOT_PUBLISHED)
+        .join(Business, Business.id == Site.business_id)
+        .where(*UNSETTLED)
+        .order_by(*best, Site.id),
+        Kind.STILL_PUBLIC: _ids(Site.id, Kind.STILL_PUBLIC).where(*HALF_DOWN).order_by(Site.id),
         Kind.BOUNCE: _ids(ContactPoint.id, Kind.BOUNCE)
         .join(Business, Business.id == ContactPoint.business_id)
         .where(*_bouncing())
@@ -198,15 +220,6 @@ def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
 
 def _ids(record: ColumnElement[int] | Any, kind: Kind) -> Select[int]:
     return select(record * _KINDS + int(kind))
-
-
-def _unsorted() -> tuple[ColumnElement[bool], ...]:
-    return (
-        _is(Business.__table__.c.contact_status, ContactStatus.REPLIED),
-        _is(Business.__table__.c.outcome, Outcome.OPEN),
-        Business.archived_at.is_(None),
-        Business.do_not_contact == literal_column("0"),
-    )
 
 
 def _bouncing() -> tuple[ColumnElement[bool], ...]:
@@ -223,13 +236,13 @@ def _bouncing() -> tuple[ColumnElement[bool], ...]:
 
 def _has_failed() -> tuple[ColumnElement[bool], ...]:
     return (
-        _is(Business.__table__.c.website_status, WebsiteStatus.FAILED),
+        is_word(Business.__table__.c.website_status, WebsiteStatus.FAILED),
         Business.archived_at.is_(None),
     )
 
 
 def _waiting() -> tuple[ColumnElement[bool], ...]:
-    return (_is(Unmatched.__table__.c.state, UnmatchedState.OPEN),)
+    return (is_word(Unmatched.__table__.c.state, UnmatchedState.OPEN),)
 
 
 def _is_uncertain() -> ColumnElement[bool]:
@@ -253,13 +266,45 @@ async def _follow_ups(session: ReadSession, ids: Sequence[int]) -> list[Line]:
 async def _answers(session: ReadSession, ids: Sequence[int]) -> list[Line]:
     """What was said last by those who answered."""
     rows = await session.execute(
-        select(Business.id, Business.name).where(Business.id.in_(ids), *_unsorted())
+        select(Business.id, Business.name).where(Business.id.in_(ids), *unsorted())
     )
-    said = await _latest(session, ids, *_ANSWERED)
+    said = await latest(session, ids, *ANSWERED)
     return [
         Line(_line_id(Kind.ANSWER, id_), id_, name, *said.get(id_, (None, "")))
         for id_, name in rows
     ]
+
+
+async def _customers(session: ReadSession, ids: Sequence[int]) -> list[Line]:
+    """What was written last by customers who wrote."""
+    rows = await session.execute(
+        select(Business.id, Business.name).where(Business.id.in_(ids), *customers_who_wrote())
+    )
+    said = await latest(session, ids, *ANSWERED, Event.kind.in_(WROTE))
+    return [
+        Line(_line_id(Kind.CUSTOMER, id_), id_, name, *said.get(id_, (None, "")))
+        for id_, name in rows
+    ]
+
+
+async def _pages(
+    session: ReadSession, kind: Kind, ids: Sequence[int], *which: ColumnElement[bool]
+) -> list[Line]:
+    """Sites that could not be published or taken down, and why."""
+    rows = await session.execute(
+        select(Site.id, Site.business_id, Business.name, Site.publish_problem)
+        .join(Business, Business.id == Site.business_id)
+        .where(Site.id.in_(ids), *which)
+    )
+    return [Line(_line_id(kind, id_), lead, name, None, why or "") for id_, lead, name, why in rows]
+
+
+async def _of_erased(session: ReadSession, ids: Sequence[int]) -> list[Line]:
+    """Pages of leads that are gone, of which nothing is known but that they may still be public."""
+    if ERASED not in ids or not (left := await leftovers.left(session)):
+        return []
+    what = f"{plural(len(left), 'page')} could not be taken down when their leads were erased"
+    return [Line(_line_id(Kind.STILL_PUBLIC, ERASED), None, "Erased leads", None, what)]
 
 
 async def _bounces(session: ReadSession, ids: Sequence[int]) -> list[Line]:
@@ -287,7 +332,7 @@ async def _failed(session: ReadSession, ids: Sequence[int]) -> list[Line]:
     rows = await session.execute(
         select(Business.id, Business.name).where(Business.id.in_(ids), *_has_failed())
     )
-    why = await _latest(session, ids, Event.kind == EventKind.SITE_FAILED)
+    why = await latest(session, ids, Event.kind == EventKind.SITE_FAILED)
     return [
         Line(_line_id(Kind.FAILED, id_), id_, name, *why.get(id_, (None, ""))) for id_, name in rows
     ]
@@ -349,30 +394,6 @@ async def _unread(session: ReadSession, ids: Sequence[int]) -> list[Line]:
         Line(_line_id(Kind.MAILBOX, id_), None, account, at, problem or "")
         for id_, account, at, problem in rows
     ]
-
-
-async def _latest(
-    session: ReadSession, leads: Sequence[int], *which: ColumnElement[bool]
-) -> dict[int, tuple[datetime, str]]:
-    """When the latest of these events of each lead was, and its text, else its summary.
-
-    Of an answer by mail it is its subject with the text.
-    """
-    text = func.substr(Event.body, 1, _LONGEST)
-    subject = func.nullif(func.json_extract(Event.data, "$.subject"), "", type_=Text)
-    with_subject = func.coalesce(subject + literal(" – ") + text, text)
-    rows = await session.execute(
-        select(
-            Event.business_id,
-            Event.occurred_at,
-            func.coalesce(
-                case((Event.kind == EventKind.REPLIED, with_subject), else_=text), Event.summary
-            ),
-        )
-        .where(Event.business_id.in_(leads), *which, Event.is_voided.is_(False))
-        .order_by(Event.occurred_at, Event.id)
-    )
-    return {lead: (at, words) for lead, at, words in rows}
 
 
 def _line_id(kind: Kind, record: int) -> int:

@@ -94,7 +94,7 @@ async def test_what_failed_is_published_when_the_host_is_back(night: Night) -> N
     assert (await night.press.public(lead)).state is PublicState.PUBLISHED
     assert await night.log() == [
         problem,
-        "What failed before was tried again: 1 site published.",
+        "Tried again what had failed: 1 site published.",
     ]
     assert await night.pause() is None
     await night.passes_after(24 * HOUR)
@@ -269,7 +269,7 @@ async def test_what_could_not_be_taken_down_is_taken_down_later(night: Night, we
     night.command_says("")
     await night.passes_after(HOUR)
     assert (await night.press.public(lead)).state is PublicState.PRIVATE
-    assert (await night.log())[-1] == "What failed before was tried again: 1 site taken down."
+    assert (await night.log())[-1] == "Tried again what had failed: 1 site taken down."
     assert within(web) == []
 
 

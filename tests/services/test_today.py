@@ -12,7 +12,7 @@ from sqlalchemy.dialects import sqlite
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
-from crm_tui.db.models import Business, ContactPoint, Unmatched
+from crm_tui.db.models import Business, ContactPoint, Site, Unmatched
 from crm_tui.errors import NotFound
 from crm_tui.services import (
     events,
@@ -25,11 +25,13 @@ from crm_tui.services import (
     undo,
 )
 from crm_tui.services.events import NewEvent
+from crm_tui.services.publishing import leftovers
 from crm_tui.services.today import Kind
 from crm_tui.services.when import end_of_day
 from crm_tui.vocabulary import (
     CallOutcome,
     ContactState,
+    ContactStatus,
     EventKind,
     Outcome,
     UnmatchedKind,
@@ -127,6 +129,131 @@ async def test_an_answer_is_sorted_in_each_way(
     async with db.write() as session:
         assert await outcomes.set_outcome(session, [lead], outcome, now=now) == [lead]
         assert await outcomes.set_outcome(session, [lead], outcome, now=now) == []
+    assert await told(db, now) == []
+
+
+async def wrote(
+    db: Database, lead: int, text: str, at: datetime, kind: EventKind = EventKind.REPLIED
+) -> None:
+    event = NewEvent(lead, kind, at, "answer", "mailbox", moves_to=ContactStatus.REPLIED, body=text)
+    async with db.write() as session:
+        await events.record(session, event, now=at)
+
+
+async def buys(db: Database, lead: int, status: ContactStatus = ContactStatus.PURCHASED) -> None:
+    async with db.write() as session:
+        await session.execute(
+            update(Business)
+            .where(Business.id == lead)
+            .values(contact_status=status, outcome=Outcome.WON)
+        )
+
+
+async def test_what_a_customer_writes_waits_until_it_is_dealt_with(
+    db: Database, add_lead: AddLead, settings: Settings, now: datetime
+) -> None:
+    lead = await add_lead("Woodhaven")
+    event = NewEvent(
+        lead, EventKind.PURCHASED, now, "bought", "you", moves_to=ContactStatus.PURCHASED
+    )
+    async with db.write() as session:
+        await events.record(session, event, now=now)
+        await outcomes.set_outcome(session, [lead], Outcome.WON, now=now)
+    assert await told(db, now) == []
+    await wrote(db, lead, "can you add our hours?", now + HOUR)
+    asked = (Kind.CUSTOMER, "Woodhaven", "can you add our hours?", now + HOUR)
+    assert await told(db, now) == [asked]
+    async with undo.action(db, "dealt with", now=now) as session:
+        await setting_aside.answer(session, lead, now=now + 2 * HOUR)
+    assert await told(db, now) == []
+    await undo.undo(db, settings=settings, now=now)
+    assert await told(db, now) == [asked]
+    await undo.redo(db, settings=settings, now=now)
+    assert await told(db, now) == []
+    # It was written before, and comes only now.
+    await wrote(db, lead, "hello?", now + HOUR / 2)
+    assert [line.what for line in await told(db, now)] == ["can you add our hours?"]
+    with pytest.raises(NotFound):
+        async with db.write() as session:
+            await setting_aside.answer(session, 99, now=now)
+
+
+async def test_an_answer_that_came_before_they_were_won_is_sorted_by_that(
+    db: Database, add_lead: AddLead, now: datetime
+) -> None:
+    lead = await add_lead("Woodhaven")
+    await wrote(db, lead, "I take it", now)
+    assert [line.kind for line in await told(db, now)] == [Kind.ANSWER]
+    async with db.write() as session:
+        await outcomes.set_outcome(session, [lead], Outcome.WON, now=now)
+    assert await told(db, now) == []
+    await wrote(db, lead, "and a contact form", now + HOUR)
+    assert [line.kind for line in await told(db, now)] == [Kind.CUSTOMER]
+
+
+@pytest.mark.parametrize("status", [ContactStatus.PURCHASED, ContactStatus.REPLIED])
+async def test_of_customers_only_what_they_wrote_waits(
+    status: ContactStatus, db: Database, add_lead: AddLead, now: datetime
+) -> None:
+    called, left, stopped, gone = [await add_lead(name) for name in ("Ace", "Best", "Cut", "Dot")]
+    await call(db, called, CallOutcome.TALKED, now)
+    await wrote(db, left, "no more mails", now, EventKind.UNSUBSCRIBED)
+    await wrote(db, stopped, "thanks", now)
+    await wrote(db, gone, "thanks", now)
+    for lead in (called, left, stopped, gone):
+        await buys(db, lead, status)
+    async with db.write() as session:
+        stop = {"do_not_contact": True, "do_not_contact_reason": "asked"}
+        await session.execute(update(Business).where(Business.id == stopped).values(stop))
+        await session.execute(update(Business).where(Business.id == gone).values(archived_at=now))
+    assert [(line.kind, line.name) for line in await told(db, now)] == [(Kind.CUSTOMER, "Best")]
+
+
+async def site(db: Database, lead: int, slug: str, **state: str | None) -> None:
+    row = {
+        "business_id": lead,
+        "slug": slug,
+        "theme": "t",
+        "content_hash": "new",
+        "html": "<p>",
+        "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "built_at": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    async with db.write() as session:
+        await session.execute(insert(Site).values(row | state))
+
+
+async def test_pages_that_could_not_be_put_or_taken_down_are_there_until_they_are(
+    db: Database, add_lead: AddLead, now: datetime
+) -> None:
+    one, two, three, four = [await add_lead(name) for name in ("Ace", "Best", "Cut", "Dot")]
+    await site(db, one, "ace")
+    await site(db, two, "best", publish_problem="no route to host")
+    await site(
+        db,
+        three,
+        "cut",
+        publish_problem="disk full",
+        published_url="https://x/",
+        published_hash="o",
+    )
+    await site(db, four, "dot", publish_problem="cut off", published_hash="old")
+    async with db.write() as session:
+        await leftovers.note(session, {"gone-1", "gone-2"})
+    assert await told(db, now) == [
+        (Kind.NOT_PUBLISHED, "Best", "no route to host", None),
+        (Kind.NOT_PUBLISHED, "Cut", "disk full", None),
+        (Kind.STILL_PUBLIC, "Dot", "cut off", None),
+        (
+            Kind.STILL_PUBLIC,
+            "Erased leads",
+            "2 pages could not be taken down when their leads were erased",
+            None,
+        ),
+    ]
+    async with db.write() as session:
+        await session.execute(update(Site).values(publish_problem=None, published_hash=None))
+    await leftovers.forget(db, {"gone-1", "gone-2"})
     assert await told(db, now) == []
 
 
@@ -260,6 +387,7 @@ async def test_the_archive_asks_for_nothing(db: Database, add_lead: AddLead, now
         (Kind.FAILED, "ix_business_website_status"),
         (Kind.UNMATCHED, "ix_unmatched_state"),
         (Kind.UNCERTAIN, "ix_message_open"),
+        (Kind.CUSTOMER, "ix_business_contact_status"),
     ],
 )
 def test_each_kind_is_found_by_an_index(

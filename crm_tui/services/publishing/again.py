@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from crm_tui.db.engine import Database
 from crm_tui.errors import StoreError, UserError
@@ -61,7 +62,10 @@ async def try_again(
     async with db.write() as session:
         pause = await retrying.lengthen(session, pause, now=clock())
     try:
-        tried = await _try(db, publisher, clock, cancelled)
+        trying = _Trying(
+            db, publisher, clock, lambda _done, _total: None, cancelled, by_itself=True
+        )
+        tried = await trying.run()
     except StoreError:
         raise
     except Taken:
@@ -76,44 +80,73 @@ async def try_again(
     return tried
 
 
-async def _try(
+async def try_now(
     db: Database,
     publisher: Publisher,
+    *,
+    also: Sequence[int] = (),
     clock: Callable[[], datetime],
-    cancelled: Callable[[], bool],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Again:
-    async with db.read() as session:
-        to_publish = await choosing.unsettled(session, but_stopped=True)
-        to_take_down = await choosing.half_down(session)
-        erased = await leftovers.left(session)
-    done, problems = [], []
-    if to_take_down or erased:
-        down = await unpublish_sites(
-            db,
-            to_take_down,
-            publisher=publisher,
-            clock=clock,
-            cancelled=cancelled,
-            by_itself=True,
-        )
-        done += [f"{plural(len(down.sites), 'site')} taken down"] if down.sites else []
-        problems += [_problem(down.failures, "taken down")] if down.failures else []
-    if to_publish:
-        up = await publish_sites(
-            db,
-            to_publish,
-            publisher=publisher,
-            clock=clock,
-            cancelled=cancelled,
-            by_itself=True,
-        )
-        done += [f"{plural(up.published, 'site')} published"] if up.published else []
-        problems += [_problem(up.failures, "published")] if up.failures else []
-    async with db.read() as session:
-        if not problems and await leftovers.left(session):
+    """Try again what failed because the operator asks for it; what was stopped is left alone.
+
+    Args:
+        db: the store.
+        publisher: the host.
+        also: sites that are published whether or not that was stopped.
+        clock: tells the time, aware UTC.
+        progress: called with how many pages are put or gone, of how many.
+        cancelled: asked whether to stop.
+
+    Raises:
+        UserError: as in publish_sites.
+    """
+    return await _Trying(db, publisher, clock, progress, cancelled, by_itself=False).run(also)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trying:
+    db: Database
+    publisher: Publisher
+    clock: Callable[[], datetime]
+    progress: Callable[[int, int], None]
+    cancelled: Callable[[], bool]
+    by_itself: bool
+
+    async def run(self, also: Sequence[int] = ()) -> Again:
+        async with self.db.read() as session:
+            failed = await choosing.unsettled(session, but_stopped=True)
+            half_down = await choosing.half_down(session)
+            erased = await leftovers.left(session)
+        done, problems = [], []
+        if half_down or erased:
+            down = await unpublish_sites(self.db, half_down, **self._how)
+            done += [f"{plural(len(down.sites), 'site')} taken down"] if down.sites else []
+            problems += [_problem(down.failures, "taken down")] if down.failures else []
+        if to_publish := list(dict.fromkeys((*also, *failed))):
+            up = await publish_sites(self.db, to_publish, **self._how)
+            count = up.published + len(up.settled)
+            done += [f"{plural(count, 'site')} published"] if count else []
+            problems += [_problem(up.failures, "published")] if up.failures else []
+        async with self.db.read() as session:
+            left = await leftovers.left(session)
+        if erased - left:
+            done.append(f"{plural(len(erased - left), 'page')} of erased leads taken down")
+        if left and not problems:
             problems.append("Pages of erased leads may still be public.")
-    words = f"What failed before was tried again: {', '.join(done)}." if done else ""
-    return Again(words, " ".join(problems))
+        words = f"Tried again what had failed: {', '.join(done)}." if done else ""
+        return Again(words, " ".join(problems))
+
+    @property
+    def _how(self) -> dict[str, Any]:
+        return {
+            "publisher": self.publisher,
+            "clock": self.clock,
+            "progress": self.progress,
+            "cancelled": self.cancelled,
+            "by_itself": self.by_itself,
+        }
 
 
 def _problem(failures: Sequence[Failure], done: str) -> str:

@@ -1,0 +1,114 @@
+"""Which answers wait to be sorted, and what was said in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    case,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.orm import aliased
+
+from crm_tui.db.engine import ReadSession
+from crm_tui.db.models import Business, Event
+from crm_tui.services.events import OPERATOR
+from crm_tui.vocabulary import ContactStatus, EventKind, Outcome
+
+_LONGEST = 500
+"""Characters of a text that stand in a line."""
+
+ANSWERED = (
+    Event.moves_to.is_not(None),  # as the index says it
+    Event.moves_to == ContactStatus.REPLIED,
+    Event.is_voided.is_(False),
+)
+"""Events of which an answer is one: a mail, or a call in which somebody talked."""
+
+WROTE = (EventKind.REPLIED, EventKind.UNSUBSCRIBED)
+_SORTED = (EventKind.OUTCOME_SET, EventKind.STATUS_SET)
+
+
+def unsorted() -> tuple[ColumnElement[bool], ...]:
+    """Leads that answered and are neither sorted nor customers; in the words of the index."""
+    return (
+        is_word(Business.__table__.c.contact_status, ContactStatus.REPLIED),
+        is_word(Business.__table__.c.outcome, Outcome.OPEN),
+        Business.archived_at.is_(None),
+        Business.do_not_contact == literal_column("0"),
+    )
+
+
+def customers_who_wrote() -> tuple[ColumnElement[bool], ...]:
+    """Customers who wrote something since the operator last said what came of them.
+
+    Who bought stays won, so that it is no status that tells. Since means as it came to be known: a
+    mail that arrives late was not known either.
+    """
+    wrote, said = aliased(Event), aliased(Event)
+    since = exists().where(
+        said.business_id == Business.id,
+        said.id > wrote.id,
+        said.kind.in_(_SORTED),
+        said.source == OPERATOR,
+        said.is_voided.is_(False),
+    )
+    waits = exists().where(
+        wrote.business_id == Business.id,
+        wrote.moves_to.is_not(None),  # as the index says it
+        wrote.moves_to == ContactStatus.REPLIED,
+        wrote.kind.in_(WROTE),
+        wrote.is_voided.is_(False),
+        ~since,
+    )
+    status = Business.contact_status
+    return (
+        or_(
+            status == ContactStatus.PURCHASED,
+            (status == ContactStatus.REPLIED) & (Business.outcome == Outcome.WON),
+        ),
+        Business.archived_at.is_(None),
+        Business.do_not_contact.is_(False),
+        waits,
+    )
+
+
+def is_word(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:
+    """That a column holds a word, which stands in the statement itself.
+
+    A partial index is only used where the words of its condition do.
+    """
+    return column == literal_column(f"'{word}'")
+
+
+async def latest(
+    session: ReadSession, leads: Sequence[int], *which: ColumnElement[bool]
+) -> dict[int, tuple[datetime, str]]:
+    """When the latest of these events of each lead was, and its text, else its summary.
+
+    Of an answer by mail it is its subject with the text.
+    """
+    text = func.substr(Event.body, 1, _LONGEST)
+    subject = func.nullif(func.json_extract(Event.data, "$.subject"), "", type_=Text)
+    with_subject = func.coalesce(subject + literal(" – ") + text, text)
+    rows = await session.execute(
+        select(
+            Event.business_id,
+            Event.occurred_at,
+            func.coalesce(
+                case((Event.kind == EventKind.REPLIED, with_subject), else_=text), Event.summary
+            ),
+        )
+        .where(Event.business_id.in_(leads), *which, Event.is_voided.is_(False))
+        .order_by(Event.occurred_at, Event.id)
+    )
+    return {lead: (at, words) for lead, at, words in rows}
