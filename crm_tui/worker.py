@@ -25,6 +25,7 @@ from crm_tui.db.locks import held
 from crm_tui.db.models import Campaign, Message, Setting
 from crm_tui.errors import BadInput, CrmError
 from crm_tui.services.inbox.collecting import Collected, collect
+from crm_tui.services.inbox.saving import Saver
 from crm_tui.services.publishing.again import try_again
 from crm_tui.services.publishing.publisher import Publisher, open_publisher
 from crm_tui.services.sending import put_off, standing, worker_log
@@ -32,7 +33,7 @@ from crm_tui.services.sending.account import Account, account, outbox_folder
 from crm_tui.services.sending.claim import HELD_CHUNK, Claimer, release_held, to_release
 from crm_tui.services.sending.pump import Pump, Pumped
 from crm_tui.services.sending.recover import Recovered, recover
-from crm_tui.services.sending.senders import open_sender
+from crm_tui.services.sending.senders import OpenSender, open_sender
 from crm_tui.services.sending.standing import Standing
 from crm_tui.text import plural
 from crm_tui.vocabulary import CampaignState, MessageState
@@ -102,11 +103,21 @@ class Worker:
         self._woken = asyncio.Event()
         self._held_since: datetime | None = None
         self._publisher = _publisher_of(settings)
+        self._saver = Saver(db, settings, environment=environment, now=now)
+        self._sender: OpenSender | None = None
+        self._leave: asyncio.Timeout | None = None
 
     def stop(self) -> None:
-        """End after what is on its way."""
+        """End after what is on its way; the mailbox is left at once."""
         self._stopping.set()
         self._woken.set()
+        if self._leave is not None and not self._leave.expired():
+            self._leave.reschedule(asyncio.get_running_loop().time())
+
+    @property
+    def unanswered(self) -> int:
+        """How many mails were handed to the provider and wait for its answer."""
+        return 0 if self._sender is None else self._sender.unanswered
 
     def wake(self) -> None:
         """Look at once for what is due."""
@@ -243,12 +254,14 @@ class Worker:
         report.stopped = known.stopped
         pumped = Pumped()
         if not (came_in.problem or known.stopped) and mine.address:
+            await self._saver.prepare()
             await self._settle(known, home)
             await self._release()
             await put_off.keep_hours(self.db, mine, now=self._now())
             claimer = Claimer(account=mine, owner=owner, home=home, spread=spread)
             until = began + self._poll_every if self._reads else None
             pumped = await self._send(claimer, report, until=until, insist=insist)
+            await self._save_sent(mine, report, insist=insist)
         sent = pumped.sent or pumped.failed or pumped.uncertain or pumped.skipped
         if sent or came_in.applied or came_in.unmatched:
             self._changed()
@@ -303,9 +316,11 @@ class Worker:
         return tried.problem
 
     async def _collect(self, mine: Account, report: Report) -> Collected:
-        came_in = await collect(
-            self.db, self.settings, mine, environment=self._environment, now=self._now
-        )
+        came_in = Collected()
+        async with self._until_stopped():
+            came_in = await collect(
+                self.db, self.settings, mine, environment=self._environment, now=self._now
+            )
         report.polled += came_in.polled
         report.applied += came_in.applied
         report.unmatched += came_in.unmatched
@@ -313,6 +328,28 @@ class Worker:
             report.problems.append(came_in.problem)
             await self._log(came_in.problem, is_problem=True)
         return came_in
+
+    async def _save_sent(self, mine: Account, report: Report, *, insist: bool) -> None:
+        """Save in the mailbox what was sent, where the operator wants that."""
+        async with self._until_stopped():
+            if problem := await self._saver.save(mine, insist=insist):
+                report.problems.append(problem)
+                await self._log(problem, is_problem=True)
+
+    @asynccontextmanager
+    async def _until_stopped(self) -> AsyncIterator[None]:
+        """Leave the block where it stands as soon as the worker is stopped."""
+        leave = asyncio.timeout(0 if self._stopping.is_set() else None)
+        try:
+            async with leave:
+                self._leave = leave
+                try:
+                    yield
+                finally:
+                    self._leave = None
+        except TimeoutError:
+            if not leave.expired():
+                raise
 
     async def _release(self) -> None:
         """Have a look at what was held, where what it lacks may be there now."""
@@ -333,10 +370,14 @@ class Worker:
         async with open_sender(
             self.settings, store=self.db.path, environment=self._environment
         ) as sender:
+            self._sender = sender
             pump = Pump(
                 self.db, claimer, sender, self._now, self._stopping, until=until, insist=insist
             )
-            pumped = await pump.run()
+            try:
+                pumped = await pump.run()
+            finally:
+                self._sender = None
         report.sent += pumped.sent
         report.failed += pumped.failed
         report.uncertain += pumped.uncertain

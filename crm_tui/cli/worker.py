@@ -148,7 +148,7 @@ def _working(context: typer.Context, work: Callable[[Worker], Awaitable[T]]) -> 
 
     async def run(db: Database) -> T:
         working = Worker(db, settings, environment=os.environ, now=utc_now)
-        with _stops(working.stop):
+        with _stops(working):
             return await work(working)
 
     try:
@@ -158,15 +158,21 @@ def _working(context: typer.Context, work: Callable[[Worker], Awaitable[T]]) -> 
 
 
 @contextmanager
-def _stops(stop: Callable[[], None]) -> Iterator[None]:
+def _stops(working: Worker) -> Iterator[None]:
     """Have ctrl+c, SIGTERM and a lost terminal ask to stop; a second time they end the program."""
     loop = asyncio.get_running_loop()
     asking = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def asked() -> None:
-        say("Stopping after what is on its way.")
         let_go()
-        stop()
+        working.stop()
+        if waits := working.unanswered:
+            say(
+                f"Stopping. {plural(waits, 'mail was', 'mails were')} handed to the mail server; its"
+                " answer is waited for, a few seconds at most."
+            )
+        else:
+            say("Stopping.")
 
     def let_go() -> None:
         for each in asking:

@@ -2,7 +2,7 @@
 
 Folders are opened with EXAMINE and mails fetched with PEEK, so nothing is ever marked as read. Reading
 is in two steps: `new` gives the headers of what came since a cursor, `body` one mail whole, so that
-the caller decides by the header which mails it wants at all.
+the caller decides by the header which mails it wants at all. Only `save` writes.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from types import TracebackType
 from typing import Self, TypedDict
 
 from crm_tui.config import ImapSettings
-from crm_tui.providers.base import Check, Misconfigured, ProviderError, said
+from crm_tui.providers.base import Misconfigured, Unavailable, said
 from crm_tui.providers.imap_connection import Client, Connection
 from crm_tui.providers.imap_folders import Folder, chosen, listed, quoted
 from crm_tui.providers.incoming import Heading, read_headers
 from crm_tui.providers.mime import HEADER_BYTES, MAIL_BYTES
 from crm_tui.providers.secrets import Lookup, Secret
-from crm_tui.text import plural
 
 CHUNK = 50
 START_BYTES = 256 * 1024
@@ -103,7 +102,8 @@ class Mailbox:
         limit: float = 300,
     ) -> None:
         self._wanted = settings.folders
-        self._connection = Connection(settings, password, tls=tls, timeout=timeout, limit=limit)
+        self.connection = Connection(settings, password, tls=tls, timeout=timeout, limit=limit)
+        """What it is read over."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -123,11 +123,11 @@ class Mailbox:
             Unavailable: the server is not there, or takes nobody just now.
             Misconfigured: it is there, but not as the settings say.
         """
-        await self._connection.open()
+        await self.connection.open()
 
     async def close(self) -> None:
         """Log out; a server that does not answer is simply left."""
-        await self._connection.close()
+        await self.connection.close()
 
     async def folders(self) -> list[Folder]:
         """The folders to be read: those in the settings, else all but drafts and trash.
@@ -137,7 +137,7 @@ class Mailbox:
         """
         everything = await self.all_folders()
         if not self._wanted:
-            return chosen(everything, gmail="X-GM-EXT-1" in self._connection.capabilities)
+            return chosen(everything, gmail="X-GM-EXT-1" in self.connection.capabilities)
         by_name = {f.name: f for f in everything}
         missing = [name for name in self._wanted if _named(name) not in by_name]
         if missing:
@@ -154,8 +154,8 @@ class Mailbox:
             Unavailable, Misconfigured: as in `open`.
         """
         await self.open()
-        special = "SPECIAL-USE" in self._connection.capabilities
-        return await self._connection.call(lambda client: _list(client, special=special))
+        special = "SPECIAL-USE" in self.connection.capabilities
+        return await self.connection.call(lambda client: _list(client, special=special))
 
     async def new(self, folder: Folder, cursor: Cursor | None, *, since: date) -> Page:
         """The headers of up to 50 mails that came to a folder since the cursor; drafts left out.
@@ -166,7 +166,7 @@ class Mailbox:
             Unavailable, Misconfigured: as in `open`.
         """
         await self.open()
-        return await self._connection.call(lambda client: _new(client, folder, cursor, since))
+        return await self.connection.call(lambda client: _new(client, folder, cursor, since))
 
     async def body(self, folder: Folder, mail: Arrived) -> Body | None:
         """A mail whole, or its first 256 KB where it is over 5 MB; None if it is no longer there.
@@ -175,7 +175,7 @@ class Mailbox:
             Unavailable, Misconfigured: as in `open`.
         """
         await self.open()
-        return await self._connection.call(lambda client: _body(client, folder, mail))
+        return await self.connection.call(lambda client: _body(client, folder, mail))
 
     async def contains(self, folder: Folder, message_id: str) -> bool:
         """Whether a folder holds a mail with this Message-ID: how an unclear send is looked up.
@@ -188,9 +188,27 @@ class Mailbox:
         def look(client: Client) -> bool:
             if isinstance(_examine(client, folder), str):
                 return False
-            return bool(_search(client, f"HEADER Message-ID {quoted(message_id)}"))
+            return _holds(client, message_id)
 
-        return await self._connection.call(look)
+        return await self.connection.call(look)
+
+    async def save(self, folder: Folder, raw: bytes, *, message_id: str, at: datetime) -> bool:
+        """Put a mail of the operator's own into a folder, as read, unless it is there already.
+
+        Returns whether it was put there. `at`: when it was sent, aware.
+
+        Raises:
+            Unavailable: the server does not take it, besides what `open` raises.
+            Misconfigured: as in `open`.
+        """
+        await self.open()
+        saved = await self.connection.call(
+            lambda client: _save(client, folder, raw, message_id, at)
+        )
+        if isinstance(saved, str):
+            name = self.connection.name
+            raise Unavailable(f"{name} saves no mail in {folder.name}: {saved}")
+        return saved
 
 
 def _named(name: str) -> str:
@@ -218,10 +236,14 @@ def _examine(client: Client, folder: Folder) -> tuple[int, int | None] | str:
     """UIDVALIDITY and UIDNEXT of a folder just opened, or why it cannot be opened."""
     status, answer = client.select(folder.quoted, readonly=True)
     if status != "OK":
-        return said(
-            b" ".join(one for one in answer if isinstance(one, bytes)).decode("utf-8", "replace")
-        )
+        return _said(answer)
     return _number(client, "UIDVALIDITY") or 0, _number(client, "UIDNEXT")
+
+
+def _said(answer: Iterable[object]) -> str:
+    """The words of a server that does not do as asked."""
+    words = b" ".join(one for one in answer if isinstance(one, bytes))
+    return said(words.decode("utf-8", "replace"))
 
 
 def _number(client: Client, code: str) -> int | None:
@@ -235,6 +257,22 @@ def _search(client: Client, criteria: str) -> list[int]:
         raise client.error(f"SEARCH {criteria}: {answer}")
     words = b" ".join(one for one in answer if isinstance(one, bytes)).split()
     return sorted({int(word) for word in words if word.isdigit()})
+
+
+def _holds(client: Client, message_id: str) -> bool:
+    """Whether there is a mail with this Message-ID in the folder that is open."""
+    return bool(_search(client, f"HEADER Message-ID {quoted(message_id)}"))
+
+
+def _save(client: Client, folder: Folder, raw: bytes, message_id: str, at: datetime) -> bool | str:
+    """Whether it was put there, or why it cannot be."""
+    opened = _examine(client, folder)
+    if isinstance(opened, str):
+        return opened or "no reason given"
+    if _holds(client, message_id):
+        return False
+    status, answer = client.append(folder.quoted, r"(\Seen)", at, raw)
+    return status == "OK" or _said(answer) or "no reason given"
 
 
 def _new(client: Client, folder: Folder, cursor: Cursor | None, since: date) -> Page:
@@ -340,50 +378,3 @@ def _received(about: bytes) -> datetime | None:
         return local.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-# -- trying an account out -----------------------------------------------------------------------
-
-
-async def check(
-    settings: ImapSettings,
-    *,
-    password: Secret | None,
-    tls: ssl.SSLContext | None = None,
-    timeout: float = 15,  # noqa: ASYNC109 - the library applies it to every step on its own
-) -> list[Check]:
-    """Try a mailbox out step by step; ends with the first step that fails, and says why in words."""
-    done: list[Check] = []
-    step = "connect"
-    try:
-        mailbox = Mailbox(settings, password=password, tls=tls, timeout=timeout, limit=4 * timeout)
-        async with mailbox:
-            connection = mailbox._connection  # noqa: SLF001 - the same module
-            await connection.connect()
-            done.append(Check("connect", ok=True, words=f"{connection.name} answers."))
-            step = "tls"
-            await connection.secure()
-            done.append(Check("tls", ok=True, words=_encryption(settings)))
-            step = "login"
-            await connection.log_in()
-            done.append(Check("login", ok=True, words=f"{settings.username} is logged in."))
-            step = "folders"
-            read = await mailbox.folders()
-            left = [f.name for f in await mailbox.all_folders() if f not in read]
-            done.append(Check("folders", ok=True, words=_which(read, left)))
-    except ProviderError as error:
-        done.append(Check(step, ok=False, words=str(error)))
-    return done
-
-
-def _encryption(settings: ImapSettings) -> str:
-    if settings.security == "none":
-        return "Not encrypted: the server is on this machine."
-    return f"Encrypted; the certificate is good for {settings.host}."
-
-
-def _which(read: Sequence[Folder], left: Sequence[str]) -> str:
-    names = ", ".join(f.name for f in read[:20])
-    more = f" and {len(read) - 20} more" if len(read) > 20 else ""
-    others = f" Not read: {', '.join(left[:20])}." if left else ""
-    return said(f"{plural(len(read), 'folder')} will be read: {names}{more}.{others}")

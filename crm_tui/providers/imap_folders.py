@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from crm_tui.providers.base import Misconfigured
 from crm_tui.text import fold
 
 _LISTED = re.compile(
@@ -37,6 +38,16 @@ _TRASH = frozenset(
         "Itens excluídos", "Κάδος", "Κάδος απορριμμάτων", "Κάδος ανακύκλωσης", "Διαγραμμένα", "Kosz",
         "Elementy usunięte", "Papperskorgen", "Papirkurv", "Slettet post", "Roskakori", "Lomtár", "Koš",
         "Çöp Kutusu", "Корзина", "Удаленные",
+    )
+)  # fmt: skip
+_SENT = frozenset(
+    fold(name)
+    for name in (
+        "Sent", "Sent Items", "Sent Mail", "Sent Messages", "Gesendet", "Gesendete Elemente", "Gesendete Objekte",
+        "Gesendete Nachrichten", "Envoyés", "Éléments envoyés", "Messages envoyés", "Courrier envoyé", "Enviados",
+        "Elementos enviados", "Correo enviado", "Inviata", "Posta inviata", "Verzonden", "Verzonden items",
+        "Itens enviados", "Απεσταλμένα", "Wysłane", "Elementy wysłane", "Skickat", "Sendt", "Sendt post", "Lähetetyt",
+        "Elküldött", "Odeslané", "Gönderilmiş Öğeler", "Отправленные",
     )
 )  # fmt: skip
 # Folders that only show what lies in others.
@@ -120,6 +131,21 @@ def chosen(folders: Sequence[Folder], *, gmail: bool) -> list[Folder]:
     barred = tuple(f.path for f in left_out)
     kept = [f for f in readable if not any(f.path[: len(p)] == p for p in barred)]
     return sorted(kept, key=lambda f: f.name != "INBOX")
+
+
+def folder_of_sent(folders: Sequence[Folder]) -> Folder:
+    """The folder that mail which was sent is kept in.
+
+    Raises:
+        Misconfigured: there is none.
+    """
+    found = [f for f in _of_use(folders, "\\sent", _SENT) if not f.uses & _CLOSED]
+    if not found:
+        raise Misconfigured(
+            "The mailbox has no folder for mail that was sent.",
+            fix="Make one named Sent with your mail program, or take save_sent out of [providers.imap].",
+        )
+    return found[0]
 
 
 def _of_use(folders: Sequence[Folder], use: str, names: frozenset[str]) -> list[Folder]:

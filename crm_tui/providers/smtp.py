@@ -104,7 +104,8 @@ class SmtpSender:
         self._given_up = True
         now = asyncio.get_running_loop().time()
         for each in self._before:
-            each.reschedule(now)
+            if not each.expired():
+                each.reschedule(now)
 
     async def send(self, mail: OutgoingMail) -> Sent:
         """Hand one mail to the server.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from crm_tui.config import ImapSettings, Settings, SmtpSettings
 from crm_tui.errors import BadInput, WrongUsage
-from crm_tui.providers import imap, smtp_check
+from crm_tui.providers import imap_check, smtp_check
 from crm_tui.providers.base import Check, OutgoingMail, ProviderError
 from crm_tui.providers.imap import Mailbox
 from crm_tui.providers.secrets import Lookup, password_of
@@ -50,7 +50,7 @@ async def try_account(name: str, settings: Settings, environment: Mapping[str, s
         what = "an access token" if asked.auth == "xoauth2" else "a password"
         done.append(Check("password", ok=True, words=f"There is {what} for {asked.username}."))
     if isinstance(asked, ImapSettings):
-        return done + await imap.check(asked, password=password)
+        return done + await imap_check.check(asked, password=password)
     return done + await smtp_check.check(asked, password=password, sender=settings.sender.email)
 
 

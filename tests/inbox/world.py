@@ -16,6 +16,7 @@ from crm_tui.config import (
     SenderSettings,
     SendingSettings,
     Settings,
+    SmtpSettings,
 )
 from crm_tui.db.engine import Database
 from crm_tui.db.models import (
@@ -66,10 +67,22 @@ class World:
     folder: str = "INBOX"
     others: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=lambda: dict(ENVIRONMENT))
+    post: SmtpSettings | None = None
+    """What mail goes through; None is the outbox."""
+    save_sent: bool = False
 
     @property
     def settings(self) -> Settings:
-        return settings_of(self.server, (self.folder, *self.others))
+        settings = settings_of(self.server, (self.folder, *self.others))
+        providers = settings.providers
+        imap = replace(providers.imap, save_sent=self.save_sent)
+        if self.post is None:
+            return replace(settings, providers=replace(providers, imap=imap))
+        return replace(
+            settings,
+            email=EmailSettings(provider="smtp"),
+            providers=replace(providers, imap=imap, smtp=self.post),
+        )
 
     @property
     def account(self) -> Account:

@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from crm_tui.config import ImapSettings
-from crm_tui.providers import imap, smtp_check
+from crm_tui.providers import imap_check, smtp_check
 from crm_tui.providers.base import Check
 from crm_tui.providers.secrets import Secret
 from tests.providers.imap_servers import dovecot, has_dovecot
@@ -73,7 +73,7 @@ async def tried(kind: str, security: Encryption, certificate: bytes, place: Path
     if kind == "imap":
         async with imap_server(context, security) as port:
             settings = ImapSettings(host="127.0.0.1", port=port, security=security, username=USER)
-            return await imap.check(settings, password=Secret(PASSWORD))
+            return await imap_check.check(settings, password=Secret(PASSWORD))
     implicit, explicit = (context, None) if security == "tls" else (None, context)
     async with mail_server(
         login=True, auth_require_tls=False, implicit=implicit, tls_context=explicit
@@ -159,7 +159,7 @@ async def test_a_mailbox_is_read_over_an_encrypted_line(security: Encryption) ->
         settings = ImapSettings(
             host="127.0.0.1", port=port, security=security, username=server.username
         )
-        checks = await imap.check(settings, password=Secret(server.password))
+        checks = await imap_check.check(settings, password=Secret(server.password))
     assert [(each.step, each.ok) for each in checks] == [
         ("connect", True),
         ("tls", True),

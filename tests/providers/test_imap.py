@@ -13,7 +13,8 @@ import pytest
 
 from crm_tui.config import ImapSettings
 from crm_tui.providers.base import Misconfigured, Unavailable
-from crm_tui.providers.imap import Arrived, Cursor, Mailbox, check
+from crm_tui.providers.imap import Arrived, Cursor, Mailbox
+from crm_tui.providers.imap_check import check
 from crm_tui.providers.imap_folders import Folder, chosen, decoded, encoded, listed
 from crm_tui.providers.incoming import Kind, classify
 from crm_tui.providers.secrets import Secret
@@ -259,7 +260,7 @@ async def test_the_account_is_tried_out_in_words(server: Server) -> None:
 async def test_a_connection_that_was_lost_is_opened_again(server: Server) -> None:
     async with mailbox(server) as box:
         await box.folders()
-        box._connection._line.cut()
+        box.connection._line.cut()
         with pytest.raises(Unavailable):
             await box.folders()
         assert await box.folders()

@@ -14,7 +14,7 @@ from crm_tui.config import ImapSettings, load_settings
 from crm_tui.errors import BadInput
 from crm_tui.providers.base import LoginRefused, Misconfigured
 from crm_tui.providers.imap import Mailbox
-from crm_tui.providers.imap import check as check_mailbox
+from crm_tui.providers.imap_check import check as check_mailbox
 from crm_tui.providers.secrets import Lookup, Secret
 from crm_tui.providers.smtp import SmtpSender
 from crm_tui.providers.smtp_check import check

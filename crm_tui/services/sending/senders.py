@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from crm_tui.config import Settings, SmtpSettings
 from crm_tui.providers.base import EmailSender, OutgoingMail, Sent
@@ -15,10 +15,19 @@ from crm_tui.providers.smtp import SmtpSender
 from crm_tui.services.sending.account import outbox_folder
 
 
+class OpenSender(EmailSender, Protocol):
+    """A sender of the settings."""
+
+    @property
+    def unanswered(self) -> int:
+        """How many mails the provider was handed and has not answered for."""
+        ...
+
+
 @asynccontextmanager
 async def open_sender(
     settings: Settings, *, store: Path, environment: Mapping[str, str]
-) -> AsyncIterator[EmailSender]:
+) -> AsyncIterator[OpenSender]:
     """The sender the settings name; what it needs is looked for with its first mail."""
     if settings.email.provider == "outbox":
         yield OutboxSender(outbox_folder(settings, store))
@@ -51,6 +60,11 @@ class _Late:
             if self._given_up:
                 self._sender.give_up()
         return await self._sender.send(mail)
+
+    @property
+    def unanswered(self) -> int:
+        """How many mails the server was handed and has not answered for."""
+        return 0 if self._sender is None else self._sender.unanswered
 
     def give_up(self) -> None:
         """Hand nothing more over."""
