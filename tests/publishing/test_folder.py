@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import stat
@@ -123,6 +124,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
+def test_a_disk_that_may_only_be_read_is_named(small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(BadInput, match="cannot be written by you"):
+        asyncio.run(FolderPublisher(str(small_disk), BASE).check())
+
+
 async def test_a_full_disk_is_said_of_each_page_and_leaves_none_in_half(small_disk: Path) -> None:
     folder = FolderPublisher(str(small_disk), BASE)
     pages = {f"site-{number}": "x" * 40_000 for number in range(20)}
@@ -161,10 +168,34 @@ async def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
         await FolderPublisher(str(tmp_path / "mnt"), BASE).check()
     with pytest.raises(BadInput, match="must be a whole path"):
         await FolderPublisher("web", BASE).check()
+    with pytest.raises(BadInput, match="must be a whole path"):
+        await FolderPublisher("/srv/\0web", BASE).check(store=tmp_path / "crm.db")
     (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="is a file"):
+        await FolderPublisher(str(tmp_path / "file"), BASE).check(first=True)
     with pytest.raises(BadInput, match="is not there"):
-        await FolderPublisher(str(tmp_path / "file"), BASE).check()
+        await FolderPublisher(str(tmp_path / "file" / "web"), BASE).check(first=True)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(BadInput, match="is not there"):
+        await FolderPublisher(str(tmp_path / "loop"), BASE).check(store=tmp_path / "crm.db")
     assert not (tmp_path / "mnt").exists()
+
+
+@pytest.mark.parametrize(
+    "place", [".", "data", "data/crm.db.sites", "data/crm.db.sites/ace", "link/crm.db.sites"]
+)
+async def test_the_public_never_reads_the_store_nor_are_previews_written_over(
+    place: str, tmp_path: Path
+) -> None:
+    store = tmp_path / "data" / "crm.db"
+    (tmp_path / "data" / "crm.db.sites" / "ace").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    there = FolderPublisher(str(tmp_path / place), BASE)
+    with pytest.raises(BadInput, match="is where your own data is kept"):
+        await there.check(store=store, first=True)
+    await there.check()  # what is there already can be taken down
+    beside = FolderPublisher(str(tmp_path / "data" / "public"), BASE)
+    await beside.check(store=store, first=True)
 
 
 async def test_a_folder_that_may_not_be_written_is_named(

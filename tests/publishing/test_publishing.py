@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -421,3 +422,38 @@ async def test_the_clock_of_an_event_is_the_one_that_was_passed_in(press: Press)
             select(Business.last_activity_at).where(Business.id == lead)
         )
     assert activity == press.now
+
+
+KILLED = """
+import asyncio, itertools, os, signal, sys
+from crm_tui.services.publishing.folder import FolderPublisher
+
+web, last, letter = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+steps = itertools.count(1)
+
+def die(name, _arguments):
+    if name in ("os.mkdir", "open", "os.rename") and next(steps) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    pages = {f"site-{number}": letter * 200_000 for number in range(6)}
+    sys.addaudithook(die)
+    await FolderPublisher(web, "https://p.example.com").put(pages)
+
+asyncio.run(main())
+"""
+
+
+def test_a_program_that_is_killed_leaves_no_page_in_half(web: Path) -> None:
+    def put(letter: str, *, last: int) -> int:
+        program = [sys.executable, "-c", KILLED, str(web), str(last), letter]
+        return subprocess.run(program, check=False).returncode
+
+    whole = {letter * 200_000 for letter in "ab"}
+    for last, letter in zip((3, 6, 11, 16, 21), "ababa", strict=True):
+        assert put(letter, last=last) == -9
+        assert {page.read_text() for page in web.glob("*/index.html")} <= whole
+    assert put("c", last=0) == 0
+    pages = list(web.glob("*/*"))
+    assert [page.name for page in pages] == ["index.html"] * 6
+    assert {page.read_text() for page in pages} == {"c" * 200_000}

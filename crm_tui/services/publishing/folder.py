@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from crm_tui.db.engine import beside
 from crm_tui.errors import BadInput
 from crm_tui.services.publishing.command import run_command
 from crm_tui.services.sites.files import (
@@ -49,20 +50,27 @@ class FolderPublisher:
         """The address of a page."""
         return f"{self._base_url}/{slug}/"
 
-    async def check(self, *, first: bool = False) -> None:
+    async def check(self, *, store: Path | None = None, first: bool = False) -> None:
         """See that the folder is there and can be written; make it before the `first` page.
 
         Raises:
-            BadInput: it is not.
+            BadInput: it is not, or the public would read the store in it.
         """
-        await asyncio.to_thread(self._check, first)
+        await asyncio.to_thread(self._check, store, first)
 
-    def _check(self, first: bool) -> None:  # noqa: FBT001 - by position from a thread
+    def _check(self, store: Path | None, first: bool) -> None:  # noqa: FBT001 - by position
         shown = visible(str(self._folder), 200)
-        if not self._folder.is_absolute():
+        if not self._folder.is_absolute() or "\0" in str(self._folder):
             raise BadInput(
                 f"path in [publishing] must be a whole path such as /srv/previews, not {shown}."
             )
+        if store is not None and self._is_with(store):
+            raise BadInput(
+                f"The folder {shown} of [publishing] is where your own data is kept, which the "
+                "public must not read. Name a folder of its own."
+            )
+        if self._folder.exists() and not self._folder.is_dir():
+            raise BadInput(f"{shown} of [publishing] is a file. Name a folder.")
         if first:
             with suppress(OSError):  # said below
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -72,6 +80,13 @@ class FolderPublisher:
             )
         if not os.access(self._folder, os.W_OK | os.X_OK):
             raise BadInput(f"The folder {shown} of [publishing] cannot be written by you.")
+
+    def _is_with(self, store: Path) -> bool:
+        """Whether the store lies in the folder, or the folder in that of the previews."""
+        folder, data, previews = (
+            Path(os.path.realpath(each)) for each in (self._folder, store, beside(store, "sites"))
+        )
+        return data.is_relative_to(folder) or folder.is_relative_to(previews)
 
     async def holds(self, pages: Mapping[str, str | None]) -> set[str]:
         """Which of these pages are there exactly so."""

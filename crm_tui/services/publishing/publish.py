@@ -121,7 +121,7 @@ async def publish_sites(
         UserError: pages cannot be put at all, somebody else is publishing, or the store cannot be
             read or written. What was recorded before stays; publishing again does the rest.
     """
-    await publisher.check(first=not await _ever_tried(db))
+    await publisher.check(store=db.path, first=not await _ever_tried(db))
     async with alone(db.path, cancelled=cancelled):
         run = _Publishing(db, publisher, clock, PublishReport(), by_itself=by_itself)
         await run.run(site_ids, progress=progress, cancelled=cancelled)

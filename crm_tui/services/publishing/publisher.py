@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from crm_tui.config import PublishingSettings
@@ -22,10 +23,11 @@ class Publisher(Protocol):
     def url(self, slug: str) -> str:
         """The public address of a page, whether or not it is there."""
 
-    async def check(self, *, first: bool = False) -> None:
-        """See that pages could be put at all.
+    async def check(self, *, store: Path | None = None, first: bool = False) -> None:
+        """See that pages could be put at all, or taken away.
 
         Args:
+            store: the store whose pages are to be put; a place that is not apart from it is refused.
             first: whether nothing has been published yet: then a place that is not there is no
                 disk that was forgotten, and may be made.
 
