@@ -57,9 +57,7 @@ class Returned(NamedTuple):
         return after(at, read_delay(self.next_delay), zone, account.rules)
 
 
-async def returned(
-    session: ReadSession, ids: Sequence[int], *, owner: str
-) -> dict[int, Returned]:
+async def returned(session: ReadSession, ids: Sequence[int], *, owner: str) -> dict[int, Returned]:
     """Those of these messages that this sender still answers for, or nobody else does."""
     connection = await session.connection()
     rows = await connection.execute(_RETURNED, {"ids": json.dumps(list(ids)), "owner": owner})
