@@ -285,6 +285,7 @@ async def _asked(session: ReadSession, ids: Collection[int]) -> list[Asked]:
             Business.outcome,
             Suppression.reason,
         )
+        .select_from(Business)
         .outerjoin(ContactPoint, ContactPoint.id == _address())
         .outerjoin(
             Suppression,
@@ -311,6 +312,7 @@ def _address() -> ScalarSelect[int]:
         )
         .order_by(point.is_primary.desc(), point.id)
         .limit(1)
+        .correlate(Business)
         .scalar_subquery()
     )
 
