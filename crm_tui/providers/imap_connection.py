@@ -23,7 +23,7 @@ from crm_tui.providers.base import LoginRefused, Misconfigured, ProviderError, U
 from crm_tui.providers.certificates import untrusted
 from crm_tui.providers.imap_folders import quoted
 from crm_tui.providers.secrets import HOW_TO_GRANT, TOKENS_TOO, Lookup, Secret
-from crm_tui.providers.threads import in_thread
+from crm_tui.providers.threads import addresses_of, in_thread
 
 T = TypeVar("T")
 
@@ -65,9 +65,7 @@ class Client(imaplib.IMAP4):
 def _connected(host: str, port: int, timeout: float | None, line: Line) -> socket.socket:
     """Like socket.create_connection, but the line is in hand before anything is waited for."""
     failed: OSError | None = None
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
-    ):
+    for family, kind, protocol, _, address in addresses_of(host, port):
         sock = socket.socket(family, kind, protocol)
         try:
             sock.settimeout(timeout)

@@ -6,10 +6,12 @@ So that what fails can be said in words, and so that an account can be tried out
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import ssl
 from collections.abc import Awaitable
+from functools import partial
 
 import aiosmtplib
 from aiosmtplib import SMTP, SMTPResponse
@@ -26,6 +28,7 @@ from crm_tui.providers.base import (
 from crm_tui.providers.certificates import untrusted
 from crm_tui.providers.secrets import HOW_TO_GRANT, TOKENS_TOO, Secret
 from crm_tui.providers.smtp_replies import wait_seconds
+from crm_tui.providers.threads import addresses_of, in_thread
 
 # What Thunderbird and others say, too: asking for the machine's own name can take seconds, and it
 # would stand in every mail's Received line.
@@ -89,9 +92,14 @@ async def connect(
     Raises:
         Unavailable, Misconfigured: as in `open_client`.
     """
+    try:
+        async with asyncio.timeout(timeout):
+            reached = await _reached(settings)
+    except OSError as error:
+        raise Unavailable(_why_not_reached(settings, error)) from error
     client = SMTP(
         hostname=settings.host,
-        port=settings.port,
+        sock=reached,
         use_tls=settings.security == "tls",
         start_tls=False,
         tls_context=tls,
@@ -113,6 +121,31 @@ async def connect(
             raise _tls_failed(settings, cause) from error
         raise Unavailable(_why_not_reached(settings, cause)) from error
     return client
+
+
+async def _reached(settings: SmtpSettings) -> socket.socket:
+    """A connection to the first of the server's addresses that answers.
+
+    The library can do that, too, but would have the end of the program wait for a name that is
+    still being looked up.
+    """
+    loop = asyncio.get_running_loop()
+    failed = OSError(f"{settings.host} has no address")
+    addresses = await in_thread(partial(addresses_of, settings.host, settings.port))
+    for family, kind, protocol, _, address in addresses:
+        sock = socket.socket(family, kind, protocol)
+        sock.settimeout(0)
+        try:
+            await loop.sock_connect(sock, address)
+        except OSError as error:
+            sock.close()
+            failed = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failed
 
 
 async def secure(client: SMTP, settings: SmtpSettings) -> None:

@@ -1,13 +1,14 @@
-"""Work that blocks, in threads that nobody has to wait for."""
+"""Work that blocks, such as looking a name up, in threads that nobody has to wait for."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -33,6 +34,23 @@ async def in_thread(work: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="mail", daemon=True).start()
     return await outcome
+
+
+def addresses_of(host: str, port: int) -> list[tuple[int, int, int, str, Any]]:
+    """The addresses of a server, as the functions of `socket` take them; blocks.
+
+    Raises:
+        socket.gaierror: there are none, or nobody can be asked.
+    """
+    try:
+        return [
+            (int(family), int(kind), protocol, name, address)
+            for family, kind, protocol, name, address in socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )
+        ]
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "it can be no name of a server") from None
 
 
 def _fulfil(outcome: asyncio.Future[T], result: T) -> None:

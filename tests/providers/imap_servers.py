@@ -100,6 +100,8 @@ class Server:
     tls_port: int = 0
     username: str = "demouser"
     password: str = "demopass"
+    mails: Path | None = None
+    """Where it keeps its mails, where that is in files."""
 
     @property
     def settings(self) -> ImapSettings:
@@ -155,8 +157,8 @@ def pymap() -> Iterator[Server]:
         "--no-service",
         "managesieve",
     ]
-    with _running([str(program), *arguments, "dict", "--demo-data"], port) as server:
-        yield server
+    with _running([str(program), *arguments, "dict", "--demo-data"], port):
+        yield Server(port)
 
 
 def has_dovecot() -> bool:
@@ -205,10 +207,8 @@ def dovecot(*, certificate: bytes = b"", tokens: list[str] | None = None) -> Ite
             for path in (root, *root.iterdir()):
                 os.chown(path, account.pw_uid, account.pw_gid)
         program = shutil.which("dovecot") or "/usr/sbin/dovecot"
-        with _running(
-            [program, "-F", "-c", str(config)], port, account, tls_port=tls_port
-        ) as server:
-            yield server
+        with _running([program, "-F", "-c", str(config)], port, account):
+            yield Server(port, tls_port, mails=root / "mail")
 
 
 @contextmanager
@@ -240,8 +240,8 @@ def _token_service(tokens: list[str]) -> Iterator[str]:
 
 @contextmanager
 def _running(
-    command: list[str], port: int, account: pwd.struct_passwd | None = None, *, tls_port: int = 0
-) -> Iterator[Server]:
+    command: list[str], port: int, account: pwd.struct_passwd | None = None
+) -> Iterator[None]:
     other = account is not None and os.getuid() == 0
     process = subprocess.Popen(
         command,
@@ -255,7 +255,7 @@ def _running(
     )
     try:
         _answers(port, process)
-        yield Server(port, tls_port)
+        yield
     finally:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)

@@ -21,6 +21,7 @@ from crm_tui.providers.base import OutgoingMail
 
 HANG_UP = "hang up"
 SAY_NOTHING = "say nothing"
+WAIT = "wait"
 ACCEPT = "accept"
 USER, PASSWORD = "anna@example.com", "correct horse"
 
@@ -56,7 +57,9 @@ class Post:
     """The access tokens that came."""
     port: int = 0
     reached: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the server begins to say nothing."""
+    """Set when the server begins to say nothing, or to wait."""
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    """What the server waits for before it accepts."""
 
     async def answer(self, stage: str, server: SMTP, accept: str) -> str:
         self.asked.append(stage)
@@ -65,9 +68,12 @@ class Post:
         if word == SAY_NOTHING:
             self.reached.set()
             await asyncio.Event().wait()
+        if word == WAIT:
+            self.reached.set()
+            await self.go.wait()
         if word == HANG_UP:
             hang_up(server)
-        return accept if word == ACCEPT else word
+        return accept if word in {ACCEPT, WAIT} else word
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name for it
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -88,7 +94,7 @@ class Post:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - likewise
         word = (self.answers.get("DOT") or [""])[0]
-        taken = word in {"", ACCEPT, HANG_UP, SAY_NOTHING} or word.startswith("2")
+        taken = word in {"", ACCEPT, HANG_UP, SAY_NOTHING, WAIT} or word.startswith("2")
         if taken and self.answers.get("KEEPS", ["yes"]) == ["yes"]:
             assert envelope.mail_from is not None
             assert isinstance(envelope.content, bytes)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pytest
@@ -18,6 +16,7 @@ from crm_tui.providers.imap_check import check
 from crm_tui.providers.imap_folders import Folder, chosen, decoded, encoded, listed
 from crm_tui.providers.incoming import Kind, classify
 from crm_tui.providers.secrets import Secret
+from tests.providers.imap_script import Script, usual
 from tests.providers.imap_servers import Server, dovecot, has_dovecot, pymap
 
 SINCE = date(2026, 11, 20)
@@ -141,6 +140,28 @@ async def test_a_folder_made_anew_is_read_from_its_beginning(server: Server, fol
         assert page.anew
         assert len(page.mails) == 2
         assert page.cursor == cursor
+
+
+async def test_a_mail_that_came_and_went_does_not_bring_the_last_one_again(
+    server: Server, folder: str
+) -> None:
+    """The server has given out a number beyond the cursor, so that it is asked for "n:*" (RFC 3501,
+    6.4.8): of a folder where nothing has that number, that is the last mail."""
+    server.deliver(mail(1), mail(2), folder=folder)
+    async with mailbox(server) as box:
+        place = await named(box, folder)
+        mails, cursor = await read_all(box, place, None)
+        assert len(mails) == 2
+        server.deliver(mail(3), folder=folder)
+        with server.other_program() as client:
+            client.select(f'"{folder}"')
+            client.store("3", "+FLAGS", r"(\Deleted)")
+            client.expunge()
+            client.select(f'"{folder}"', readonly=True)
+            assert cursor is not None
+            beyond = f"{cursor['last_uid'] + 1}:*"
+            assert client.uid("SEARCH", f"UID {beyond}")[1] == [str(mails[-1].uid).encode()]
+        assert await read_all(box, place, cursor) == ([], cursor)
 
 
 async def test_an_answer_read_and_archived_elsewhere_is_found(server: Server, folder: str) -> None:
@@ -267,52 +288,6 @@ async def test_a_connection_that_was_lost_is_opened_again(server: Server) -> Non
 
 
 # -- servers that behave badly -------------------------------------------------------------------
-
-
-class Script:
-    """A server that says lines of its own for each command, on loopback."""
-
-    def __init__(self, answer: Callable[[str, str], bytes]) -> None:
-        self._answer = answer
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listening.getsockname()[1])
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        with closing(self._listening):
-            while True:
-                try:
-                    connection, _ = self._listening.accept()
-                except OSError:
-                    return
-                with closing(connection), connection.makefile("rb") as lines:
-                    try:
-                        connection.sendall(b"* OK hello\r\n")
-                        for line in lines:
-                            tag, _, command = line.decode().strip().partition(" ")
-                            said = self._answer(tag, command)
-                            if not said:
-                                return
-                            connection.sendall(said)
-                    except OSError:
-                        continue
-
-    @property
-    def settings(self) -> ImapSettings:
-        return ImapSettings(host="127.0.0.1", port=self.port, security="none", username="u")
-
-
-def usual(tag: str, command: str) -> bytes:
-    if command.startswith("CAPABILITY"):
-        return f"* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n".encode()
-    if command.startswith("LOGIN"):
-        return f"{tag} OK in\r\n".encode()
-    if command.startswith("EXAMINE"):
-        return f"* 1 EXISTS\r\n* OK [UIDVALIDITY 9] ok\r\n{tag} OK [READ-ONLY] done\r\n".encode()
-    if "SEARCH" in command:
-        return f"* SEARCH 4\r\n{tag} OK done\r\n".encode()
-    return f"{tag} OK done\r\n".encode()
 
 
 PLACE = Folder("INBOX", "INBOX", frozenset(), ("INBOX",))
