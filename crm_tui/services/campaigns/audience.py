@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ScalarSelect, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import aliased
 
 from crm_tui.config import Settings
@@ -300,20 +300,15 @@ async def _asked(session: ReadSession, ids: Collection[int]) -> list[Asked]:
     return [found[each] for each in ids if each in found]
 
 
-def _address() -> ScalarSelect[int]:
+def _address() -> ColumnElement[int]:
     """The primary address of a lead; where it has none, one that cannot be used, to say why."""
     point = aliased(ContactPoint)
-    return (
-        select(point.id)
-        .where(
-            point.business_id == Business.id,
-            point.kind == ContactKind.EMAIL,
-            or_(point.is_primary.is_(True), point.state == ContactState.INVALID),
-        )
-        .order_by(point.is_primary.desc(), point.id)
-        .limit(1)
-        .correlate(Business)
-        .scalar_subquery()
+    email = (point.business_id == Business.id, point.kind == ContactKind.EMAIL)
+    primary = select(point.id).where(*email, point.is_primary.is_(True))
+    unusable = select(func.min(point.id)).where(*email, point.state == ContactState.INVALID)
+    return func.coalesce(
+        primary.correlate(Business).scalar_subquery(),
+        unusable.correlate(Business).scalar_subquery(),
     )
 
 
