@@ -42,8 +42,21 @@ _FIXED_HERE = {
     f"If nothing else sends from this data any more: {gate.LET_GO}": (
         "If nothing else sends from this data any more: the worker log (:) lets it go."
     ),
+    gate.OTHER_LEADS: "[ leads back to the first page: / there chooses others, o says why.",
+    gate.NO_MESSAGE: "[ leads back to the second page: t there takes a template, e writes one.",
+    gate.CORRECT: "[ leads back to the second page: e there corrects it.",
+    gate.SAY_ALWAYS: f"[ leads back to the second page: e there corrects it. {gate.SAY_ALWAYS}",
+    gate.WHEN_ONLINE: "r looks again when you are online.",
 }
 """What is done about a check without leaving the app, in the place of the command."""
+
+_READ_AT_START = " It is read when crm-tui starts; this draft stays."
+
+
+def _fix(check: Check) -> str:
+    """What is to be done about a check, as one does it here."""
+    fix = _FIXED_HERE.get(check.fix, check.fix)
+    return fix + _READ_AT_START if "config.toml" in fix else fix
 
 
 def _quietly(_done: int, _total: int) -> None:
@@ -212,7 +225,7 @@ class ReviewPage(PlanPage, inherit_bindings=False):
             shape, role = _MARKS[each.verdict]
             facts.append(Fact(each.check, f"{shape} {each.why}", role=role))
             if each.fix:
-                facts.append(Fact("", _FIXED_HERE.get(each.fix, each.fix), role=Role.QUIET))
+                facts.append(Fact("", _fix(each), role=Role.QUIET))
         self._say(styled(""))
         self.query_one("#checks", Facts).set_facts(facts)
 
@@ -271,7 +284,7 @@ class ReviewPage(PlanPage, inherit_bindings=False):
             return "It is still being looked at whether all is in order."
         if self._blocking:
             first = self._blocking[0]
-            return f"{first.why} {_FIXED_HERE.get(first.fix, first.fix)}".strip()
+            return f"{first.why} {_fix(first)}".strip()
         return ""
 
     def action_start(self) -> None:

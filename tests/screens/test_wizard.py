@@ -6,25 +6,29 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from crm_tui.app import CrmApp
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
-from crm_tui.db.models import Campaign, Message
+from crm_tui.db.models import Business, Campaign, Message
+from crm_tui.providers.dns import Dns
 from crm_tui.screens.campaign import CampaignScreen
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.screens.left_out import LeftOutScreen
 from crm_tui.screens.step_forms import StepForm
 from crm_tui.screens.wizard import WizardScreen
-from crm_tui.services.campaigns import drafts
+from crm_tui.services.campaigns import domains, drafts, freezing
+from crm_tui.services.campaigns.audience import Audience
 from crm_tui.services.campaigns.drafts import Draft
 from crm_tui.vocabulary import CampaignState, MessageState
 from crm_tui.widgets.frame import Footer
+from crm_tui.widgets.row_list import RowList
 from tests.conftest import NOW, AddLead
-from tests.screens.mailings import SETTINGS, add_draft
+from tests.providers.name_server import name_server
+from tests.screens.mailings import SETTINGS, add_campaign, add_draft, step
 from tests.screens.settling import press, settle
 
 TEXT = """Hello {{ contact.first_name or "there" }},
@@ -78,6 +82,7 @@ class Desk:
 @pytest.fixture(autouse=True)
 def _nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crm_tui.app._MAIL_AFTER", 3600.0)
+    monkeypatch.setattr("crm_tui.app._WATCH_EVERY", 3600.0)  # the store is looked at when told
     monkeypatch.setattr("crm_tui.screens.wizard_audience._TYPING_PAUSE", 0.01)
 
 
@@ -245,6 +250,96 @@ async def test_a_mail_to_oneself_goes_into_no_figures(desk: Desk, store_path: Pa
     assert len(list(outbox.glob("*.eml"))) == 1
     async with desk.db.read() as session:
         assert (await session.scalars(select(Message))).all() == []
+
+
+async def test_who_got_mail_lately_is_left_out_with_one_key(desk: Desk, leads: list[int]) -> None:
+    await add_campaign(desk.db, leads[:1], name="Before")
+    await desk.press("3", "c")
+    assert "2 leads get it 1 of them got mail in the last 30 days, or will" in desk.words("who")
+    await desk.press("f")
+    assert desk.words("who").startswith("1 lead gets it 2 leads left out:")
+    assert "1 in another campaign that is not over f takes them in" in desk.words("who")
+    await desk.press("enter", "t", "enter")
+    (draft, _) = sorted(await desk.kept(), key=lambda each: each.name != "untitled")
+    assert draft.audience.spared_days == 30
+    await desk.press("left_square_bracket", "f")
+    assert desk.words("who").startswith("2 leads get it")
+
+
+async def test_a_draft_whose_recipients_were_taken_down_shows_them_all(
+    desk: Desk, leads: list[int]
+) -> None:
+    campaign = await add_draft(desk.db, leads[:1])
+    await freezing.freeze(desk.db, campaign, settings=SETTINGS, now=NOW)
+    more = Audience(ids=(leads[1],))
+    await freezing.add(desk.db, campaign, more, settings=SETTINGS, now=NOW)
+    await desk.press("3", "enter")
+    assert desk.words("who").startswith("2 leads get it")
+    await desk.press(*["enter"] * 5, "left", "enter")
+    assert desk.said == "It runs: 2 leads."
+
+
+async def test_the_audience_follows_the_store_and_the_cursor_stays(
+    desk: Desk, leads: list[int], add_lead: AddLead
+) -> None:
+    await desk.press("3", "c", "down")
+    table = desk.app.screen.query_one(RowList)
+    before = table.cursor_id
+    await add_lead("Abe Awnings", city="Queens", email="jo@abe-awnings.com")
+    await desk.app.look_for_changes()
+    await settle(desk.pilot)
+    assert desk.words("who").startswith("3 leads get it")
+    assert table.cursor_id == before
+
+
+async def test_a_start_goes_to_those_who_were_shown(
+    desk: Desk, leads: list[int], add_lead: AddLead
+) -> None:
+    await add_draft(desk.db, leads, steps=[step()])
+    await desk.press("3", *["enter"] * 5)
+    assert desk.wizard.page.AREA == "review"
+    async with desk.db.write() as session:
+        await session.execute(
+            update(Business).where(Business.id == leads[0]).values(archived_at=NOW)
+        )
+    await desk.press("S")
+    assert desk.said == "Meanwhile 1 lead joined or left: it goes to 1 lead now. S starts it."
+    await desk.press("S", "left", "enter")
+    assert desk.said == "It runs: 1 lead."
+
+
+ALIVE: dict[tuple[str, str], list[str]] = {
+    ("bo-roofing.com", "MX"): ["10 mx.bo-roofing.com."],
+    ("mx.bo-roofing.com", "A"): ["192.0.2.1"],
+}
+
+
+async def test_domains_are_looked_up_while_one_reads_the_audience(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with name_server(ALIVE) as server:
+        asks = Dns(["127.0.0.1"], port=server.port, timeout=60)
+        monkeypatch.setattr(domains, "lookup_for", lambda _settings: asks)
+        await desk.press("3", "c")
+        assert desk.words("who").startswith("1 lead gets it 2 leads left out:")
+        assert "1 the domain of the address takes no mail" in desk.words("who")
+        asked = len(server.asked)
+        await desk.press("enter", "left_square_bracket")
+        assert len(server.asked) == asked
+
+
+async def test_without_a_network_that_is_said_and_nobody_is_left_out_for_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with name_server({}, knows_the_root=False) as server:
+        asks = Dns(["127.0.0.1"], port=server.port, timeout=60)
+        monkeypatch.setattr(domains, "lookup_for", lambda _settings: asks)
+        await desk.press("3", "c")
+        assert desk.words("who").startswith(
+            "2 leads get it Domains could not be looked up just now; nobody is left out for that."
+        )
+        await desk.press("enter")
+        assert desk.wizard.page.AREA == "message"
 
 
 async def test_it_begins_at_the_time_that_was_said(desk: Desk) -> None:

@@ -38,6 +38,7 @@ WAYS: dict[str, Way] = {
     "campaigns": Way(("3",), is_there_without_leads=True),
     "wizard": Way(("3", "c"), is_there_without_leads=True),
     "ledger": Way(("3", "enter")),
+    "adding": Way(("3", "enter", "a")),
     "left_out": Way(("3", "enter", "o")),
     "sites": Way(("5",), is_there_without_leads=True),
     "duplicates": Way((":", *"may be the same", "enter"), is_there_without_leads=True),

@@ -24,6 +24,12 @@ SMTP = "smtp"
 LET_GO = "crm-tui worker --let-go"
 ACKNOWLEDGE = "crm-tui campaigns policy --accept"
 
+OTHER_LEADS = "Choose other leads; the ledger says why these are left out."
+NO_MESSAGE = "Choose a template or write one."
+CORRECT = "Correct its template, `crm-tui templates check` says where."
+SAY_ALWAYS = "Put it into its text, outside of any {% if %}."
+WHEN_ONLINE = "Look again when you are online."
+
 POLICIES = {
     SMTP: (
         "Your mailbox provider decides whether you may write to businesses that did not ask. "
@@ -131,7 +137,7 @@ def _recipients(recipients: int) -> Check:
     return _line(
         "recipients",
         "" if recipients else "Nobody is left to write to.",
-        "Choose other leads; the ledger says why these are left out.",
+        OTHER_LEADS,
         f"It goes to {recipients:,}.",
     )
 
@@ -182,9 +188,7 @@ def _opt_out(settings: Settings) -> Check:
 
 def _texts(steps: Sequence[Step]) -> Iterator[Check]:
     if not steps:
-        yield Check(
-            "message", Verdict.BLOCKS, "There is no message yet.", "Choose a template or write one."
-        )
+        yield Check("message", Verdict.BLOCKS, "There is no message yet.", NO_MESSAGE)
     for number, step in enumerate(steps, start=1):
         template = step.read()
         problems = check_template(template)
@@ -202,9 +206,7 @@ def _texts(steps: Sequence[Step]) -> Iterator[Check]:
         yield _line(
             "message" if len(steps) == 1 else f"step {number}",
             wrong,
-            "Correct its template, `crm-tui templates check` says where."
-            if problems
-            else "Put it into its text, outside of any {% if %}.",
+            CORRECT if problems else SAY_ALWAYS,
             f"{visible(step.template, 60)} says how to opt out and where you are.",
         )
 
@@ -257,7 +259,7 @@ def _domain(settings: Settings, policy: SenderPolicy | None) -> Iterator[Check]:
             "SPF, DKIM, DMARC",
             Verdict.WARNING,
             "They could not be looked up.",
-            "Look again when you are online.",
+            WHEN_ONLINE,
         )
         return
     for line in policy.lines:
