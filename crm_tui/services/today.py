@@ -42,6 +42,7 @@ from crm_tui.services.today_answers import (
     ANSWERED,
     WROTE,
     customers_who_wrote,
+    in_a_line,
     is_word,
     latest,
     unsorted,
@@ -303,7 +304,7 @@ async def _of_erased(session: ReadSession, ids: Sequence[int]) -> list[Line]:
     """Pages of leads that are gone, of which nothing is known but that they may still be public."""
     if ERASED not in ids or not (left := await leftovers.left(session)):
         return []
-    what = f"{plural(len(left), 'page')} could not be taken down when their leads were erased"
+    what = f"{plural(len(left), 'page')} may still be public"
     return [Line(_line_id(Kind.STILL_PUBLIC, ERASED), None, "Erased leads", None, what)]
 
 
@@ -358,7 +359,7 @@ async def _unmatched(session: ReadSession, ids: Sequence[int]) -> list[Line]:
             None,
             title,
             at,
-            " – ".join(filter(None, (subject, text))) or reason,
+            in_a_line(subject, text) or reason,
             is_mail=True,
         )
         for id_, kind, title, at, reason, subject, text in rows

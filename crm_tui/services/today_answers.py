@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Text,
     case,
     exists,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -33,6 +32,9 @@ ANSWERED = (
     Event.is_voided.is_(False),
 )
 """Events of which an answer is one: a mail, or a call in which somebody talked."""
+
+_OURS = re.compile(r"\s*(?:re|aw|antw|sv|vs|odp|rv|res|ré|rif?|ynt)\b[^:]{0,5}:", re.IGNORECASE)
+"""How the subject of an answer begins, in the languages of those who write the programs."""
 
 WROTE = (EventKind.REPLIED, EventKind.UNSUBSCRIBED)
 _SORTED = (EventKind.OUTCOME_SET, EventKind.STATUS_SET)
@@ -93,22 +95,26 @@ def is_word(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:
 async def latest(
     session: ReadSession, leads: Sequence[int], *which: ColumnElement[bool]
 ) -> dict[int, tuple[datetime, str]]:
-    """When the latest of these events of each lead was, and its text, else its summary.
-
-    Of an answer by mail it is its subject with the text.
-    """
-    text = func.substr(Event.body, 1, _LONGEST)
-    subject = func.nullif(func.json_extract(Event.data, "$.subject"), "", type_=Text)
-    with_subject = func.coalesce(subject + literal(" – ") + text, text)
+    """When the latest of these events of each lead was, and its text, else its summary."""
     rows = await session.execute(
         select(
             Event.business_id,
             Event.occurred_at,
-            func.coalesce(
-                case((Event.kind == EventKind.REPLIED, with_subject), else_=text), Event.summary
-            ),
+            case((Event.kind == EventKind.REPLIED, func.json_extract(Event.data, "$.subject"))),
+            func.substr(Event.body, 1, _LONGEST),
+            Event.summary,
         )
         .where(Event.business_id.in_(leads), *which, Event.is_voided.is_(False))
         .order_by(Event.occurred_at, Event.id)
     )
-    return {lead: (at, words) for lead, at, words in rows}
+    return {
+        lead: (at, summary if text is None else in_a_line(subject, text))
+        for lead, at, subject, text, summary in rows
+    }
+
+
+def in_a_line(subject: str | None, text: str | None) -> str:
+    """What somebody wrote; its subject comes first unless that only repeats ours."""
+    if text and subject and _OURS.match(subject):
+        return text
+    return " – ".join(filter(None, (subject, text)))

@@ -92,6 +92,82 @@ async def test_a_folder_whose_numbers_changed_is_read_again_and_counts_once(worl
     assert await world.count(RawRecord) == 1
 
 
+async def test_a_folder_that_is_numbered_anew_loses_no_answer_and_doubles_none(
+    world: World,
+) -> None:
+    assert world.server is not None
+    ace, mail = await world.mailed("Ace", ANN)
+    bo, other = await world.mailed("Bo", "bo@drains.example")
+    strangers = (answer(number=n, sender="shop@else.example") for n in range(10, 15))
+    world.deliver(*strangers, answer(mail))
+    assert (await world.collect()).applied == 1
+    with world.server.other_program() as client:
+        client.delete(f'"{world.folder}"')
+        client.create(f'"{world.folder}"')
+    # The new answer has a number that was read before, and the old one another than before.
+    world.deliver(answer(other, sender="bo@drains.example", number=2), answer(mail))
+    assert (await world.collect()).applied == 1
+    for lead in (ace, bo):
+        assert len(await world.events(lead, EventKind.REPLIED)) == 1
+        assert (await world.business(lead)).contact_status is ContactStatus.REPLIED
+    assert (await world.collect()).polled == 0
+
+
+async def test_a_mailbox_that_lost_its_numbers_is_read_again_and_counts_once(
+    world: World,
+) -> None:
+    """As after a server was moved or restored: the same mails under numbers of another validity."""
+    assert world.server is not None
+    if world.server.mails is None:
+        pytest.skip("this server keeps no files")
+    ace, mail = await world.mailed("Ace", ANN)
+    world.deliver(answer(number=9, sender="shop@else.example"), answer(mail))
+    assert (await world.collect()).applied == 1
+    before = _validity(world)
+    for file in (world.server.mails / f".{world.folder}").glob("dovecot*"):
+        file.unlink()
+    assert _validity(world) != before
+    came = await world.collect()
+    assert (came.polled, came.applied) == (2, 0)
+    assert len(await world.events(ace, EventKind.REPLIED)) == 1
+
+
+def _validity(world: World) -> bytes:
+    assert world.server is not None
+    with world.server.other_program() as client:
+        (told,) = client.status(f'"{world.folder}"', "(UIDVALIDITY)")[1]
+        assert isinstance(told, bytes)
+        return told
+
+
+def archive(world: World, folder: str) -> None:
+    """Read the only mail of the world's folder on a phone, and move it to another folder."""
+    assert world.server is not None
+    with world.server.other_program() as phone:
+        phone.select(f'"{world.folder}"')
+        phone.store("1", "+FLAGS", r"(\Seen)")
+        phone.copy("1", f'"{folder}"')
+        phone.store("1", "+FLAGS", r"(\Deleted)")
+        phone.expunge()
+
+
+@pytest.mark.parametrize("read_before", [False, True])
+async def test_an_answer_that_was_read_and_moved_on_the_phone_counts_once(
+    world: World, read_before: bool
+) -> None:
+    assert world.server is not None
+    lead, mail = await world.mailed("Ace", ANN)
+    world.others = (new_folder(world.server),)
+    world.deliver(answer(mail))
+    if read_before:
+        assert (await world.collect()).applied == 1
+    archive(world, world.others[0])
+    came = await world.collect()
+    assert (came.polled, came.applied) == (1, 0 if read_before else 1)
+    assert len(await world.events(lead, EventKind.REPLIED)) == 1
+    assert (await world.business(lead)).contact_status is ContactStatus.REPLIED
+
+
 async def test_an_answer_that_was_archived_elsewhere_counts_and_counts_once(world: World) -> None:
     assert world.server is not None
     lead, mail = await world.mailed("Ace", ANN)
@@ -278,7 +354,7 @@ async def test_a_new_answer_brings_a_lead_back_that_was_sorted_or_put_away(world
     groups = await today.order(world.db, due_by=world.now)
     async with world.db.read() as session:
         (line,) = await today.lines(session, groups[today.Kind.ANSWER])
-    assert line.what == "Re: A site – I thought about it:\nyes."
+    assert line.what == "I thought about it:\nyes."
 
 
 async def test_who_bought_stays_won(world: World) -> None:

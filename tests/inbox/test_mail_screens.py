@@ -90,7 +90,7 @@ async def test_an_answer_stands_in_today_with_its_subject_and_text(
     await keep(offline, cited=(mail.message_id,), text="Yes, please.\nCall me.")
     await offline.collect()
     await show(desk)
-    assert desk.lines() == ["Answers 1", "30m Ace Re: A site – Yes, please. Call me."]
+    assert desk.lines() == ["Answers 1", "30m Ace Yes, please. Call me."]
     await desk.press("+")
     assert desk.today.has_class("-empty")
 
@@ -100,7 +100,7 @@ async def test_whose_a_mail_is_is_asked_and_said(offline: World, desk: Desk) -> 
     await keep(offline, sender=BO, sender_name="Bo", text="Who is this?", cited=UNKNOWN)
     await offline.collect()
     await show(desk)
-    assert desk.lines() == ["No lead 1", f"30m Bo <{BO}> Re: A site – Who is this?"]
+    assert desk.lines() == ["No lead 1", f"30m Bo <{BO}> Who is this?"]
     await desk.press("enter")
     assert isinstance(desk.app.screen, EntryReader)
     body = str(desk.app.screen.query("#entry-text Static").first(Static).content)
@@ -108,7 +108,7 @@ async def test_whose_a_mail_is_is_asked_and_said(offline: World, desk: Desk) -> 
     await desk.press("escape", "r")
     assert isinstance(desk.app.screen, Picker)
     await desk.press("enter")
-    assert desk.lines() == ["Answers 1", "30m Ace Re: A site – Who is this?"]
+    assert desk.lines() == ["Answers 1", "30m Ace Who is this?"]
     assert desk.said == f"Linked a mail of Bo <{BO}> to Ace."
     assert (await offline.business(lead)).contact_status is ContactStatus.REPLIED
     await desk.press("u")

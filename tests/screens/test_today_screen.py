@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,17 +13,25 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from crm_tui.app import CrmApp
-from crm_tui.config import OperatorSettings, Settings
+from crm_tui.config import OperatorSettings, PublishingSettings, Settings
 from crm_tui.db.engine import Database
-from crm_tui.db.models import Business, ContactPoint, Task, Unmatched
+from crm_tui.db.models import Business, ContactPoint, Site, Task, Unmatched
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.screens.lead import LeadScreen
 from crm_tui.screens.today import TodayScreen
-from crm_tui.services import events, tasks, timeline, undo
+from crm_tui.services import events, outcomes, tasks, timeline, undo
 from crm_tui.services.events import NewEvent
+from crm_tui.services.publishing import choosing, leftovers
+from crm_tui.services.publishing.publish import publish_sites
+from crm_tui.services.publishing.publisher import Publisher, open_publisher
+from crm_tui.services.publishing.takedown import unpublish_sites
+from crm_tui.services.sites.build import build_sites
+from crm_tui.services.sites.render import Renderer
+from crm_tui.services.sites.themes import load_themes
 from crm_tui.vocabulary import (
     CallOutcome,
     ContactState,
+    ContactStatus,
     EventKind,
     Outcome,
     UnmatchedKind,
@@ -287,6 +296,126 @@ async def test_what_went_wrong_is_let_go_with_the_same_key(
     desk.today.data_changed()
     await desk.settle()
     assert len(desk.lines()) == 6
+
+
+async def test_what_a_customer_wrote_is_done_with_and_not_sorted(
+    db: Database, add_lead: AddLead, desk: Desk
+) -> None:
+    lead = await add_lead("Alder Plumbing")
+    wrote = NewEvent(
+        lead,
+        EventKind.REPLIED,
+        NOW - HOUR,
+        "answer: Hours",
+        "mailbox",
+        moves_to=ContactStatus.REPLIED,
+        body="We close at 4 now.",
+        data={"subject": "Hours"},
+    )
+    async with db.write() as session:
+        await outcomes.set_outcome(session, [lead], Outcome.WON, now=NOW - 2 * HOUR)
+        await events.record(session, wrote, now=NOW - HOUR)
+    desk.today.data_changed()
+    await desk.settle()
+    assert desk.lines() == [" Customers 1", "▸1h Alder Plumbing Hours – We close at 4 now."]
+    await desk.press("+")
+    assert desk.footer.words == (
+        "This line is dealt with otherwise: x done with it, m mail, a call."
+    )
+    await desk.press("x")
+    assert desk.today.has_class("-empty")
+    assert await desk.outcome(lead) == (Outcome.WON, None)
+    assert await desk.last_action() == "dealt with what Alder Plumbing wrote"
+    await desk.press("u")
+    assert len(desk.lines()) == 2
+
+
+class Host:
+    """What the operator's command does, and a lead whose site is to be published."""
+
+    def __init__(self, desk: Desk, folder: Path) -> None:
+        self._desk = desk
+        self.web = folder / "web"
+        self._script = folder / "upload.py"
+
+    def answers(self, words: str, *, status: int = 0) -> None:
+        self._script.write_text(f"print({words!r}); raise SystemExit({status})")
+        publishing = PublishingSettings(
+            path=str(self.web),
+            base_url="https://p.example.com",
+            command=(sys.executable, str(self._script)),
+        )
+        self._desk.app.settings = Settings(publishing=publishing)
+
+    async def publish(self, *names: str, add_lead: AddLead) -> list[int]:
+        leads = [await add_lead(name) for name in names]
+        db, clock = self._desk.db, lambda: NOW - HOUR
+        await build_sites(db, leads, renderer=Renderer(load_themes()), clock=clock)
+        async with db.read() as session:
+            sites = await choosing.to_publish(session, leads)
+        await publish_sites(db, sites, publisher=self.publisher, clock=clock)
+        return sites
+
+    @property
+    def publisher(self) -> Publisher:
+        return open_publisher(self._desk.app.settings.publishing)
+
+    async def urls(self) -> list[str | None]:
+        async with self._desk.db.read() as session:
+            return list(await session.scalars(select(Site.published_url).order_by(Site.id)))
+
+
+async def test_what_could_not_be_published_is_tried_again_with_one_key(
+    desk: Desk, add_lead: AddLead, tmp_path: Path
+) -> None:
+    host = Host(desk, tmp_path)
+    host.answers("no \x1b[31mroute", status=255)
+    await host.publish("Alder Plumbing", "Birch Hair", add_lead=add_lead)
+    desk.today.data_changed()
+    await desk.settle()
+    assert [line.partition("the command")[0] for line in desk.lines()] == [
+        " Unpublished 2",
+        "▸Alder Plumbing ",
+        " Birch Hair ",
+    ]
+    assert str(desk.footer.render()).strip().startswith("P publish site   enter open")
+    await desk.press("P")
+    assert desk.footer.words.startswith("2 sites, the first Alder Plumbing, were not published: ")
+    assert desk.footer.words.endswith("failed with exit status 255: no route.")
+    host.answers("")
+    await desk.press("x")
+    assert desk.footer.words == "This line is dealt with otherwise: P publish site."
+    await desk.press("P")
+    assert desk.footer.words == "Tried again what had failed: 2 sites published."
+    assert desk.today.has_class("-empty")
+    assert None not in await host.urls()
+
+
+async def test_what_is_still_public_is_taken_down_with_a_key(
+    desk: Desk, add_lead: AddLead, tmp_path: Path
+) -> None:
+    host = Host(desk, tmp_path)
+    host.answers("")
+    sites = await host.publish("Alder Plumbing", add_lead=add_lead)
+    async with desk.db.write() as session:
+        await leftovers.note(session, {"erased-abc234"})
+    host.answers("no route", status=255)
+    await unpublish_sites(desk.db, sites, publisher=host.publisher, clock=lambda: NOW)
+    desk.today.data_changed()
+    await desk.settle()
+    first, line, erased = desk.lines()
+    assert first == " Still public 2"
+    assert line.startswith("▸Alder Plumbing the command of [publishing]")
+    assert erased == " Erased leads 1 page may still be public"
+    assert str(desk.footer.render()).strip().startswith("r sort out   enter open")
+    await desk.press("j", "enter")
+    assert desk.footer.words.startswith("Alder Plumbing was not taken down: the command")
+    host.answers("")
+    await desk.press("r")
+    assert desk.footer.words == (
+        "Tried again what had failed: 1 site taken down, 1 page of erased leads taken down."
+    )
+    assert desk.today.has_class("-empty")
 
 
 async def test_a_site_without_a_lead_gets_one(db: Database, desk: Desk) -> None:

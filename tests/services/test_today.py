@@ -27,6 +27,7 @@ from crm_tui.services import (
 from crm_tui.services.events import NewEvent
 from crm_tui.services.publishing import leftovers
 from crm_tui.services.today import Kind
+from crm_tui.services.today_answers import in_a_line
 from crm_tui.services.when import end_of_day
 from crm_tui.vocabulary import (
     CallOutcome,
@@ -140,6 +141,25 @@ async def wrote(
         await events.record(session, event, now=at)
 
 
+@pytest.mark.parametrize(
+    ("subject", "text", "words"),
+    [
+        ("Re: A site", "yes", "yes"),
+        ("AW: A site", "ja", "ja"),
+        ("RE[2]: A site", "yes", "yes"),
+        ("Re: A site", "", "Re: A site"),
+        ("Return my call: today", "Bo", "Return my call: today – Bo"),
+        ("Are you there?", "Bo", "Are you there? – Bo"),
+        (None, "yes", "yes"),
+        (None, None, ""),
+    ],
+)
+def test_a_subject_that_repeats_ours_does_not_stand_before_what_was_written(
+    subject: str | None, text: str | None, words: str
+) -> None:
+    assert in_a_line(subject, text) == words
+
+
 async def buys(db: Database, lead: int, status: ContactStatus = ContactStatus.PURCHASED) -> None:
     async with db.write() as session:
         await session.execute(
@@ -247,7 +267,7 @@ async def test_pages_that_could_not_be_put_or_taken_down_are_there_until_they_ar
         (
             Kind.STILL_PUBLIC,
             "Erased leads",
-            "2 pages could not be taken down when their leads were erased",
+            "2 pages may still be public",
             None,
         ),
     ]

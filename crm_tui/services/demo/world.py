@@ -89,7 +89,9 @@ def course(mail_id: int, seed: int) -> Course:
 
 def said(mail: Mailed, reaction: Reaction, replies: Sequence[str], *, at: datetime) -> Kept:
     """The mail that comes back, as the mailbox would have been read."""
-    kind, subject, text = Kind.REPLY, f"Re: {mail.subject}", replies[mail.id % len(replies)]
+    ours = mail.subject or ""
+    subject = ours if ours.startswith("Re: ") else f"Re: {ours}"
+    kind, text = Kind.REPLY, replies[mail.id % len(replies)]
     results: tuple[KeptResult, ...] = ()
     sender = mail.address
     match reaction:
