@@ -352,7 +352,7 @@ class CampaignScreen(CampaignDesk):
         if row is not None:
             from crm_tui.screens.lead import LeadScreen
 
-            self.app.push_screen(LeadScreen(row.business_id, neighbours=self))
+            LeadScreen.open(self, row.business_id, neighbours=self)
 
     # The lead screen's way through the ledger
 

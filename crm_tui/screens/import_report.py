@@ -108,7 +108,7 @@ class ReportScreen(AppScreen):
             return
         from crm_tui.screens.lead import LeadScreen
 
-        self.app.push_screen(LeadScreen(row.business_id))
+        LeadScreen.open(self, row.business_id)
 
     def action_undo(self) -> None:
         """Take the import back, except leads worked on since."""

@@ -22,6 +22,7 @@ from textual.widgets import Static
 from crm_tui.db.engine import WriteSession
 from crm_tui.screens import lead_facts
 from crm_tui.screens.answering import REPLY, WRITTEN
+from crm_tui.screens.base import AppScreen
 from crm_tui.screens.business_actions import Target
 from crm_tui.screens.dealing import DealingScreen
 from crm_tui.screens.lead_entry import EntryReader
@@ -122,6 +123,13 @@ class LeadScreen(DealingScreen):
         self._page: LeadPage | None = None
         self._entries: list[TimelineEntry] = []
         self._kinds = 0
+
+    @classmethod
+    def open(cls, opener: AppScreen, lead_id: int, *, neighbours: Neighbours | None = None) -> None:
+        """Show a lead over a screen; keys typed ahead are for its page, and wait until it is read."""
+        page = cls(lead_id, neighbours=neighbours)
+        opener.host.keys_wait_for(page.shown)
+        opener.app.push_screen(page)
 
     def compose_body(self) -> ComposeResult:
         """A header over the facts and the timeline."""

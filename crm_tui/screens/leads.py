@@ -332,7 +332,7 @@ class LeadsScreen(BusinessScreen):
         """Show a lead's page."""
         from crm_tui.screens.lead import LeadScreen
 
-        self.app.push_screen(LeadScreen(lead_id, neighbours=self))
+        LeadScreen.open(self, lead_id, neighbours=self)
 
     def step(self, by: int) -> int | None:
         """Move the cursor by so many rows; the lead it came to, None at the list's end."""

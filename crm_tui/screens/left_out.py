@@ -75,7 +75,7 @@ class LeftOutScreen(AppScreen):
     def _open(self, message: RowOpened) -> None:
         from crm_tui.screens.lead import LeadScreen
 
-        self.app.push_screen(LeadScreen(message.row_id))
+        LeadScreen.open(self, message.row_id)
 
     def action_leave(self) -> None:
         """Back to the campaign."""

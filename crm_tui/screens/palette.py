@@ -210,7 +210,7 @@ class Palette(ModalScreen[str | None]):
         elif kind == "lead":
             from crm_tui.screens.lead import LeadScreen
 
-            await self.app.push_screen(LeadScreen(int(id_)))
+            LeadScreen.open(self._front, int(id_))
         elif kind == "entry":
             entry = next(each for each in self._entries if each.id == int(id_))
             turn_back(self._front.host, again=_is_undone(entry), entry_id=entry.id)

@@ -141,10 +141,7 @@ class SitesScreen(AppScreen):
         if isinstance(self._table.cursor_row, OrphanLine):
             self.action_repair()
         else:
-            self._on_site(lambda site: self._push(LeadScreen(site.business_id)))
-
-    def _push(self, screen: AppScreen) -> None:
-        self.app.push_screen(screen)
+            self._on_site(lambda site: LeadScreen.open(self, site.business_id))
 
     def action_preview(self) -> None:
         """Look at the site in the browser."""

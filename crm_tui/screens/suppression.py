@@ -196,7 +196,7 @@ class SuppressionScreen(AppScreen):
             return
         from crm_tui.screens.lead import LeadScreen
 
-        self.app.push_screen(LeadScreen(row.lead_id))
+        LeadScreen.open(self, row.lead_id)
 
     def action_add(self) -> None:
         """Put somebody on the list."""

@@ -229,7 +229,7 @@ class TodayScreen(DealingScreen):
             return
         from crm_tui.screens.lead import LeadScreen
 
-        self.app.push_screen(LeadScreen(line.lead, neighbours=self))
+        LeadScreen.open(self, line.lead, neighbours=self)
 
     # The lead beside the list
 

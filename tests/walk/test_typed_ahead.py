@@ -58,6 +58,13 @@ def test_a_lead_that_leaves_the_list_is_gone_before_the_next_key_is_done(store: 
     assert done(store) == ["archived Aster", "archived Birch", "archived Cedar"]
 
 
+def test_what_is_typed_as_a_lead_is_opened_is_for_its_page(store: Path) -> None:
+    with started(store) as terminal:
+        terminal.send("j\rnask for Bo\x13")
+        terminal.until(lambda text: "Note on Birch. u takes it back." in text)
+    assert done(store) == ["note on Birch"]
+
+
 def test_enter_takes_the_lead_that_was_typed_and_not_the_one_found_before(store: Path) -> None:
     with started(store) as terminal:
         terminal.send("Mdog")
