@@ -37,7 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out long drives, unless they are asked for."""
+    """Leave out long drives, unless they are asked for; a whole program gets more time."""
+    for item in items:
+        if item.get_closest_marker("pty"):
+            item.add_marker(pytest.mark.timeout(600))
     if config.getoption("--long"):
         return
     long = [item for item in items if item.get_closest_marker("long")]

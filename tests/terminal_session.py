@@ -20,6 +20,8 @@ import pyte
 ROOT = Path(__file__).parent.parent
 _QUIET = 0.25
 """Seconds without output after which a paint counts as over."""
+_ANSWERS_WITHIN = 5.0
+"""Seconds until the first of what a key makes the program write, where it makes it write at all."""
 _PATIENCE = 90.0
 """Seconds that what is awaited may take, on the slowest machine."""
 
@@ -94,7 +96,15 @@ class Terminal:
     def press(self, keys: str) -> bytes:
         """Send keys and return what the program writes because of them."""
         self.send(keys)
-        return self.settle()
+        return self.read(_ANSWERS_WITHIN) + self.settle()
+
+    def rests(self, seconds: float) -> bool:
+        """Whether the program comes to write nothing for so long, once what it began is painted."""
+        deadline = time.monotonic() + _PATIENCE
+        while self.read(seconds):
+            if time.monotonic() > deadline:
+                return False
+        return True
 
     def until(self, shown: Callable[[str], object], *, timeout: float = _PATIENCE) -> str:
         """Wait until the screen's text is as asked; fails with the screen when it never is."""

@@ -39,6 +39,14 @@ def _told_by_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _keys_have_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys typed ahead wait for what they mean on the slowest machine, too."""
+    monkeypatch.setattr("crm_tui.widgets.ordered_keys._PATIENCE", 30.0)
+    monkeypatch.setattr("crm_tui.widgets.ordered_keys._LONGEST", 120.0)
+    monkeypatch.setattr("crm_tui.screens.leads._READ_WITHIN", 30.0)
+
+
+@pytest.fixture(autouse=True)
 def _no_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
     """Upkeep has tests of its own; where a test takes long, it would change what is shown."""
     monkeypatch.setattr("crm_tui.app._UPKEEP_AFTER", 3600.0)

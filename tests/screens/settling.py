@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from threading import get_native_id
 from time import monotonic, process_time
 
 from textual.app import App
@@ -19,8 +22,8 @@ from crm_tui.widgets.ordered_keys import OrderedKeysApp
 SOON = 0.1
 """What the app puts off by no more seconds than this belongs to what a key began."""
 
-_PATIENCE = 1.0
-_LOOKS = 3
+_PATIENCE = 30.0
+_LOOKS = 4
 
 
 async def settle(pilot: Pilot[None], *, within: float = SOON) -> None:
@@ -51,7 +54,7 @@ async def still(pilot: Pilot[None]) -> None:
             break
         before = process_time()
         await asyncio.sleep(0.02)
-        idle = idle + 1 if process_time() - before < 0.001 else 0
+        idle = idle + 1 if process_time() - before < 0.001 and not _others_run() else 0
         if idle == _LOOKS or monotonic() > until:
             break
     await pilot._wait_for_screen()
@@ -69,6 +72,16 @@ def _under_way(app: App[None]) -> bool:
     typed = isinstance(app, OrderedKeysApp) and app.is_busy
     workers = (worker for worker in app.workers if worker.group != GROUP)
     return typed or any(not worker.is_finished for worker in workers)
+
+
+def _others_run() -> bool:
+    """Whether another thread works, or would if a busy machine let it (state R), or waits for the disk."""
+    for state in Path("/proc/self/task").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            others = int(state.parent.name) != get_native_id()
+            if others and state.read_text().rpartition(")")[2].split()[0] in {"R", "D"}:
+                return True
+    return False
 
 
 def _put_off(app: App[None], within: float) -> bool:
