@@ -1,8 +1,9 @@
 """The one way to the store: readers that cannot write, writers that begin at once.
 
-`Database.write()` holds the only commit in the project. A writer emits BEGIN IMMEDIATE itself,
-because a deferred transaction that turns into a write fails at once when another process writes,
-without honouring the busy timeout. Within one process a lock keeps writers in line.
+`Database.write()` holds the only commit in the project beside that of `write_at_once`. A writer
+emits BEGIN IMMEDIATE itself, because a deferred transaction that turns into a write fails at once
+when another process writes, without honouring the busy timeout. Within one process a lock keeps
+writers in line.
 
 A task that is cancelled stops its statement: cancelling alone would leave the SQL running in the
 driver's thread. SQLAlchemy gives up the connection of a cancelled task, and we interrupt it first.
@@ -46,7 +47,13 @@ _PRAGMAS = (
 )
 _READER_PRAGMAS = (*_PRAGMAS, "PRAGMA query_only = ON")
 _WRITER_PRAGMAS = (*_PRAGMAS, "PRAGMA secure_delete = ON")
-_DURABLE_PRAGMAS = (*_WRITER_PRAGMAS, "PRAGMA synchronous = FULL")
+_DURABLE_PRAGMAS = (
+    *_WRITER_PRAGMAS,
+    "PRAGMA synchronous = FULL",
+    # Of hundreds of small transactions a second many change the same pages: the longer the log, the
+    # fewer of them are copied into the store.
+    "PRAGMA wal_autocheckpoint = 4000",
+)
 _AT_ONCE = 50_000
 """Characters of numbers that are read before other threads have their turn: about a millisecond."""
 _FULL = "database or disk is full"

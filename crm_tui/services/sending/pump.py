@@ -90,6 +90,8 @@ class Pump:
     _due: deque[int] = field(default_factory=deque)
     _on_way: dict[asyncio.Task[Result], Claimed] = field(default_factory=dict)
     _back: list[Result] = field(default_factory=list)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _cut_off: bool = False
     _ahead: Ahead = field(default_factory=Ahead)
     _reach: int = 0
     _pumped: Pumped = field(default_factory=Pumped)
@@ -102,29 +104,40 @@ class Pump:
         Raises:
             StoreError: the store cannot be read or written.
         """
+        watching = asyncio.create_task(self._watch())
         try:
-            await self._pump()
+            await _to_the_end(self._pump(), when_canceled=self._cut)
         finally:
+            watching.cancel()
             await _to_the_end(self._come_home())
         return self._pumped
 
+    async def _watch(self) -> None:
+        await self.stopping.wait()
+        self._woken.set()
+
+    def _cut(self) -> None:
+        self._cut_off = True
+        self._woken.set()
+
     async def _pump(self) -> None:
         while not self._is_over():
+            self._woken.clear()
             if len(self._due) < self._free():
                 await self._look_ahead()
             if self._due or self._back:
-                await _to_the_end(self._turn())
+                await self._turn()
             elif not self._on_way:
                 return
             if self._on_way:
-                await self._next_back()
+                await self._woken.wait()
             elif self._pumped.wait_until or self._pumped.stopped:
                 return
 
     def _is_over(self) -> bool:
         if self.until is not None and self.now() >= self.until:
             self._pumped.interrupted = True
-        return self.stopping.is_set() or self._pumped.interrupted
+        return self.stopping.is_set() or self._cut_off or self._pumped.interrupted
 
     def _free(self) -> int:
         return self.claimer.account.connections - len(self._on_way)
@@ -143,17 +156,18 @@ class Pump:
         free = self._free()
         number = _AT_ONCE if self._in_vain else free
         ids = [self._due.popleft() for _ in range(min(number, len(self._due)))]
-        turn = await self._write(self._back, ids, most=free)
-        self._back = []
-        claims = turn.claims
+        claims = (await self._write(ids, most=free)).claims
         self.insist = self.insist and not claims.messages
         self._pumped.wait_until, self._pumped.stopped = claims.wait_until, claims.stopped
         self._due.extendleft(reversed(claims.untouched))
         self._in_vain = not claims.messages
         for message in claims.messages:
-            self._on_way[asyncio.create_task(self._send(message))] = message
+            task = asyncio.create_task(self._send(message))
+            self._on_way[task] = message
+            task.add_done_callback(self._came_back)
 
-    async def _write(self, back: list[Result], ids: list[int], *, most: int) -> Turn:
+    async def _write(self, ids: list[int], *, most: int) -> Turn:
+        back, self._back = self._back, []
         try:
             turn = await self.db.write_at_once(
                 lambda session: take_turn(
@@ -169,6 +183,7 @@ class Pump:
             )
         except BaseException:
             self._ahead = Ahead()  # what was noted there was not kept
+            self._back = back + self._back
             raise
         self._pumped.add(turn)
         self.spent(self._pumped)
@@ -185,45 +200,32 @@ class Pump:
             answer = Unclear(f"sending went wrong: {error}")
         return Result(message, answer, self.now())
 
-    async def _next_back(self) -> None:
-        """Wait until something came back, or the pump is stopped."""
-        stopped = asyncio.ensure_future(self.stopping.wait())
-        try:
-            await asyncio.wait({*self._on_way, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopped.cancel()
-        self._take_back()
-
-    def _take_back(self) -> None:
-        for task in [task for task in self._on_way if task.done()]:
-            self._back.append(_result(task, self._on_way.pop(task), self.now()))
+    def _came_back(self, task: asyncio.Task[Result]) -> None:
+        """Take the result of a mail; one whose task never began was never sent."""
+        message = self._on_way.pop(task)
+        result = Result(message, None, self.now()) if task.cancelled() else task.result()
+        self._back.append(result)
+        self._woken.set()
 
     async def _come_home(self) -> None:
         """Record what is on its way still, at the end or after it was cancelled."""
         if self._on_way:
-            await asyncio.wait(self._on_way, timeout=_GOODBYE)
-            for task in self._on_way:
+            tasks = list(self._on_way)
+            await asyncio.wait(tasks, timeout=_GOODBYE)
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait(self._on_way)
-            self._take_back()
+            await asyncio.wait(tasks)  # each is taken back by a callback before this one's
         for attempt in range(_RECORDED_AGAIN):
             if not self._back:
                 return
             try:
-                await self._write(self._back, [], most=0)
+                await self._write([], most=0)
             except StoreError:
                 if attempt == _RECORDED_AGAIN - 1:
                     raise  # they are uncertain when sending begins again
-            else:
-                self._back = []
 
 
-def _result(task: asyncio.Task[Result], message: Claimed, now: datetime) -> Result:
-    """What came of a task; one that was cancelled before it began never sent anything."""
-    return Result(message, None, now) if task.cancelled() else task.result()
-
-
-async def _to_the_end(work: Awaitable[T]) -> T:
+async def _to_the_end(work: Awaitable[T], *, when_canceled: Callable[[], None] = lambda: None) -> T:
     """Await something that must not be cut off: a cancellation comes through when it is done."""
     task = asyncio.ensure_future(work)
     canceled: asyncio.CancelledError | None = None
@@ -232,6 +234,7 @@ async def _to_the_end(work: Awaitable[T]) -> T:
             await asyncio.wait({task})
         except asyncio.CancelledError as error:
             canceled = error
+            when_canceled()
     if canceled is not None:
         task.exception()  # the cancellation goes before it
         raise canceled

@@ -39,8 +39,10 @@ _REMEMBERED = (
     .select_from(_ASKED)
     .join(Setting, Setting.name == _ASKED.c.value)
 )
-_ROW = insert(Setting)
-_PUT = _ROW.on_conflict_do_update(index_elements=["name"], set_={"value": _ROW.excluded.value})
+_PUT = (  # plain SQL: with every mail that goes
+    "INSERT INTO setting (name, value) VALUES (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,8 @@ async def keep(
         changed[HOME] = home
     if changed:
         connection = await session.connection()
-        await connection.execute(
-            _PUT, [{"name": name, "value": value} for name, value in changed.items()]
-        )
+        rows = [(name, json.dumps(value)) for name, value in changed.items()]
+        await connection.exec_driver_sql(_PUT, rows)
 
 
 async def keep_home(session: WriteSession, home: str) -> None:
@@ -162,4 +163,4 @@ async def stop(session: WriteSession, why: str) -> None:
 async def put(session: WriteSession, name: str, value: Any) -> None:
     """Write one thing the store remembers."""
     connection = await session.connection()
-    await connection.execute(_PUT, {"name": name, "value": value})
+    await connection.exec_driver_sql(_PUT, (name, json.dumps(value)))
