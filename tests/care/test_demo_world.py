@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Campaign, Event, Message, RawRecord, Site, Unmatched
 from crm_tui.services.demo import open_world
 from crm_tui.services.demo.account import demo_settings
+from crm_tui.services.demo.campaigns import OVER, RUNNING
 from crm_tui.services.demo.world import Reaction, World, course
 from crm_tui.services.doctor import Severity, examine
 from crm_tui.services.sending import standing
@@ -83,6 +84,29 @@ async def test_there_is_something_of_everything(demo: Database) -> None:
         assert len(urls) > 40
     assert all(url and url.startswith("https://previews.demo.example/") for url in urls)
     assert len(list((demo.path.parent / "public").rglob("index.html"))) == len(urls)
+
+
+async def test_what_befell_a_lead_befell_it_in_this_order(demo: Database) -> None:
+    order = (
+        EventKind.CAPTURED,
+        EventKind.SITE_BUILT,
+        EventKind.SITE_PUBLISHED,
+        EventKind.CAMPAIGN_JOINED,
+    )
+    async with demo.read() as session:
+        rows = await session.execute(
+            select(Event.business_id, Event.kind, func.min(Event.occurred_at))
+            .where(Event.kind.in_(order))
+            .group_by(Event.business_id, Event.kind)
+        )
+        leads: dict[int, dict[EventKind, datetime]] = defaultdict(dict)
+        for lead, kind, at in rows:
+            leads[lead][kind] = at
+    whole = [times for times in leads.values() if set(times) == set(order)]
+    assert len(whole) == OVER + RUNNING
+    for times in leads.values():
+        in_order = [times[kind] for kind in order if kind in times]
+        assert in_order == sorted(in_order)
 
 
 async def test_the_demo_is_sound(demo: Database) -> None:

@@ -56,14 +56,18 @@ async def fill_campaigns(db: Database, settings: Settings, *, now: datetime) -> 
         now: aware UTC; the history ends there, and the campaign that runs begins.
     """
     filling = _Filling(db, settings, now - timedelta(days=10))
-    leads = await filling.leads()
-    await filling.publish(leads)
-    await filling.let_one_run_out(leads[:OVER])
+    first = await filling.leads(OVER)
+    await filling.build_and_publish(first)
+    await filling.let_one_run_out(first)
+    filling.now = now - timedelta(days=2)
+    second = await filling.leads(RUNNING)
+    await filling.build_and_publish(second)
     filling.now = now - timedelta(minutes=2)
+    await filling.publish_what_is_said_to_be()
     await filling.receive_strangers()
     filling.now = now
     await filling.draft("Once more to those who looked", Audience("status:opened"), _OFFER[1:2])
-    await filling.start("Preview websites", Audience(ids=tuple(leads[OVER:])), _OFFER)
+    await filling.start("Preview websites", Audience(ids=tuple(second)), _OFFER)
     await rescoring.refresh(db, settings.score, now=now)
 
 
@@ -78,39 +82,50 @@ class _Filling:
         default_factory=lambda: Templates(Path("no templates of one's own"))
     )
 
-    async def leads(self) -> list[int]:
-        """The best leads nobody has written to that can be."""
+    async def leads(self, most: int) -> list[int]:
+        """The best leads there are by now that nobody has written to and that can be."""
         async with self.db.read() as session:
             found = await session.scalars(
                 select(Business.id)
                 .where(
                     Business.email.is_not(None),
+                    Business.captured_at <= self.now - timedelta(days=1),
                     Business.contact_status == ContactStatus.PENDING,
                     Business.outcome == Outcome.OPEN,
                     Business.archived_at.is_(None),
                     Business.do_not_contact.is_(False),
                 )
                 .order_by(Business.qualification_score.desc(), Business.sort_name, Business.id)
-                .limit(OVER + RUNNING)
+                .limit(most)
             )
             return list(found)
 
-    async def publish(self, leads: Sequence[int]) -> None:
-        """Build sites for leads, and publish them and all that are said to be published."""
+    async def build_and_publish(self, leads: Sequence[int]) -> None:
+        """Build the sites of leads, and publish them an hour later."""
         renderer = Renderer(await asyncio.to_thread(load_themes))
         await build_sites(self.db, leads, renderer=renderer, clock=self._clock)
         async with self.db.read() as session:
             sites = await to_publish(session, leads)
-            sites += await session.scalars(
-                select(Site.id).where(
+        self.now += timedelta(hours=1)
+        await self._publish(sites, self.now)
+
+    async def publish_what_is_said_to_be(self) -> None:
+        """Publish the sites that the history calls published or sold, those of a day at its end."""
+        async with self.db.read() as session:
+            rows = await session.execute(
+                select(Site.id, Site.built_at).where(
                     or_(Site.status == SiteStatus.PUBLISHED, Site.status == SiteStatus.SOLD),
-                    Site.id.not_in(sites),
+                    Site.published_url.is_(None),
                 )
             )
-        public = Path(self.settings.publishing.path)
-        await asyncio.to_thread(public.mkdir, parents=True, exist_ok=True)
+            built = [(site, at) for site, at in rows]
+        for at in sorted({each for _, each in built}):
+            sites = [site for site, each in built if each == at]
+            await self._publish(sites, min(at + timedelta(hours=5), self.now))
+
+    async def _publish(self, sites: Sequence[int], at: datetime) -> None:
         publisher = open_publisher(self.settings.publishing)
-        await publish_sites(self.db, sites, publisher=publisher, clock=self._clock)
+        await publish_sites(self.db, sites, publisher=publisher, clock=lambda: at)
 
     def _clock(self) -> datetime:
         return self.now
