@@ -20,7 +20,7 @@ import pyte
 ROOT = Path(__file__).parent.parent
 _QUIET = 0.25
 """Seconds without output after which a paint counts as over."""
-_ANSWERS_WITHIN = 5.0
+_ANSWERS_WITHIN = 3.0
 """Seconds until the first of what a key makes the program write, where it makes it write at all."""
 _PATIENCE = 90.0
 """Seconds that what is awaited may take, on the slowest machine."""

@@ -47,9 +47,13 @@ async def test_a_note_typed_before_the_app_is_there_is_saved(
     store_path: Path, add_lead: AddLead
 ) -> None:
     await add_lead("Ada's Plumbing")
-    with Terminal(["-m", "crm_tui", "--db", str(store_path)]) as terminal:
-        while termios.tcgetattr(terminal.fileno)[0] & termios.IXON:
-            terminal.read(0.001)
-        assert b"\x1b[?1049h" not in terminal.written, "the app draws already"
-        terminal.send("ncall again\x13")
-        terminal.until(lambda text: "Note on Ada's Plumbing. u takes it back." in text)
+    for _ in range(10):
+        with Terminal(["-m", "crm_tui", "--db", str(store_path)]) as terminal:
+            while termios.tcgetattr(terminal.fileno)[0] & termios.IXON:
+                terminal.read(0.001)
+            if b"\x1b[?1049h" in terminal.written:
+                continue  # the machine is busy: the app draws already
+            terminal.send("ncall again\x13")
+            terminal.until(lambda text: "Note on Ada's Plumbing. u takes it back." in text)
+            return
+    pytest.fail("the app drew before a key could be sent")

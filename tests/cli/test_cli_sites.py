@@ -144,7 +144,7 @@ def first_line(process: subprocess.Popen[str]) -> str:
 
 
 def fetch(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return str(answer.read().decode())
 
 
@@ -159,7 +159,7 @@ def test_opening_without_a_browser_serves_the_page_until_it_is_interrupted(
     assert url == f"http://127.0.0.1:{opening.port}/{site['slug']}/"
     assert fetch(url) == Path(site["path"]).read_text(encoding="utf-8")
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=20)[1]
+    said = process.communicate(timeout=90)[1]
     assert process.returncode == 0
     assert "Traceback" not in said
     timeline = cli("leads", "show", "1", "--json").json["timeline"]
@@ -173,7 +173,7 @@ def test_opening_while_another_process_serves_uses_that_one_and_ends(
     slug = cli("sites", "build", "1", "--json").json["sites"][0]["slug"]
     url = first_line(opening.start(slug, "--no-browser"))
     second = opening.start("1", "--no-browser", "--json")
-    out, err = second.communicate(timeout=20)
+    out, err = second.communicate(timeout=90)
     assert second.returncode == 0
     assert json.loads(out)["url"] == url
     assert "Another crm-tui serves" in err
@@ -313,7 +313,7 @@ def test_a_build_that_is_interrupted_stops_in_order(
         while not list(Path(f"{store_path}.sites").glob("*/index.html")):
             assert process.poll() is None
         process.send_signal(asking)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 3
     document = json.loads(out)
     assert document["cancelled"]

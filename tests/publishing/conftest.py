@@ -56,7 +56,7 @@ class Press:
         self.now = NOW
         self._renderer = renderer
         self.command: Sequence[str] = ()
-        self.timeout = 20
+        self.timeout = 90
         self.base_url = BASE
 
     def tick(self) -> datetime:

@@ -15,7 +15,7 @@ from tests.publishing.conftest import within
 
 
 async def run(
-    folder: Path, program: str, *, seconds: float = 20, stop_when: Path | None = None
+    folder: Path, program: str, *, seconds: float = 90, stop_when: Path | None = None
 ) -> None:
     await run_command(
         [sys.executable, "-c", program],
@@ -25,7 +25,7 @@ async def run(
     )
 
 
-async def problem(folder: Path, program: str, *, seconds: float = 20) -> str:
+async def problem(folder: Path, program: str, *, seconds: float = 90) -> str:
     with pytest.raises(Unfinished) as raised:
         await run(folder, program, seconds=seconds)
     return str(raised.value).partition(") ")[2]
@@ -57,7 +57,7 @@ async def test_no_shell_reads_its_arguments(tmp_path: Path) -> None:
         await run_command(
             [sys.executable, "-c", "import sys; sys.exit(sys.argv[1])", "$(touch x); *"],
             folder=tmp_path,
-            seconds=20,
+            seconds=90,
             cancelled=lambda: False,
         )
     assert str(raised.value).endswith("$(touch x); *")
@@ -82,7 +82,7 @@ async def test_a_program_that_cannot_be_run_is_named(
 
 CHILD = """
 import pathlib, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
 pathlib.Path("child").write_text(str(child.pid))
 pathlib.Path("started").touch()
 """
@@ -97,23 +97,25 @@ def is_alive(pid: int) -> bool:
 
 
 async def seen(is_there: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not is_there():  # noqa: ASYNC110 - another process does it
             await asyncio.sleep(0.02)
 
 
 async def gone(pid: int) -> bool:
-    for _ in range(100):
-        if not is_alive(pid):
-            return True
-        await asyncio.sleep(0.02)
-    return False
+    async with asyncio.timeout(90):
+        while is_alive(pid):  # noqa: ASYNC110 - another process does it
+            await asyncio.sleep(0.02)
+    return True
 
 
 async def test_one_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -> None:
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    words = await problem(tmp_path, f"{stubborn}{CHILD}\ntime.sleep(60)", seconds=1.5)
-    assert words == "was stopped: it had not finished within 1 second"
+    for seconds, said in ((1.5, "1 second"), (10, "10 seconds"), (60, "60 seconds")):
+        words = await problem(tmp_path, f"{stubborn}{CHILD}\ntime.sleep(120)", seconds=seconds)
+        assert words == f"was stopped: it had not finished within {said}"
+        if (tmp_path / "started").exists():  # else a busy machine had not come so far
+            break
     assert await gone(int((tmp_path / "child").read_text()))
 
 
@@ -126,7 +128,7 @@ async def test_one_that_is_cancelled_is_ended(tmp_path: Path) -> None:
 async def test_what_it_leaves_running_is_not_waited_for(tmp_path: Path) -> None:
     began = time.monotonic()
     await run(tmp_path, CHILD)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60  # it sleeps for twice as long
     os.kill(int((tmp_path / "child").read_text()), 9)
 
 

@@ -68,7 +68,7 @@ async def test_typing_leaves_no_statement_behind(long_list: Path, words: str) ->
         most = await type_fast(app, words)
         # The list and what could be meant; one given up may just be coming to its end.
         assert most <= 3
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             await screen.listing.shown.wait()
             await screen.listing.whole.wait()
         assert screen.asked.text == words
@@ -85,7 +85,7 @@ async def test_a_slow_filter_is_given_up_when_another_one_is_typed(long_list: Pa
         await pilot.press("slash")
         await type_fast(app, SLOW)
         await pilot.press("ctrl+u", *"springfield", "enter")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             await screen.listing.shown.wait()
             await screen.listing.whole.wait()
         assert screen.asked.text == "springfield"

@@ -185,5 +185,4 @@ def test_nothing_is_painted_while_the_worker_has_nothing_to_do(
     with Terminal(args) as terminal:
         terminal.until(lambda text: "0 queued" in text)
         terminal.press("3")
-        terminal.settle(0.5)
-        assert terminal.read(5.0) == b""
+        assert terminal.rests(5.0)

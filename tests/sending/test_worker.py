@@ -364,7 +364,7 @@ async def running(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
     finally:
         worker.stop()
         with suppress(asyncio.CancelledError):
-            await asyncio.wait_for(task, 20)
+            await asyncio.wait_for(task, 90)
 
 
 @dataclass
@@ -392,7 +392,7 @@ class Passes:
     async def reach(self, number: int) -> None:
         """Wait until there were so many."""
         async with self._more:
-            await asyncio.wait_for(self._more.wait_for(lambda: self.number >= number), 20)
+            await asyncio.wait_for(self._more.wait_for(lambda: self.number >= number), 90)
 
 
 async def test_a_worker_with_nothing_to_do_changes_nothing(
@@ -431,7 +431,7 @@ async def test_a_worker_sees_what_another_program_queues_and_is_woken_at_once(
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         for _ in count():
             if condition():
                 return
@@ -554,7 +554,7 @@ async def test_a_held_message_goes_when_its_lead_was_mended_and_is_left_alone_un
 
 
 async def _sending(post: Post) -> None:
-    await asyncio.wait_for(post.reached.wait(), 20)
+    await asyncio.wait_for(post.reached.wait(), 90)
 
 
 async def test_a_worker_that_is_stopped_gives_what_is_on_its_way_a_moment_and_no_more(
@@ -567,7 +567,7 @@ async def test_a_worker_that_is_stopped_gives_what_is_on_its_way_a_moment_and_no
         task = asyncio.create_task(worker.once())
         await _sending(post)
         worker.stop()
-        report = await asyncio.wait_for(task, 20)
+        report = await asyncio.wait_for(task, 90)
     assert (report.sent, report.uncertain) == (0, 1)
     assert [state for state, _ in await states(db)] == [UNCERTAIN, QUEUED]
 
@@ -585,7 +585,7 @@ async def test_a_worker_that_is_cancelled_records_what_is_on_its_way(
             task.cancel()
             await asyncio.sleep(0.02)
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(task, 20)
+            await asyncio.wait_for(task, 90)
     assert [state for state, _ in await states(db)] == [UNCERTAIN, QUEUED]
 
 

@@ -32,7 +32,7 @@ def folder_with_page(folder: Path, slug: str = "ace") -> Path:
 def ask(
     port: int, path: str, *, method: str = "GET", host: str | None = None
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.putrequest(method, path, skip_host=True)
         connection.putheader("Host", f"127.0.0.1:{port}" if host is None else host)
@@ -46,7 +46,7 @@ def ask(
 def exchange(port: int, request: bytes) -> bytes:
     """What the server answers to raw bytes, up to where it closes the connection."""
     answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(request)
         while received := connection.recv(65536):
             answer += received

@@ -75,6 +75,7 @@ async def test_the_app_runs_where_nothing_but_the_basics_is_known(
     with Terminal(program, env={"TERM": term, "COLORTERM": ""}) as terminal:
         terminal.until(lambda text: "2 leads" in text)
         terminal.press("j")
-        assert terminal.screen.display[4].startswith(">" if term == "linux" else "▸")
+        cursor = ">" if term == "linux" else "▸"
+        terminal.until(lambda text: text.split("\n")[4].startswith(cursor))
         terminal.press("qq")
         assert terminal.wait() == 0

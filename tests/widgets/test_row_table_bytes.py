@@ -53,8 +53,7 @@ def test_selecting_all_of_a_million_repaints_once(terminal: Terminal) -> None:
 
 
 def test_nothing_is_written_while_nothing_happens(terminal: Terminal) -> None:
-    terminal.settle()
-    assert terminal.read(2.0) == b""
+    assert terminal.rests(2.0)
 
 
 def test_a_name_from_a_stranger_writes_no_control_byte() -> None:
