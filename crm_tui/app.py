@@ -243,17 +243,27 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     async def _live(self, db: Database) -> None:
         """Have the demo's recipients answer, for as long as the app runs."""
+        from crm_tui.screens.demo_guide import begins, tells
         from crm_tui.services.demo.world import World
 
-        world = World(db, self.settings)
+        world, said = World(db, self.settings), begins(self.keymap)
+        self._remark(said)
 
         async def step() -> None:
-            if await world.step(self.now()):
+            nonlocal said
+            if came := await world.step(self.now()):
                 await self.look_for_changes()
+                before, said = said, tells(came, self.keymap) or said
+                self._remark(said, before)
 
         while True:
             await self.guarded(step())
             await asyncio.sleep(_WATCH_EVERY)
+
+    def _remark(self, words: str, before: str = "") -> None:
+        """Say something where nothing is being said, or only what was remarked before."""
+        if self._front().query_one(Footer).words in {"", before}:
+            self.say(words)
 
     @work(group="watch", exclusive=True, exit_on_error=False)
     async def _watch_store(self) -> None:

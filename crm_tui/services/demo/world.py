@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database, WriteSession
-from crm_tui.db.models import Campaign, Message, RawRecord
+from crm_tui.db.models import Business, Campaign, Message, RawRecord
 from crm_tui.providers.bounces import Delivery
 from crm_tui.providers.incoming import Kind
 from crm_tui.services.demo.invent import load_words
@@ -58,10 +58,18 @@ _OF_FORTY = {
 }
 
 
+class Came(NamedTuple):
+    """What somebody made of a mail."""
+
+    name: str
+    reaction: Reaction
+
+
 class Mailed(NamedTuple):
-    """A mail that was written to the outbox."""
+    """A mail that was written to the outbox, and the name of the lead it went to."""
 
     id: int
+    lead: str
     key: str
     address: str
     person: str | None
@@ -140,8 +148,8 @@ class World:
         self._seed = seed
         self._replies: Sequence[str] = load_words()["mail"]["replies"]
 
-    async def step(self, now: datetime) -> int:
-        """Let come in what is due by now, and bring later steps near; returns how many mails came."""
+    async def step(self, now: datetime) -> list[Came]:
+        """Let come in what is due by now, and bring later steps near; returns what came."""
         await self._hurry(now)
         due: list[tuple[Mailed, Reaction, datetime]] = []
         for mail in await self._mailed(now):
@@ -155,7 +163,7 @@ class World:
             answer = said(mail, reaction, self._replies, at=at)
             async with self._db.write() as session:
                 await self.receive(session, f"demo {mail.key}", answer, now=now)
-        return len(due)
+        return [Came(mail.lead, reaction) for mail, reaction, _ in due]
 
     async def receive(
         self, session: WriteSession, external_id: str, mail: Kept, *, now: datetime
@@ -183,6 +191,7 @@ class World:
             rows = await session.execute(
                 select(
                     Message.id,
+                    Business.name,
                     Message.key,
                     Message.address,
                     Message.person,
@@ -191,6 +200,7 @@ class World:
                     Message.subject,
                     Message.sent_at,
                 )
+                .join(Business, Business.id == Message.business_id)
                 .where(
                     Message.state == MessageState.SENT,
                     Message.provider == "outbox",
