@@ -134,6 +134,9 @@ def test_a_provider_that_says_for_how_long_is_left_alone_at_once() -> None:
         (19, 19, False),  # too few to tell
         (20, 1, False),  # exactly 5 %
         (20, 2, True),
+        (39, 2, True),
+        (40, 2, False),  # exactly 5 %
+        (49, 3, True),
         (50, 2, False),
         (50, 3, True),
     ],

@@ -31,7 +31,10 @@ ZONES = [
         "Asia/Kolkata",
         "Australia/Lord_Howe",  # by half an hour
         "Europe/Berlin",
-        "Pacific/Apia",
+        "Pacific/Auckland",  # up to 13 hours ahead
+        "Pacific/Chatham",  # by 45 minutes, and at 2:45
+        "Pacific/Kiritimati",  # 14 hours ahead
+        "Pacific/Pago_Pago",  # 11 hours behind
         "UTC",
     )
 ]
@@ -59,6 +62,11 @@ def shown(at: datetime, zone: str) -> str:
         ("Europe/Berlin", "2026-10-24 12:00", "Mon 2026-10-26 08:00 +0100"),
         ("Australia/Lord_Howe", "2026-10-02 23:00", "Mon 2026-10-05 08:00 +1100"),
         ("Asia/Kolkata", "2026-11-22 09:00", "Mon 2026-11-23 08:00 +0530"),
+        # as far from each other as days can be
+        ("Pacific/Auckland", "2026-09-25 20:00", "Mon 2026-09-28 08:00 +1300"),
+        ("Pacific/Chatham", "2026-04-04 12:00", "Mon 2026-04-06 08:00 +1245"),
+        ("Pacific/Kiritimati", "2026-11-27 20:00", "Mon 2026-11-30 08:00 +1400"),
+        ("Pacific/Pago_Pago", "2026-11-27 20:00", "Mon 2026-11-30 08:00 -1100"),
     ],
 )
 def test_mail_waits_for_the_morning_of_a_working_day(zone: str, at: str, goes: str) -> None:
