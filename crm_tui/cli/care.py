@@ -138,6 +138,7 @@ def demo(context: typer.Context) -> None:
     need_terminal()
     asked = invocation(context)
     settings = asked.settings
+    say("Making a demo: 500 invented leads, their sites and campaigns …")
     with tempfile.TemporaryDirectory(prefix="crm-tui-demo-", ignore_cleanup_errors=True) as folder:
         store, own = asyncio.run(open_world(Path(folder), settings, now=utc_now()))
         context.obj = _Demo(store, asked.config, own)
