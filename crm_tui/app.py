@@ -1,4 +1,4 @@
-"""The app: builds nothing but itself, opens the store after the first paint, and holds the areas.
+"""The app: builds nothing but itself, opens the store after the first paint, and hosts the screens.
 
 For those who write screens:
 
@@ -21,7 +21,8 @@ For those who write screens:
   called, and of the others when they come to the front: read again, keep the place.
 - Keys: add lines to the registry and methods `action_<name>`; nothing else. A new area also gets a
   title in AREA_TITLES, a new screen its areas in SCREENS; a new tab is a line "everywhere.<mode>"
-  with a digit, and a mode here. What cannot be done just now says why in `why_not(action_id)`.
+  with a digit, and a mode in screens/everywhere.py. What cannot be done just now says why in
+  `why_not(action_id)`.
 - Dialogs: `Confirm` and `Picker` in screens/dialogs.py, forms in widgets/forms.py.
 """
 
@@ -36,14 +37,13 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual import events, on, work
 from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
-from textual.screen import Screen
 from textual.worker import WorkType
 
 from crm_tui.actions import Action
@@ -52,19 +52,16 @@ from crm_tui.config import default_config_path
 from crm_tui.defects import report_defect
 from crm_tui.errors import Cancelled, UserError
 from crm_tui.keymap import read_keymap
-from crm_tui.palettes import FOLDER, SHIPPED, hard_to_read, read_own
+from crm_tui.palettes import FOLDER, SHIPPED, read_own
 from crm_tui.screens.base import AppScreen, Job
-from crm_tui.screens.dialogs import Confirm, Pick, Picker
+from crm_tui.screens.everywhere import Everywhere
 from crm_tui.screens.jobs import Jobs
-from crm_tui.screens.lasting import LastingApp
-from crm_tui.screens.leads import LeadsScreen
 from crm_tui.screens.mail_work import GROUP, MailWork
 from crm_tui.screens.site_work import SiteWork
 from crm_tui.session import Draft, Session
 from crm_tui.text import visible
-from crm_tui.widgets.appearance import DressedApp
 from crm_tui.widgets.frame import ActionPressed, Footer
-from crm_tui.widgets.keys import KeyArea, Refused, at_hand
+from crm_tui.widgets.keys import Refused, at_hand
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.terminal import LeanDriver
 
@@ -80,25 +77,7 @@ _MAIL_AFTER = 1.0
 """Likewise, until mail is sent and read."""
 
 
-def _today() -> Screen[None]:
-    from crm_tui.screens.today import TodayScreen
-
-    return TodayScreen()
-
-
-def _campaigns() -> Screen[None]:
-    from crm_tui.screens.campaigns import CampaignsScreen
-
-    return CampaignsScreen()
-
-
-def _sites() -> Screen[None]:
-    from crm_tui.screens.sites import SitesScreen
-
-    return SitesScreen()
-
-
-class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
+class CrmApp(Everywhere, inherit_bindings=False):
     """The terminal program.
 
     Args:
@@ -112,14 +91,6 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
 
     TITLE = "crm-tui"
     ENABLE_COMMAND_PALETTE = False
-    AREA = "everywhere"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "leads": LeadsScreen,
-        "today": _today,
-        "campaigns": _campaigns,
-        "sites": _sites,
-    }
-    DEFAULT_MODE = "leads"
 
     def __init__(
         self,
@@ -386,112 +357,7 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         """The full screen in front, under any dialog."""
         return next(s for s in reversed(self.screen_stack) if isinstance(s, AppScreen))
 
-    # Actions at hand everywhere
-
-    def action_leads(self) -> None:
-        """To the leads."""
-        self._go_to("leads")
-
-    def action_today(self) -> None:
-        """To what there is to deal with today."""
-        self._go_to("today")
-
-    def action_campaigns(self) -> None:
-        """To the campaigns."""
-        self._go_to("campaigns")
-
-    def action_sites(self) -> None:
-        """To the sites."""
-        self._go_to("sites")
-
-    def action_palette(self) -> None:
-        """Find an action, a lead or something done by its name."""
-        from crm_tui.screens.palette import Palette
-
-        palette = Palette(self._front())
-        self.push_screen(palette, palette.do)
-
-    def action_help(self) -> None:
-        """Show all keys."""
-        from crm_tui.screens.help import HelpScreen
-
-        self.push_screen(HelpScreen(at_hand(self._front())))
-
-    async def action_back(self) -> None:
-        """One step back within the screen, or to the one before; on the first screen nothing."""
-        if isinstance(self.screen, AppScreen) and not self.screen.back():
-            self._close_top()
-
-    async def action_close(self) -> None:
-        """Close the screen on top; on the first one, quit."""
-        if isinstance(self.screen, AppScreen) and not self.screen.may_close():
-            return
-        if not self._close_top():
-            self._quit()
-
-    def action_stop(self) -> None:
-        """Cancel what is running; where nothing is, offer to quit."""
-        if self._jobs.running is not None:
-            self._jobs.running.cancel()
-        else:
-            question = " ".join(filter(None, ("Quit crm-tui?", self._mail_left_behind())))
-            self.push_screen(Confirm(question, verb="Quit", leave="Stay"), self._quit_if)
-
-    def action_undo(self) -> None:
-        """Take the last action back."""
-        from crm_tui.screens.undoing import turn_back
-
-        turn_back(self)
-
-    def action_redo(self) -> None:
-        """Do again what was taken back last."""
-        from crm_tui.screens.undoing import turn_back
-
-        turn_back(self, again=True)
-
-    def why_not(self, action_id: str) -> str | None:
-        """Why something cannot be done anywhere just now."""
-        if action_id == "everywhere.theme" and self.no_color:
-            return "There is no colour here, because NO_COLOR is set."
-        return None
-
-    def action_duplicates(self) -> None:
-        """To the leads that may be the same."""
-        from crm_tui.screens.duplicates import DuplicatesScreen
-
-        if not isinstance(self._front(), DuplicatesScreen):
-            self.push_screen(DuplicatesScreen())
-
-    def action_worker_log(self) -> None:
-        """To what the worker did."""
-        from crm_tui.screens.worker_log import WorkerLogScreen
-
-        if not isinstance(self._front(), WorkerLogScreen):
-            self.push_screen(WorkerLogScreen())
-
-    def action_suppression(self) -> None:
-        """To who is not to be contacted."""
-        from crm_tui.screens.suppression import SuppressionScreen
-
-        if not isinstance(self._front(), SuppressionScreen):
-            self.push_screen(SuppressionScreen())
-
-    def action_theme(self) -> None:
-        """Choose a theme, each shown as one comes to it."""
-        before = self.theme
-
-        def choose(theme: str | None) -> None:
-            self.wear(theme or before)
-            if theme is not None:
-                asked = self.settings.appearance.theme
-                self.session.theme = "" if theme == asked else theme
-                self.save_session()
-
-        picks = [
-            Pick(each.name, each.name, "hard to read" if hard_to_read([each]) else "")
-            for each in self.palettes
-        ]
-        self.push_screen(Picker("Theme", picks, current=before, preview=self.wear), choose)
+    # Keys
 
     @on(Refused)
     def _refused(self, message: Refused) -> None:
@@ -506,38 +372,6 @@ class CrmApp(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         there = {each.action.id: each for each in at_hand(self._front())}
         if wanted.id in there:
             await there[wanted.id].owner.do(wanted)
-
-    def _go_to(self, mode: str) -> None:
-        if self.current_mode != mode:
-            self.switch_mode(mode)
-
-    def _close_top(self) -> bool:
-        if len(self.screen_stack) == 1:
-            return False
-        self.pop_screen()
-        return True
-
-    def _mail_left_behind(self) -> str:
-        """What does not go on without the app; nothing of a demo does."""
-        return "" if self._throw_away else self.mail_work.left_behind()
-
-    def _quit(self) -> None:
-        mail, job = self._mail_left_behind(), self._jobs.running
-        if job is not None:
-            words = f"{job}. Quitting stops it; what is done stays done."
-            question = Confirm(
-                f"{words} {mail}".rstrip(), verb="Stop and quit", leave="Stay", careful=True
-            )
-            self.push_screen(question, self._quit_if)
-        elif mail:
-            self.push_screen(Confirm(mail, verb="Quit", leave="Stay"), self._quit_if)
-        else:
-            self.exit()
-
-    async def _quit_if(self, wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-        if wanted:
-            await self.stop_work()
-            self.exit()
 
     # Events and errors
 
