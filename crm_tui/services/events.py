@@ -26,8 +26,9 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event
@@ -304,49 +305,33 @@ async def void_named(
     Returns how the keys of the voided events begin; the number of the business follows.
     """
     beginning = f"{_moment(now)}{secrets.token_hex(8)}-"
-    each = named.distinct().order_by("key").subquery()
-    at = literal(now, Event.occurred_at.type)
-    values = {
-        Event.key: literal(beginning) + cast(each.c.business_id, Text),
-        Event.business_id: each.c.business_id,
-        Event.origin_id: each.c.business_id,
-        Event.occurred_at: at,
-        Event.recorded_at: at,
-        Event.kind: literal(EventKind.VOIDED, Event.kind.type),
-        Event.source: literal(OPERATOR),
-        Event.summary: literal(why),
-        Event.data: func.json_object("voids", func.json_group_array(each.c.key)),
-    }
-    rows = select(*values.values()).group_by(each.c.business_id)
-    await session.flush()
+    each = named.distinct().subquery().c
     connection = await session.connection()
-    await connection.execute(insert(Event).from_select(list(values), rows))
-    await _take_out(session, select(each.c.key))
+    await session.flush()
+    found = await connection.execute(
+        select(func.json_group_array(func.json_array(each.business_id, each.key)))
+    )
+    pairs = found.scalar_one()
+    await connection.execute(
+        _ADD_VOIDED, {"beginning": beginning, "named": pairs, "now": now, "why": why}
+    )
+    await _take_out(session, [key for _, key in json.loads(pairs)])
     return beginning
 
 
-async def _take_out(session: WriteSession, keys: Select[Any]) -> None:
+async def _take_out(session: WriteSession, keys: Sequence[str]) -> None:
     """Mark events that a new voided event names, and bring up to date what follows from them.
 
     Where a voided event goes, what it named may come back, and so on: a void can only name what
     was written before it, so this comes to an end.
     """
-    out: ColumnElement[bool] = true()
-    named: Select[Any] | None = keys
     connection = await session.connection()
     loud: set[int] = set()
     moved: set[int] = set()
     built: set[int] = set()
-    while named is not None:
-        turned = await connection.execute(
-            update(Event)
-            .where(
-                Event.key.in_(named),
-                Event.is_voided.is_distinct_from(out),
-            )
-            .values(is_voided=out)
-            .returning(*_FOLLOWED)
-        )
+    mark, named = _MARK_OUT, keys
+    while named:
+        turned = await connection.execute(mark, {"named": json.dumps(named)})
         further: list[str] = []
         for business_id, is_loud, moves, builds, voids in turned.all():
             if is_loud:
@@ -357,7 +342,7 @@ async def _take_out(session: WriteSession, keys: Select[Any]) -> None:
                 built.add(business_id)
             if voids is not None:
                 further += json.loads(voids)
-        named, out = listed(further) if further else None, _IS_NAMED
+        mark, named = _MARK_AS_NAMED, further
     await renew_activity(session, loud)
     await statuses.refold(session, sorted(moved - built), sites=False)
     await statuses.refold(session, sorted(built))
@@ -409,7 +394,6 @@ def _is_named() -> ColumnElement[bool]:
     )
 
 
-_IS_NAMED = _is_named()
 _FOLLOWED = (
     Event.business_id,
     type_coerce(Event.kind.not_in(QUIET) & Event.by_machine.is_(False), Integer),
@@ -417,6 +401,51 @@ _FOLLOWED = (
     type_coerce(Event.kind.in_(_BUILDS), Integer),
     case((Event.kind == EventKind.VOIDED, func.json_extract(Event.data, "$.voids"))),
 )
+
+
+def _add_voided() -> Insert:
+    """Write a voided event for each business of `named`, a JSON array of [business_id, key]."""
+    given = func.json_each(bindparam("named", type_=Text)).table_valued("value").c.value
+    each = (
+        select(
+            func.json_extract(given, "$[0]", type_=Integer).label("business_id"),
+            func.json_extract(given, "$[1]", type_=Text).label("key"),
+        )
+        .order_by("key")
+        .subquery()
+        .c
+    )
+    now = bindparam("now", type_=Event.occurred_at.type)
+    values = {
+        Event.key: bindparam("beginning", type_=Text) + cast(each.business_id, Text),
+        Event.business_id: each.business_id,
+        Event.origin_id: each.business_id,
+        Event.occurred_at: now,
+        Event.recorded_at: now,
+        Event.kind: literal(EventKind.VOIDED, Event.kind.type),
+        Event.source: literal(OPERATOR),
+        Event.summary: bindparam("why", type_=Text),
+        Event.data: func.json_object("voids", func.json_group_array(each.key)),
+    }
+    return insert(Event).from_select(
+        list(values), select(*values.values()).group_by(each.business_id)
+    )
+
+
+def _mark(out: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    """Say of the events whose keys `named` has whether they are out; returns what changed."""
+    keys = func.json_each(bindparam("named", type_=Text)).table_valued("value").c.value
+    return (
+        update(Event)
+        .where(Event.key.in_(select(keys)), Event.is_voided.is_distinct_from(out))
+        .values(is_voided=out)
+        .returning(*_FOLLOWED)
+    )
+
+
+_ADD_VOIDED = _add_voided()
+_MARK_OUT = _mark(true())
+_MARK_AS_NAMED = _mark(_is_named())
 
 
 def _chunks(business_ids: Collection[int]) -> Iterator[list[int]]:

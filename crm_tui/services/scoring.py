@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import mul
 
 import msgspec
 
@@ -26,13 +27,13 @@ FITTING = (
 )  # fmt: skip
 
 MANY_REVIEWS = 100
+_LOG_OF_MANY = math.log1p(MANY_REVIEWS)
 ENOUGH_PHOTOS = 10
 FRESH = timedelta(days=30)
 STALE = timedelta(days=180)
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreFacts:
+class ScoreFacts(msgspec.Struct, frozen=True, gc=False):
     """What the score is made from. `website` is an address of its own; `rating` is 0-5."""
 
     website: str | None
@@ -76,7 +77,7 @@ def explain(facts: ScoreFacts, settings: ScoreSettings, *, now: datetime) -> Sco
             most=round(weights[name] * scale, 1),
             why=reasons[name],
         )
-        for name, share in shares.items()
+        for name, share in zip(weights, shares, strict=True)
     )
     return Score(points(facts, settings, now=now), factors)
 
@@ -88,10 +89,10 @@ def points(facts: ScoreFacts, settings: ScoreSettings, *, now: datetime) -> int:
 
 def scorer(settings: ScoreSettings, *, now: datetime) -> Callable[[ScoreFacts], int]:
     """What gives the score alone, for many leads at once."""
-    weights, scale = _weights(settings), _scale(settings)
+    weights, scale = tuple(_weights(settings).values()), _scale(settings)
 
     def score(facts: ScoreFacts) -> int:
-        total = sum(share * weights[name] for name, share in _shares(facts, settings, now).items())
+        total: float = sum(map(mul, _shares(facts, settings, now), weights))
         return min(100, max(0, round(total * scale)))
 
     return score
@@ -107,19 +108,18 @@ def _scale(settings: ScoreSettings) -> float:
     return 100 / sum(_weights(settings).values())
 
 
-def _shares(facts: ScoreFacts, settings: ScoreSettings, now: datetime) -> dict[str, float]:
-    """How much of each factor's weight the facts earn, 0-1."""
-    reviews = facts.review_count or 0
-    return {
-        "no_website": 0.0 if facts.website else 1.0,
-        "rating": max(0.0, ((facts.rating or 0) - 3) / 2),
-        "reviews": min(1.0, math.log1p(reviews) / math.log1p(MANY_REVIEWS)),
-        "photos": min(1.0, (facts.photo_count or 0) / ENOUGH_PHOTOS),
-        "email": 1.0 if facts.email else 0.0,
-        "phone": 1.0 if facts.phone else 0.0,
-        "category": _fit(facts.category, settings.categories),
-        "freshness": _freshness(facts.captured_at, now),
-    }
+def _shares(facts: ScoreFacts, settings: ScoreSettings, now: datetime) -> tuple[float, ...]:
+    """How much of each factor's weight the facts earn, 0-1, in the order of the weights."""
+    return (
+        0.0 if facts.website else 1.0,
+        max(0.0, ((facts.rating or 0) - 3) / 2),
+        min(1.0, math.log1p(facts.review_count or 0) / _LOG_OF_MANY),
+        min(1.0, (facts.photo_count or 0) / ENOUGH_PHOTOS),
+        1.0 if facts.email else 0.0,
+        1.0 if facts.phone else 0.0,
+        _fit(facts.category, settings.categories),
+        _freshness(facts.captured_at, now),
+    )
 
 
 @lru_cache(maxsize=4096)

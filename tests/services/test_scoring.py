@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from crm_tui.config import ScoreSettings, ScoreWeights
 from crm_tui.services.scoring import ScoreFacts, explain, points

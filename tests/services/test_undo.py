@@ -291,6 +291,13 @@ async def tag(session: WriteSession, lead_ids: list[int], now: datetime) -> None
     await session.execute(insert(BusinessTag), rows)
 
 
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every part of an action is turned in a transaction of its own."""
+    monkeypatch.setattr("crm_tui.services.undo.reversal.TOGETHER", 1)
+
+
+@pytest.mark.usefixtures("one_by_one")
 async def test_an_undo_that_was_stopped_goes_on_where_it_stopped(
     work: Work, add_lead: AddLead, db: Database, store_path: Path
 ) -> None:
@@ -310,6 +317,7 @@ async def test_an_undo_that_was_stopped_goes_on_where_it_stopped(
     assert picture(store_path) == before
 
 
+@pytest.mark.usefixtures("one_by_one")
 @pytest.mark.parametrize("parts", [0, 1])
 async def test_what_was_stopped_can_be_turned_round(
     work: Work, add_lead: AddLead, db: Database, store_path: Path, parts: int
@@ -339,6 +347,34 @@ async def test_what_was_stopped_can_be_turned_round(
         await work.take_back()
     assert picture(store_path) == before
     assert (await undo.redo(db, settings=settings, now=work.tick())).restored == len(ids)
+
+
+async def test_parts_that_are_turned_together_end_as_if_they_were_turned_alone(
+    work: Work, add_lead: AddLead, db: Database, store_path: Path
+) -> None:
+    ada, bea = await add_lead("Ada", city="Queens"), await add_lead("Bea", city="Queens")
+    before = picture(store_path)
+    entry = undo.Entry()
+    for lead, city in ((ada, "Bronx"), (ada, "Yonkers"), (bea, "Yonkers"), (ada, "Albany")):
+        async with undo.action(db, "moved them", now=work.tick(), entry=entry) as session:
+            await leads.edit(session, lead, {"city": city}, settings=work.settings, now=work.now)
+    after = picture(store_path)
+    transactions: list[tuple[int, int]] = []
+    undone = await undo.undo(
+        db,
+        settings=work.settings,
+        now=work.tick(),
+        progress=lambda done, total: transactions.append((done, total)),
+    )
+    assert transactions == [(4, 4)]
+    assert (undone.restored, undone.left) == (2, [])
+    assert picture(store_path) == before
+    assert (await work.do_again()).restored == 2
+    assert picture(store_path) == after
+    await work.edit(bea, city="Utica")
+    assert entry.id is not None
+    undone = await work.take_back(entry.id)
+    assert (undone.restored, [left.business_id for left in undone.left]) == (1, [bea])
 
 
 async def test_an_action_that_goes_on_after_it_was_undone_is_stopped(
@@ -549,6 +585,7 @@ async def test_undoing_everything_restores_the_store_and_redoing_everything_repe
         await db.close()
 
 
+@pytest.mark.usefixtures("one_by_one")
 async def test_what_was_half_undone_is_not_done_again_after_something_else_was_done(
     work: Work, add_lead: AddLead, db: Database
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -54,13 +54,12 @@ async def turn(
     wanted = [c for c in part.changes if c.record not in left and c.record not in settled]
     written, refused = await write(session, wanted, write_down=undoing and in_book)
     left |= refused
-    await _follow(session, written, score=score, now=now)
-    voiding = await _void(session, part.told, words=words, undoing=undoing, now=now)
+    await _follow(session, written, part.leads, score=score, now=now)
+    voiding = await _void(session, part, words=words, undoing=undoing, now=now)
     if in_book:
         done = [c.id for c in part.changes if c.record in settled] + [c.id for c in written]
-        await _mark(session, done + part.told, undoing=undoing)
-        if undoing and voiding:
-            await _mark_voided(session, part.told, voiding)
+        await _mark(session, done, undoing=undoing)
+        await _mark(session, part.told, undoing=undoing, voiding=voiding if undoing else "")
         await _mark_left(session, [c.id for c in part.changes if c.record in left])
     return Turned(left, _owners(c for c in part.changes if c.record in left))
 
@@ -117,18 +116,26 @@ def _lead_of(values: Values | None) -> int | None:
 
 
 async def _follow(
-    session: WriteSession, applied: Sequence[Change], *, score: ScoreSettings, now: datetime
+    session: WriteSession,
+    applied: Sequence[Change],
+    told: Collection[int],
+    *,
+    score: ScoreSettings,
+    now: datetime,
 ) -> None:
-    """Compute again what is derived of the leads whose records were written."""
+    """Compute again what is derived of the leads whose records were written.
+
+    Those of whom something was told have changed too.
+    """
     concerned = _Concerned.by(applied)
-    there = await _touch(session, concerned.any, now=now)
+    there = await _touch(session, concerned.any.union(told), now=now)
     facts = concerned.facts & there
-    told = {name: leads for name, leads in concerned.columns.items() if name not in _NOT_FACTS}
-    columns = set().union(*told.values()) & there - facts
+    stated = {name: leads for name, leads in concerned.columns.items() if name not in _NOT_FACTS}
+    columns = set().union(*stated.values()) & there - facts
     if facts:
         await derived.renew(session, sorted(facts), score=score, now=now)
     if columns:
-        await derived.renew_after(session, sorted(columns), list(told), score=score, now=now)
+        await derived.renew_after(session, sorted(columns), list(stated), score=score, now=now)
     if facts or columns:
         await gather.mark_out_of_date(session, sorted(facts | columns))
     if messages := [change for change in applied if change.record.table == "message"]:
@@ -167,49 +174,44 @@ def _named(told: Sequence[int], *, undoing: bool) -> Select[int, str]:
 
 
 async def _void(
-    session: WriteSession, told: Sequence[int], *, words: str, undoing: bool, now: datetime
+    session: WriteSession, part: Part, *, words: str, undoing: bool, now: datetime
 ) -> str:
     """Take the lines of an action out, or bring them back; how the voiding keys begin, if any."""
+    told = part.told
     if not told:
         return ""
     why = f"{'undone' if undoing else 'done again'}: {words}"
     voiding = await events.void_named(session, _named(told, undoing=undoing), why=why, now=now)
-    theirs = select(UndoChange.business_id).where(UndoChange.id.in_(listed(told)))
-    connection = await session.connection()
-    await connection.execute(
-        update(Business)
-        .where(Business.id.in_(theirs), Business.updated_at != now)
-        .values(updated_at=now)
-    )
-    # Notes and calls can be searched for.
-    searched = _named(told, undoing=True).where(Event.kind.in_((EventKind.NOTE, EventKind.CALL)))
-    rows = await session.execute(searched)
-    await search.index(session, sorted({row.business_id for row in rows}))
+    if part.searched:
+        noted = Event.kind.in_((EventKind.NOTE, EventKind.CALL))
+        rows = await session.execute(_named(told, undoing=True).where(noted))
+        await search.index(session, sorted({row.business_id for row in rows}))
     return voiding
 
 
 # The book
 
 
-async def _mark(session: WriteSession, change_ids: Sequence[int], *, undoing: bool) -> None:
-    """Note that these changes were turned."""
-    state = ChangeState.UNDONE if undoing else ChangeState.DONE
+async def _mark(
+    session: WriteSession, change_ids: Sequence[int], *, undoing: bool, voiding: str = ""
+) -> None:
+    """Note that these changes were turned.
+
+    With `voiding`, the beginning of the keys of the events that took their lines out, also by
+    which of these each was, to bring them back.
+    """
+    if not change_ids:
+        return
+    own = func.json_extract(func.coalesce(UndoChange.after, UndoChange.before), "$.key")
+    by = literal(voiding) + cast(Event.business_id, Text)
     connection = await session.connection()
     await connection.execute(
         update(UndoChange)
         .where(UndoChange.id.in_(listed(change_ids)))
-        .values(state=state, void_key=None)
-    )
-
-
-async def _mark_voided(session: WriteSession, told: Sequence[int], voiding: str) -> None:
-    """Note by which events lines on timelines were taken out, to bring them back."""
-    own = func.json_extract(func.coalesce(UndoChange.after, UndoChange.before), "$.key")
-    connection = await session.connection()
-    await connection.execute(
-        update(UndoChange)
-        .where(UndoChange.id.in_(listed(told)), Event.key == own)
-        .values(void_key=literal(voiding) + cast(Event.business_id, Text))
+        .values(
+            state=ChangeState.UNDONE if undoing else ChangeState.DONE,
+            void_key=select(by).where(Event.key == own).scalar_subquery() if voiding else None,
+        )
     )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import UndoChange
 from crm_tui.db.types import listed
 from crm_tui.services import search
 from crm_tui.services.undo.recorded import MARKS, RECORDED
-from crm_tui.vocabulary import ChangeState
+from crm_tui.vocabulary import ChangeState, EventKind
 
 Values = dict[str, Any]
 """Columns of a record as they are stored; floats as SQL literals."""
@@ -23,11 +23,11 @@ _REPEATS = frozenset({"sort_name", *search.FOLDED.values()})
 """Columns that say again what another one says, for sorting and comparing."""
 
 _WRITTEN = {each.name: frozenset(each.written) for each in RECORDED.values()}
-_decode = msgspec.json.Decoder(Values).decode
 _decode_key = msgspec.json.Decoder(list[Any]).decode
 
 
-class RecordId(NamedTuple):
+# Thousands of both live for a moment each; without gc=False the collector looks through them all.
+class RecordId(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One record: its table and the JSON array of its primary key."""
 
     table: str
@@ -39,7 +39,7 @@ class RecordId(NamedTuple):
         return _decode_key(self.key)
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One write of an action, seen from where it is to be taken.
 
     `now` is what the record should hold at present, `then` what it is to hold after; None where
@@ -63,31 +63,41 @@ class Change(NamedTuple):
         return self.then is None
 
 
-def _read(values: str | None) -> Values | None:
-    return None if values is None else _decode(values)
+_decode_changes = msgspec.json.Decoder(list[Change]).decode
+_decode_held = msgspec.json.Decoder(dict[str, Values]).decode
+_decode_ids = msgspec.json.Decoder(list[int]).decode
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one transaction of an action wrote, in the order it is to be taken.
+    """What one transaction of an action wrote, or several, in the order it is to be taken.
 
     Attributes:
         changes: of records.
         told: the changes that are lines on timelines of leads that stay, by their ids; such lines
             are never deleted, but taken out.
+        leads: on whose timelines those lines are.
+        searched: whether some of those lines can be searched for.
     """
 
     changes: list[Change]
     told: list[int]
+    leads: list[int]
+    searched: bool
 
 
 async def load(
-    session: ReadSession, entry_id: int, part: int, state: ChangeState, *, undoing: bool
+    session: ReadSession,
+    entry_id: int,
+    parts: Sequence[int],
+    state: ChangeState,
+    *,
+    undoing: bool,
 ) -> Part:
-    """What a part of an action wrote, as far as it is in this state."""
+    """What parts of an action wrote that follow each other, as far as it is in this state."""
     of_part = (
         UndoChange.entry_id == entry_id,
-        UndoChange.part == part,
+        UndoChange.part.between(min(parts), max(parts)),
         UndoChange.state == state,
     )
     comes_or_goes = UndoChange.before.is_(None) | UndoChange.after.is_(None)
@@ -106,33 +116,44 @@ async def load(
         happened &= UndoChange.business_id.not_in(
             listed([each for each in whole if each is not None])
         )
+    kind = func.json_extract(func.coalesce(UndoChange.after, UndoChange.before), "$.kind")
     connection = await session.connection()
-    told = await connection.execute(select(UndoChange.id).where(*of_part, happened))
-    return Part(changes, list(told.scalars().all()))
+    told = await connection.execute(
+        select(
+            func.json_group_array(UndoChange.id),
+            func.json_group_array(UndoChange.business_id.distinct()),
+            func.max(kind.in_((EventKind.NOTE, EventKind.CALL))),
+        ).where(*of_part, happened)
+    )
+    ids, leads, searched = told.one()
+    return Part(changes, _decode_ids(ids), _decode_ids(leads), bool(searched))
 
 
 async def _changes(
     session: ReadSession, *which: ColumnElement[bool], undoing: bool
 ) -> list[Change]:
-    order = UndoChange.id.desc() if undoing else UndoChange.id
-    connection = await session.connection()  # whose rows come quicker than the session's
-    rows = await connection.execute(
-        select(
-            UndoChange.id,
-            UndoChange.table_name,
-            UndoChange.record,
-            UndoChange.business_id,
-            UndoChange.before,
-            UndoChange.after,
-        )
+    now, then = UndoChange.after, UndoChange.before
+    if not undoing:
+        now, then = then, now
+    columns = (UndoChange.id, UndoChange.table_name, UndoChange.record, UndoChange.business_id)
+    row = (
+        select(*columns, now.label("now"), then.label("then"))
         .where(*which)
-        .order_by(order)
+        .order_by(UndoChange.id.desc() if undoing else UndoChange.id)
+        .subquery()
+        .c
     )
-    changes = []
-    for id_, table, key, business_id, before, after in rows.all():
-        now, then = (after, before) if undoing else (before, after)
-        changes.append(Change(id_, RecordId(table, key), business_id, _read(now), _read(then)))
-    return changes
+    # As one text, which is read in one go; SQLite keeps the order of a subquery.
+    change = func.json_array(
+        row.id,
+        func.json_array(row.table_name, row.record),
+        row.business_id,
+        func.json(row.now),
+        func.json(row.then),
+    )
+    connection = await session.connection()
+    found = await connection.execute(select(func.json_group_array(change)))
+    return _decode_changes(found.scalar_one())
 
 
 async def disagreements(
@@ -189,6 +210,8 @@ def _difference(there: Values | None, expected: Values | None, wanted: Values | 
     if there is None:
         return "it is gone"
     changed = [name for name, value in expected.items() if there[name] != value]
+    if not changed:
+        return None
     fine = MARKS.union(n for n in changed if wanted and n in wanted and wanted[n] == there[n])
     changed = [name for name in changed if name not in fine]
     if not changed:
@@ -214,11 +237,11 @@ async def _current(
         table = RECORDED[name]
         names = [each for each in table.written if each in columns[name]]
         picked = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(len(table.key)))
-        rows: Any = await connection.exec_driver_sql(
-            f"SELECT {table.record()}, {table.values(names)} FROM {name}"  # noqa: S608 - names of our own tables
+        rows = await connection.exec_driver_sql(
+            f"SELECT json_group_object({table.record()}, {table.values(names)}) FROM {name}"  # noqa: S608 - names of our own tables
             f" WHERE ({', '.join(table.key)}) IN (SELECT {picked} FROM json_each(?))",
             (f"[{','.join(of_table)}]",),
         )
-        for key, values in rows.all():
-            found[RecordId(name, key)] = _decode(values)
+        for key, values in _decode_held(rows.scalar_one()).items():
+            found[RecordId(name, key)] = values
     return found

@@ -10,13 +10,16 @@ from sqlalchemy import func, select, update
 
 from crm_tui.config import ScoreSettings, Settings
 from crm_tui.db.engine import Database, ReadSession, WriteSession, reason_of
-from crm_tui.db.models import Business, UndoChange, UndoEntry
+from crm_tui.db.models import Business, Merge, UndoChange, UndoEntry
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput, NotFound, StoreError
 from crm_tui.services.undo.apply import Turned, turn
 from crm_tui.services.undo.changes import RecordId, load
 from crm_tui.services.undo.history import REDOABLE, UNDOABLE, EntryLine, next_redo, next_undo
 from crm_tui.vocabulary import ChangeState, UndoState
+
+TOGETHER = 2_000
+"""How many changes one transaction turns at most, unless a part of an action holds more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +61,16 @@ async def undo(
 ) -> Undone:
     """Take back the last action, or the one named; each of its parts in one transaction.
 
-    Exactly the fields it wrote get back what they held, where they still hold what it wrote.
+    Exactly the fields it wrote get back what they held, where they still hold what it wrote. Small
+    parts are taken together.
 
     Args:
         db: the store.
         settings: for what is computed again.
         now: aware UTC.
         entry_id: an action other than the last.
-        progress: called after every part with how many are done, of how many.
-        cancelled: asked before every part whether to stop.
+        progress: called after every transaction with how many parts are done, of how many.
+        cancelled: asked before every transaction whether to stop.
 
     Raises:
         BadInput: there is nothing to undo, or that action is not one that can be.
@@ -110,8 +114,8 @@ async def reverse(
     Returns what was left as it is, and why.
     """
     left: dict[RecordId, tuple[int | None, str]] = {}
-    for part in await _parts(session, entry_id, ChangeState.DONE, reverse=True):
-        written = await load(session, entry_id, part, ChangeState.DONE, undoing=True)
+    for parts in await _parts(session, entry_id, ChangeState.DONE, reverse=True):
+        written = await load(session, entry_id, parts, ChangeState.DONE, undoing=True)
         turned = await turn(
             session, written, words=words, undoing=True, score=score, now=now, in_book=False
         )
@@ -138,24 +142,25 @@ class _Reversal:
             await self._set_state(session, entry.id, state)
         result = Undone(entry.words)
         async with self.db.read() as session:
-            parts = await _parts(session, entry.id, self._from_state, reverse=self.undoing)
+            groups = await _parts(session, entry.id, self._from_state, reverse=self.undoing)
+        total = sum(map(len, groups))
         left: dict[RecordId, tuple[int | None, str]] = {}
         taken: list[int] = []
-        for part in parts:
+        for parts in groups:
             if cancelled():
                 result.stopped = True
                 break
             try:
                 async with self.db.write() as session:
-                    turned = await self._turn(session, entry, part)
+                    turned = await self._turn(session, entry, parts)
             except StoreError as error:
                 if not taken:
                     raise
-                how_far = f"It came through {len(taken)} of {len(parts)} parts; try again to go on."
+                how_far = f"It came through {len(taken)} of {total} parts; try again to go on."
                 raise StoreError(f"{reason_of(error)} {how_far}") from error
             left |= {each: (turned.owners[each], why) for each, why in turned.left.items()}
-            taken.append(part)
-            progress(len(taken), len(parts))
+            taken += parts
+            progress(len(taken), total)
         async with self.db.read() as session:
             result.left = await _name(session, left)
             kept = [each.business_id for each in result.left if each.business_id is not None]
@@ -164,7 +169,7 @@ class _Reversal:
                 bool(kept) and await self._restored(session, entry.id, taken) > 0
             )
         if not result.stopped:
-            await self._finish(entry.id, any_done=result.any_done or not parts)
+            await self._finish(entry.id, any_done=result.any_done or not groups)
         elif not taken:
             async with self.db.write() as session:
                 await self._set_state(session, entry.id, entry.state)
@@ -213,8 +218,8 @@ class _Reversal:
     def _from_state(self) -> ChangeState:
         return ChangeState.DONE if self.undoing else ChangeState.UNDONE
 
-    async def _turn(self, session: WriteSession, entry: EntryLine, part: int) -> Turned:
-        written = await load(session, entry.id, part, self._from_state, undoing=self.undoing)
+    async def _turn(self, session: WriteSession, entry: EntryLine, parts: Sequence[int]) -> Turned:
+        written = await load(session, entry.id, parts, self._from_state, undoing=self.undoing)
         return await turn(
             session,
             written,
@@ -232,16 +237,29 @@ class _Reversal:
 
 async def _parts(
     session: ReadSession, entry_id: int, state: ChangeState, *, reverse: bool
-) -> list[int]:
-    """The parts of an action that have changes in this state, in their order or the reverse."""
-    parts = await session.scalars(
-        select(UndoChange.part)
+) -> list[list[int]]:
+    """The parts of an action that have changes in this state, in their order or the reverse.
+
+    Those that are turned together stand together. A part with a merge stands alone: where the
+    merge cannot be turned, nothing else of the part is.
+    """
+    found = await session.execute(
+        select(
+            UndoChange.part, func.count(), func.max(UndoChange.table_name == Merge.__tablename__)
+        )
         .where(UndoChange.entry_id == entry_id, UndoChange.state == state)
-        .distinct()
-        .order_by(UndoChange.part)
+        .group_by(UndoChange.part)
+        .order_by(UndoChange.part.desc() if reverse else UndoChange.part)
     )
-    in_order = list(parts)
-    return in_order[::-1] if reverse else in_order
+    groups: list[list[int]] = []
+    room = 0
+    for part, changes, merges in found:
+        if merges or changes > room:
+            groups.append([])
+            room = TOGETHER
+        groups[-1].append(part)
+        room = 0 if merges else room - changes
+    return groups
 
 
 async def _name(session: ReadSession, left: dict[RecordId, tuple[int | None, str]]) -> list[Left]:

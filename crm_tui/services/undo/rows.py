@@ -169,7 +169,7 @@ def _batch(changes: Iterable[Change]) -> Callable[[Change], tuple[str, int]]:
 
 
 def _statement(change: Change) -> str:
-    names = () if change.then is None else tuple(sorted(change.then))
+    names = () if change.then is None else tuple(change.then)
     return _sql(change.record.table, names, adds=change.adds)
 
 
@@ -198,5 +198,5 @@ def _sql(table: str, names: tuple[str, ...], *, adds: bool) -> str:
 
 
 def _row(change: Change) -> list[Any]:
-    values = [] if change.then is None else [change.then[name] for name in sorted(change.then)]
+    values = [] if change.then is None else list(change.then.values())
     return values if change.adds else [*values, *change.record.parts]
