@@ -242,8 +242,14 @@ class CampaignScreen(CampaignDesk):
             return list(self._table.selected_ids())
         return []
 
+    def filtered_messages(self) -> list[int]:
+        """The messages that match the filter."""
+        return list(self._table.order) if self._asked else []
+
     def why_not(self, action_id: str) -> str | None:
         """A step is edited while nothing is sent; taken out is who still waits."""
+        if action_id == "campaign.retry" and self._asked and not self._table.total:
+            return "No mail matches the filter. esc shows everything again."
         if action_id == "ledger.skip" and self._kept is not None:
             if self._kept.state not in (CampaignState.RUNNING, CampaignState.PAUSED):
                 return f"The campaign is {_state_words(self._kept.state)}: nobody waits."

@@ -183,6 +183,18 @@ _FACTS = (
 """What can be known of a message that was sent, what says most first."""
 
 
+def _due(at: datetime, now: datetime, zone: tzinfo | None) -> str:
+    """When a message goes, as short as the times of those that went: "14:30", "Mon 9:00"."""
+    if at <= now:
+        return "due now"
+    local = at.astimezone(zone)
+    days = (local.date() - now.astimezone(zone).date()).days
+    hour = f"{local.hour}:{local:%M}"
+    if not days:
+        return hour
+    return f"{local:%a} {hour}" if days < 7 else f"{local:%Y-%m-%d}"
+
+
 def _message_state(row: LedgerRow, _now: datetime) -> Cell:
     if row.is_held:
         return Cell(f"{TROUBLE} held", Role.ATTENTION)
@@ -194,14 +206,11 @@ def ledger_columns(zone: tzinfo | None, *, steps: int) -> tuple[Column[LedgerRow
     """The columns of a ledger of so many steps; times are those of the operator's zone."""
 
     def when(row: LedgerRow, now: datetime) -> Cell:
-        from crm_tui.services.when import say_when
-
         if row.sent_at is not None:
             return Cell(ago(row.sent_at, now, zone=zone), Role.QUIET)
         if row.state is not MessageState.QUEUED or row.due_at is None:
             return Cell("")
-        due = "due now" if row.due_at <= now else say_when(row.due_at, now=now, zone=zone)
-        return Cell(due, Role.QUIET)
+        return Cell(_due(row.due_at, now, zone), Role.QUIET)
 
     def what(row: LedgerRow, now: datetime) -> Cell:
         for field, words, role in _FACTS:
@@ -218,13 +227,13 @@ def ledger_columns(zone: tzinfo | None, *, steps: int) -> tuple[Column[LedgerRow
             "name",
             "Lead",
             lambda row, _: Cell(row.name, Role.STRONG),
-            width=19,
+            width=18,
             widest=36,
             sortable=False,
         ),
         Column("state", "State", _message_state, width=11, rank=1, sortable=False),
-        Column("when", "When", when, width=16, rank=3, sortable=False),
-        Column("what", "What", what, width=18, widest=44, rank=2, sortable=False),
+        Column("when", "When", when, width=10, rank=3, sortable=False),
+        Column("what", "What", what, width=25, widest=48, rank=2, sortable=False),
         Column(
             "address",
             "Address",
@@ -263,7 +272,7 @@ LEFT_OUT_COLUMNS: tuple[Column[LeftOutLine], ...] = (
         "name",
         "Lead",
         lambda row, _: Cell(row.name, Role.STRONG),
-        width=20,
+        width=18,
         widest=36,
         sortable=False,
     ),
@@ -271,7 +280,7 @@ LEFT_OUT_COLUMNS: tuple[Column[LeftOutLine], ...] = (
         "reason",
         "Why",
         lambda row, _: Cell(row.reason),
-        width=24,
+        width=48,
         widest=60,
         rank=1,
         sortable=False,

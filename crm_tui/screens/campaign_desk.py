@@ -137,10 +137,15 @@ class CampaignDesk(AppScreen):
     def action_retry(self) -> None:
         """Send again what failed, and look again at what is held."""
         if campaign := self.campaign:
-            self.in_order(self._retry(campaign, self.chosen_messages()), group="write")
+            ids = self.chosen_messages() or self.filtered_messages()
+            self.in_order(self._retry(campaign, ids), group="write")
 
     def chosen_messages(self) -> list[int]:
-        """The messages that are selected; none stands for all."""
+        """The messages that are selected."""
+        return []
+
+    def filtered_messages(self) -> list[int]:
+        """The messages the ledger is narrowed to; none where it shows all."""
         return []
 
     async def _retry(self, campaign: Subject, ids: list[int]) -> None:

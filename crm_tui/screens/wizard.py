@@ -110,8 +110,9 @@ class WizardScreen(PagedScreen):
         for number, page in enumerate(self._pages):
             page.set_class(number == at, "-shown")
         self.show_head()
+        on = () if at == len(self._pages) - 1 else ("wizard.next",)
         first, rest = self.page.FOOTER[:3], self.page.FOOTER[3:]
-        self.query_one(Footer).show(tuple(dict.fromkeys((*first, *self.FOOTER, *rest))))
+        self.query_one(Footer).show((*on, *first, "wizard.previous", *rest))
         await self.page.enter()
         self.page.take_focus()
 
@@ -145,6 +146,12 @@ class WizardScreen(PagedScreen):
             BadInput: It cannot be kept as it is.
         """
         await self.plan.save(self.page.AREA)
+
+    def why_not(self, action_id: str) -> str | None:
+        """One goes on once the page is done."""
+        if action_id == "wizard.next" and self._ready.is_set():
+            return self.page.why_not_done() or None
+        return None
 
     # From page to page
 

@@ -47,11 +47,11 @@ _PEOPLE: tuple[Column[_Person], ...] = (
         "Lead",
         lambda row, _: Cell(row.name, Role.STRONG),
         width=24,
-        widest=40,
+        widest=54,
         sortable=False,
     ),
     Column(
-        "address", "Address", lambda row, _: Cell(row.address), width=28, widest=44, sortable=False
+        "address", "Address", lambda row, _: Cell(row.address), width=28, widest=50, sortable=False
     ),
     Column(
         "person",
@@ -177,10 +177,10 @@ class AudiencePage(Page, inherit_bindings=False):
     def _say_who(self, looked: Looked) -> None:
         number = len(looked.recipients)
         if self.whom.joins:
-            said = f"{plural(number, 'lead')} {'is' if number == 1 else 'are'} new"
+            said = f"{'is' if number < 2 else 'are'} new"
         else:
-            said = f"{plural(number, 'lead')} {'gets' if number == 1 else 'get'} it"
-        lines = [styled(said, Role.STRONG)]
+            said = f"{'gets' if number < 2 else 'get'} it"
+        lines = [styled(f"{plural(number, 'lead') if number else 'Nobody'} {said}", Role.STRONG)]
         if looked.held:
             lines[0] += styled(f"   {looked.held:,} of them once their site is published")
         if looked.recent:

@@ -27,6 +27,9 @@ from crm_tui.widgets.forms import Form, LineField
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import RowHighlighted
 
+_MOST_ROWS = 6
+"""Messages that are seen at once; more are scrolled through."""
+
 _USUAL_DELAY = "3 business days"
 
 
@@ -81,10 +84,9 @@ class MessagePage(PlanPage, inherit_bindings=False):
     FOOTER = ("message.template", "message.edit", "message.add", "message.delay")
     DEFAULT_CSS = """
     MessagePage {
-        & PageList { height: 6; }
-        & #stops { height: 1; padding: 0 3; }
+        & #stops { height: 1; margin-top: 1; padding: 0 3; }
         & #source-pane { height: 1fr; margin-top: 1; padding: 0 3; background: $surface; }
-        & #source { height: auto; }
+        & #source { height: auto; max-width: 88; }
     }
     """
 
@@ -103,6 +105,7 @@ class MessagePage(PlanPage, inherit_bindings=False):
 
     def _show(self, at: int | None = None) -> None:
         rows = [_StepRow(number, step) for number, step in enumerate(self.plan.steps, start=1)]
+        self._table.styles.height = 1 + min(max(len(rows), 1), _MOST_ROWS)
         self._table.show(array("q", (row.id for row in rows)), rows, keep="place")
         if at is not None:
             self._table.go_to(at)

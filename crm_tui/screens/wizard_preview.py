@@ -12,7 +12,7 @@ from textual.widgets import Static
 from crm_tui.errors import BadInput, CrmError, UserError
 from crm_tui.screens.wizard_pages import PlanPage
 from crm_tui.services.campaigns import preview, trial
-from crm_tui.text import plural, visible, visible_lines
+from crm_tui.text import visible, visible_lines
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import Form, LineField
 from crm_tui.widgets.look import TROUBLE, Role
@@ -28,7 +28,7 @@ class PreviewPage(PlanPage, inherit_bindings=False):
     PreviewPage {
         & #whose { height: auto; padding: 0 3; }
         & #mail-pane { height: 1fr; margin-top: 1; padding: 1 3; background: $surface; }
-        & #mail { height: auto; }
+        & #mail { height: auto; max-width: 88; }
     }
     """
 
@@ -69,7 +69,8 @@ class PreviewPage(PlanPage, inherit_bindings=False):
         if len(self.plan.steps) > 1:
             place += f" · message {self._position} of {len(self.plan.steps)}"
         if lacking:
-            place += f" · {plural(len(lacking), 'lead')} held for what is missing, first"
+            all_of = "all" if len(lacking) == len(ids) else f"the first {len(lacking):,}"
+            place += f" · {all_of} held for what is missing"
         lines = [styled(place, Role.QUIET), styled("To       ", Role.QUIET) + styled(shown.to)]
         lines.append(styled("Subject  ", Role.QUIET) + styled(shown.subject, Role.STRONG))
         if why := shown.missing or lacking.get(lead, ""):

@@ -22,7 +22,7 @@ from crm_tui.services.campaigns import gate, running
 from crm_tui.services.campaigns.acknowledging import acknowledge
 from crm_tui.services.campaigns.gate import Blocked, Check, Verdict
 from crm_tui.services.when import say_when
-from crm_tui.text import plural
+from crm_tui.text import plain_line, plural
 from crm_tui.widgets.facts import Fact, Facts, styled
 from crm_tui.widgets.forms import Form
 from crm_tui.widgets.look import REACHED, TROUBLE, Role
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from crm_tui.config import Settings
     from crm_tui.screens.wizard_plan import Plan
 
+_ORDER = (Verdict.BLOCKS, Verdict.WARNING, Verdict.PASSED)
+
 _MARKS = {
-    Verdict.PASSED: (REACHED, Role.TEXT),
+    Verdict.PASSED: (REACHED, Role.QUIET),
     Verdict.WARNING: (TROUBLE, Role.ATTENTION),
     Verdict.BLOCKS: (TROUBLE, Role.BAD),
 }
@@ -142,7 +144,7 @@ class ReviewPage(PlanPage, inherit_bindings=False):
 
     AREA = "review"
     TITLE = "Review"
-    FOOTER = ("review.start", "review.acknowledge", "review.again", "wizard.previous")
+    FOOTER = ("review.start", "review.acknowledge", "review.again")
     DEFAULT_CSS = """
     ReviewPage VerticalScroll { height: 1fr; padding: 0 3; }
     ReviewPage #progress { height: auto; margin-top: 1; }
@@ -163,16 +165,22 @@ class ReviewPage(PlanPage, inherit_bindings=False):
             yield Facts(label_width=17, id="checks")
 
     async def enter(self) -> None:
-        """Look at everything once more."""
+        """Look at everything once more; a campaign without a name is given one."""
+        if not self.plan.draft.name:
+            day = self.wizard.host.now().astimezone(self.wizard.host.settings.operator.zone)
+            asked = plain_line(self.plan.audience.query or "")[:60] or "Campaign"
+            self.plan.choose(name=f"{asked}, {day.day} {day:%b}")
+            self.wizard.show_head()
         self._say(styled("Looking at what must be in order …", Role.QUIET))
         self._show_facts()
         self.wizard.work(self._check(), group="review")
 
     def _show_facts(self) -> None:
         host, draft, looked = self.wizard.host, self.plan.draft, self.plan.looked
-        facts = [Fact("Name", draft.name, "N names it" if not draft.name else "")]
+        facts = [Fact("Name", draft.name, "N changes it")]
         if looked is not None:
-            held = f"{looked.held:,} wait until their site is published" if looked.held else ""
+            held = f"{looked.held:,} wait for their site: P in the list publishes it"
+            held = held if looked.held else ""
             facts.append(Fact("To", plural(len(looked.recipients), "lead"), held))
             out = "; ".join(f"{each.count:,} {each.reason}" for each in looked.excluded[:3])
             facts.append(Fact("Left out", f"{len(looked.left_out):,}", out))
@@ -220,14 +228,20 @@ class ReviewPage(PlanPage, inherit_bindings=False):
             await self._judge()
 
     def _show_checks(self) -> None:
+        """What blocks the start before what may matter before what is in order."""
         facts = []
-        for each in self._checks:
+        for each in sorted(self._checks, key=lambda check: _ORDER.index(check.verdict)):
             shape, role = _MARKS[each.verdict]
             facts.append(Fact(each.check, f"{shape} {each.why}", role=role))
             if each.fix:
-                facts.append(Fact("", _fix(each), role=Role.QUIET))
-        self._say(styled(""))
+                facts.append(Fact("", _fix(each)))
         self.query_one("#checks", Facts).set_facts(facts)
+        if blocking := len(self._blocking):
+            words = plural(blocking, "thing is", "things are")
+            self._say(styled(f"{words} to be put in order before it can start:", Role.BAD))
+        else:
+            sends = f"S sends it to {plural(len(self.plan.recipients), 'lead')}."
+            self._say(styled("It can start. ", Role.GOOD) + styled(sends, Role.STRONG))
 
     def _say(self, words: Content) -> None:
         progress = self.query_one("#progress", Static)

@@ -158,7 +158,7 @@ async def test_without_a_campaign_to_join_that_is_said(desk: Desk, leads: list[i
 async def test_nobody_joins_where_nobody_is_new(desk: Desk, leads: list[int]) -> None:
     await add_campaign(desk.db, leads)
     await desk.press("3", "a")
-    assert desk.words("who").startswith("0 leads are new")
+    assert desk.words("who").startswith("Nobody is new")
     await desk.press("enter")
     assert desk.said.startswith("Nobody is new.")
     await desk.press("h")

@@ -186,6 +186,17 @@ async def test_what_failed_is_sent_again(desk: Desk, leads: list[int]) -> None:
     assert desk.said == "No mail of it failed or is held."
 
 
+async def test_only_what_matches_the_filter_is_sent_again(desk: Desk, leads: list[int]) -> None:
+    campaign = await add_campaign(desk.db, leads)
+    for lead in leads[:2]:
+        await mark(desk.db, campaign, lead, state=MessageState.FAILED, reason="no", due_at=None)
+    await desk.press("3", "enter", "slash", *"roofing", "enter", "R")
+    assert desk.said == "1 mail waits to be sent again."
+    assert await desk.messages(MessageState.FAILED) == 1
+    await desk.press("slash", "ctrl+u", *"nobody", "enter", "R")
+    assert desk.said == "No mail matches the filter. esc shows everything again."
+
+
 async def test_enter_opens_the_lead_and_its_neighbours_are_those_of_the_ledger(
     desk: Desk, leads: list[int]
 ) -> None:

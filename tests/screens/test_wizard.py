@@ -364,6 +364,8 @@ async def test_what_blocks_a_start_is_listed_with_what_to_do(
         await desk.press("3", "enter", *["enter"] * 4)
         assert desk.wizard.page.AREA == "review"
         assert "The mails do not name your postal address." in desk.words("checks")
+        assert desk.words("progress").endswith("to be put in order before it can start:")
+        assert "Set name under [sender] in config.toml. It is read when" in desk.words("checks")
         await desk.press("S")
         assert desk.said.startswith("The mails do not say who writes.")
         await desk.press("A")
