@@ -114,6 +114,8 @@ class CallsScreen(BusinessScreen):
             self._lead_id = self._round.following(gone, by)
             self._round = self._round.without(gone)
         self.query_one(CallFields).begin()
+        if self._lead_id is None:
+            self.set_focus(None)  # the fields are gone with the next paint; keys are not theirs now
 
     async def _read_lead(self) -> bool:
         """Read and show the lead; False where there is none, or none that can be called."""
