@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from crm_tui.screens.dialogs import Pick, Picker
 from crm_tui.text import visible
+from crm_tui.widgets.keys import keymap_of
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _OTHER = "another lead"
 _SENT = "sent"
 _AGAIN = "again"
-_WHOM = 50
+_WHOM, _SHORT = 50, 25
 _NEW = "a new lead"
 
 
@@ -65,7 +66,7 @@ async def match(screen: AppScreen, item_id: int) -> None:
         elif value:
             screen.work(_create(screen, item, value), group="match")
 
-    hint = f"Whose is the mail of {visible(item.author, _WHOM)}?"
+    hint = f"Whose is the mail of {_short(item)}?"
     new = "" if item.kind is UnmatchedKind.BOUNCE else _NEW
     screen.app.push_screen(Picker(hint, picks, new=new), picked)
 
@@ -77,8 +78,13 @@ def _find(screen: AppScreen, item: Item) -> None:
         if lead_id is not None:
             screen.work(_link(screen, item, lead_id), group="match")
 
-    hint = f"The lead that the mail of {visible(item.author, _WHOM)} is about"
+    hint = f"The lead {_short(item)} wrote about"
     screen.app.push_screen(LeadFinder(hint, screen, but=0), found)
+
+
+def _short(item: Item) -> str:
+    """Who wrote, in few words: a hint is one line of a small terminal."""
+    return visible(item.author.partition(" <")[0], _SHORT)
 
 
 async def _link(screen: AppScreen, item: Item, lead_id: int) -> None:
@@ -109,7 +115,9 @@ async def _create(screen: AppScreen, item: Item, name: str) -> None:
 
 def _done(screen: AppScreen, words: str) -> None:
     screen.data_changed()
-    screen.host.say(f"{words[:1].upper()}{words[1:]}.", Role.GOOD)
+    keys = keymap_of(screen).action("everywhere.undo").keys
+    back = f" {keys[0]} takes it back." if keys else ""
+    screen.host.say(f"{words[:1].upper()}{words[1:]}.{back}", Role.GOOD)
 
 
 # Whether it was sent

@@ -109,7 +109,7 @@ async def test_whose_a_mail_is_is_asked_and_said(offline: World, desk: Desk) -> 
     assert isinstance(desk.app.screen, Picker)
     await desk.press("enter")
     assert desk.lines() == ["Answers 1", "30m Ace Who is this?"]
-    assert desk.said == f"Linked a mail of Bo <{BO}> to Ace."
+    assert desk.said == f"Linked a mail of Bo <{BO}> to Ace. u takes it back."
     assert (await offline.business(lead)).contact_status is ContactStatus.REPLIED
     await desk.press("u")
     assert desk.lines()[0] == "No lead 1"
