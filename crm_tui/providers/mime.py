@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.errors import HeaderParseError
 from email.header import decode_header
+from itertools import takewhile
 
 MAIL_BYTES = 5 * 1024 * 1024
 HEADER_BYTES = 256 * 1024
@@ -201,8 +202,7 @@ def _part(raw: bytes, start: int, end: int, *, depth: int, budget: list[int], de
         inner = "message/rfc822" if kind == "multipart/digest" else "text/plain"
         children = tuple(
             _part(raw, a, b, depth=depth - 1, budget=budget, default=inner)
-            for a, b in _between(raw, body, end, boundary)
-            if budget[0] > 0
+            for a, b in takewhile(lambda _: budget[0] > 0, _between(raw, body, end, boundary))
         )
     return Part(raw, body, end, fields, kind, parameters, children)
 
