@@ -30,6 +30,8 @@ HOW_TO_GRANT = (
 )
 """What to do about a token that is not taken."""
 
+Program = subprocess.Popen[bytes]
+
 _LARGEST = 64 * 1024
 _HIDDEN = "•••"
 
@@ -134,15 +136,22 @@ async def password_of(
     """
     if not settings.username:
         return None
-    return await in_thread(
-        lambda: find_password(
-            "imap" if isinstance(settings, ImapSettings) else "smtp",
-            username=settings.username,
-            command=settings.password_command,
-            file=settings.password_file,
-            environment=environment,
+    asked: list[Program] = []
+    try:
+        return await in_thread(
+            lambda: find_password(
+                "imap" if isinstance(settings, ImapSettings) else "smtp",
+                username=settings.username,
+                command=settings.password_command,
+                file=settings.password_file,
+                environment=environment,
+                started=asked.append,
+            )
         )
-    )
+    except asyncio.CancelledError:
+        for program in asked:
+            program.kill()
+        raise
 
 
 def find_password(
@@ -153,11 +162,12 @@ def find_password(
     file: str = "",
     environment: Mapping[str, str],
     timeout: float = 30,
+    started: Callable[[Program], object] = lambda _program: None,
 ) -> Secret:
     """The password of an account ("smtp", "imap"). Blocks: call it in a thread.
 
     `timeout`, in seconds, is for the command and for the keyring, which may be asking the operator
-    to unlock it.
+    to unlock it. `started` gets the command's program, for whoever stops waiting for it.
 
     Raises:
         Misconfigured: there is none, or the place that was named does not give one.
@@ -165,7 +175,7 @@ def find_password(
     variable = f"CRM_TUI_{account.upper()}_PASSWORD"
     service = f"crm-tui-{account}"
     if command:
-        return _from_command(command, timeout=timeout)
+        return _from_command(command, timeout=timeout, started=started)
     kept = _from_keyring(service, username, timeout=timeout)
     if kept:
         return Secret(kept)
@@ -181,17 +191,24 @@ def find_password(
     )
 
 
-def _from_command(command: Sequence[str], *, timeout: float) -> Secret:
+def _from_command(
+    command: Sequence[str], *, timeout: float, started: Callable[[Program], object]
+) -> Secret:
     """The first line a program prints, as `pass` and its like print the password first."""
     program = command[0]
     try:
-        ran = subprocess.run(  # noqa: S603 - the operator's own program, as a list, without a shell
+        with subprocess.Popen(  # noqa: S603 - the operator's own program, as a list, without a shell
             command,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as ran:
+            started(ran)
+            try:
+                printed, _ = ran.communicate(timeout=timeout)
+            except BaseException:
+                ran.kill()
+                raise
     except subprocess.TimeoutExpired:
         # What it had printed by then hangs on that error, so it is not chained.
         raise Misconfigured(
@@ -209,7 +226,7 @@ def _from_command(command: Sequence[str], *, timeout: float) -> Secret:
             f"password_command ({program}) failed with exit status {ran.returncode}.",
             fix="Run it in a terminal to see why.",
         )
-    return _first_line(ran.stdout, f"What password_command ({program}) printed")
+    return _first_line(printed, f"What password_command ({program}) printed")
 
 
 def _from_keyring(service: str, username: str, *, timeout: float) -> str | None:

@@ -111,6 +111,8 @@ async def test_a_program_that_is_asked_for_the_password_keeps_nobody_waiting() -
                 sender.give_up()
                 with pytest.raises(GivenUp):
                     await sending
+                # Nor does the program go on waiting for whoever unlocks it.
+                assert await asyncio.to_thread(line.recv, 1) == b""
 
 
 async def test_giving_up_twice_is_giving_up() -> None:
