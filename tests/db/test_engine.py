@@ -346,7 +346,7 @@ async def test_a_read_cancelled_at_any_moment_leaves_no_thread_and_says_nothing(
         await task
     await database.close()
     for thread in set(threading.enumerate()) - before:
-        thread.join(5)
+        thread.join(90)
         assert not thread.is_alive()
     assert capfd.readouterr().err == ""
 

@@ -162,8 +162,6 @@ async def test_the_ledger_is_filtered_as_one_types_and_says_what_it_cannot_read(
     await mark(desk.db, campaign, leads[1], state=MessageState.FAILED, reason="no", due_at=None)
     await desk.press("3", "enter", "slash")
     await desk.type("state:failed")
-    await desk.pilot.pause(0.2)
-    await settle(desk.pilot)
     assert [line.split(" 1 ")[0] for line in desk.lines()] == ["Bo Roofing"]
     await desk.type("x")
     await desk.press("enter")

@@ -29,6 +29,7 @@ from crm_tui.widgets.filter_line import FilterLine
 from crm_tui.widgets.forms import Form
 from crm_tui.widgets.lines import Lines
 from tests.conftest import NOW, AddLead
+from tests.screens.settling import settle
 from tests.screens.test_leads import BEST_FIRST, LEADS, Desk
 
 ADA, BO, DEX, CY = BEST_FIRST
@@ -71,8 +72,7 @@ class ListDesk(Desk):
 
     async def rest(self) -> None:
         """The cursor rests, and what one typed too."""
-        await self.pilot.pause(0.6)
-        await self.settle()
+        await settle(self.pilot, within=0.6)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -49,11 +50,9 @@ def started(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> Started:
 
 async def until(pilot: Pilot[None], happened: Callable[[], bool]) -> None:
     """Wait for something the worker does."""
-    for _ in range(500):
-        if happened():
-            return
-        await pilot.pause(0.01)
-    pytest.fail("it did not happen")
+    async with asyncio.timeout(90):
+        while not happened():
+            await pilot.pause(0.01)
 
 
 async def states(db: Database) -> list[MessageState]:

@@ -216,11 +216,9 @@ async def test_another_lead_is_found_by_name_where_none_looks_the_same(desk: Des
     await desk.press("M")
     assert desk.shows(LeadFinder)
     await desk.press(*"nobody")
-    await desk.pilot.pause(0.1)
     await desk.settle()
     assert desk.app.screen.has_class("-nothing")
     desk.app.screen.query_one(Input).value = "ada"
-    await desk.pilot.pause(0.1)
     await desk.settle()
     await desk.press("down", "enter")
     assert desk.shows(MergeScreen)

@@ -19,7 +19,7 @@ from crm_tui.screens.palette import Palette
 from crm_tui.services import leads, timeline, undo
 from crm_tui.widgets.frame import Footer
 from tests.conftest import NOW, AddLead
-from tests.screens.settling import settle
+from tests.screens.settling import SOON, settle
 
 
 class Desk:
@@ -230,21 +230,25 @@ async def test_a_key_that_cannot_be_is_one_sentence_in_the_footer(
     await add_lead("Ada's Plumbing")
     app = CrmApp(store_path, Settings(keys={"leads.sort": "j"}), now=lambda: NOW)
     async with app.run_test(size=(120, 30)) as pilot:
-        await pilot.pause(0.2)
+        await settle(pilot)
         assert app.screen.query_one(Footer).words == (
             "In [keys]: leads.sort stays ,, because j is Down (list.down) there."
         )
 
 
-async def test_who_waits_with_the_second_of_two_keys_is_told_which_there_are(desk: Desk) -> None:
-    await desk.pilot.press("g")
+async def test_who_waits_with_the_second_of_two_keys_is_told_which_there_are(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crm_tui.screens.base._HINT_AFTER", 3600.0)
+    await desk.press("g")
     assert desk.said == ""
-    await desk.pilot.pause(0.6)
+    await desk.press("escape")
+    monkeypatch.setattr("crm_tui.screens.base._HINT_AFTER", SOON)
+    await desk.press("g")
     assert desk.said == "g …   g to the top"
     await desk.press("space", "g", "escape")
     assert desk.app.screen.query_one("#leads").selected_count == 1  # type: ignore[attr-defined]
     await desk.press("j", "g", "k")
-    await desk.pilot.pause(0.6)
     assert desk.said == ""
 
 
