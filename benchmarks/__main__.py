@@ -18,6 +18,7 @@ from benchmarks import (
     report,
     searching,
     sending,
+    sending_keys,
     sites,
     sqlite_basics,
     start,
@@ -44,6 +45,7 @@ ALL = {
     "duplicates": duplicates.run,
     "erasing": erasing.run,
     "sending": sending.run,
+    "sending_keys": sending_keys.run,
 }
 
 

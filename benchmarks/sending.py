@@ -37,7 +37,7 @@ _GROWTH = 10.0
 def run(scale: Scale) -> list[Measure]:
     mails = scale.bulk
     measures = []
-    with own_places() as (folder, _), _server() as port:
+    with own_places() as (folder, _), mail_server() as port:
         for connections, least in _RATIO.items():
             store = folder / f"{connections}.db"
             prepare(store, now=utc_now())
@@ -65,7 +65,8 @@ def run(scale: Scale) -> list[Measure]:
 
 
 @contextmanager
-def _server() -> Iterator[int]:
+def mail_server() -> Iterator[int]:
+    """A server in a process of its own that takes every mail; gives its port on loopback."""
     command = [sys.executable, "-m", "benchmarks.mail_sink"]
     folder = Path(__file__).parent.parent
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
@@ -120,7 +121,7 @@ async def _ours(store: Path, settings: Settings, mails: int) -> _Sent:
 
     async def look() -> None:
         for _ in count():
-            if await _sent(db) >= mails // 10:
+            if await sent(db) >= mails // 10:
                 break
             await asyncio.sleep(0.2)
         early.append(_megabytes())
@@ -138,7 +139,8 @@ async def _ours(store: Path, settings: Settings, mails: int) -> _Sent:
     return _Sent(mails / took, _megabytes() - early[0])
 
 
-async def _sent(db: Database) -> int:
+async def sent(db: Database) -> int:
+    """How many mails were sent."""
     async with db.read() as session:
         connection = await session.connection()
         found = await connection.exec_driver_sql(
