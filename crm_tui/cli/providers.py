@@ -78,9 +78,10 @@ def try_out(
     if plus and name != "imap":
         raise typer.BadParameter("--plus is tried with imap, where the mail has to arrive.")
     checks = asyncio.run(try_account(name, settings, os.environ))
-    if plus and all(check.ok for check in checks):
-        checks.append(_try_plus(context, settings, yes=yes))
-    works = all(check.ok for check in checks if check.step != "plus")
+    works = all(check.ok for check in checks)
+    if plus and works:
+        check, works = _try_plus(context, settings, yes=yes)
+        checks.append(check)
     for check in checks:
         say(f"{'ok' if check.ok else 'no'}  {check.step}: {check.words}")
     if json:
@@ -90,8 +91,11 @@ def try_out(
         raise typer.Exit(Exit.PROVIDER_FAILED)
 
 
-def _try_plus(context: typer.Context, settings: Settings, *, yes: bool) -> Check:
-    """Try addresses with a plus, and remember whether they arrive."""
+def _try_plus(context: typer.Context, settings: Settings, *, yes: bool) -> tuple[Check, bool]:
+    """Try addresses with a plus, and remember whether they arrive; whether that could be tried.
+
+    That they do not arrive is no failure.
+    """
     address = settings.sender.email
     if not address:
         raise BadInput("No address is set to send from: set email under [sender] in config.toml.")
@@ -101,13 +105,17 @@ def _try_plus(context: typer.Context, settings: Settings, *, yes: bool) -> Check
         typer.confirm(f"Send a mail to {address}?", abort=True, err=True)
     say(f"Sending a mail to {address} with a plus, and waiting for it to arrive.")
 
-    async def work(db: Database) -> Check:
+    async def work(db: Database) -> tuple[Check, bool]:
+        from crm_tui.providers.base import Check, ProviderError
         from crm_tui.services.sending import standing
         from crm_tui.services.trying import try_plus
 
-        check = await try_plus(settings, os.environ, store=db.path, now=utc_now())
+        try:
+            check = await try_plus(settings, os.environ, store=db.path, now=utc_now())
+        except ProviderError as error:
+            return Check("plus", ok=False, words=f"A plus could not be tried: {error}"), False
         async with db.write() as session:
             await standing.put(session, standing.PLUS, check.ok)
-        return check
+        return check, True
 
     return with_store(context, work)

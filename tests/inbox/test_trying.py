@@ -33,10 +33,19 @@ def run(cli: Cli, config: Path) -> Run:
     return in_thread
 
 
-def write(config: Path, *, smtp: int = 0, imap: Server | None = None, folder: str = "") -> None:
-    text = '[sender]\nemail = "me@studio.example"\n'
+def write(
+    config: Path,
+    *,
+    smtp: int = 0,
+    imap: Server | None = None,
+    folder: str = "",
+    sender: str = "me@studio.example",
+    more: str = "",
+) -> None:
+    text = f'[sender]\nemail = "{sender}"\n'
     if smtp:
         text += f'[providers.smtp]\nhost = "127.0.0.1"\nport = {smtp}\nsecurity = "none"\n'
+        text += more
     if imap is not None:
         folders = f'["{folder}"]' if folder else "[]"
         text += (
@@ -129,3 +138,54 @@ async def test_addresses_with_a_plus_are_tried_with_a_mail_to_oneself(
     async with db.read() as session:
         plus = await session.get_one(Setting, "mailbox_plus")
         assert plus.value is True
+
+
+async def test_a_plus_that_could_not_be_tried_is_a_failure_and_decides_nothing(
+    run: Run, config: Path, server: Server, monkeypatch: pytest.MonkeyPatch, db: Database
+) -> None:
+    monkeypatch.setenv("CRM_TUI_IMAP_PASSWORD", server.password)
+    write(config, smtp=free_port(), imap=server)
+    ran = await run("providers", "test", "imap", "--plus", "--yes", "--json")
+    assert (ran.code, ran.json["ok"], ran.json["checks"][-1]["step"]) == (4, False, "plus")
+    assert "refuses connections" in ran.json["checks"][-1]["words"]
+    async with db.read() as session:
+        assert await session.get(Setting, "mailbox_plus") is None
+
+
+async def test_a_login_that_is_refused_is_said_in_whole_sentences(run: Run, config: Path) -> None:
+    async with mail_server(login=True, auth_require_tls=False) as post:
+        who = 'username = "anna@example.com"\n'
+        write(config, smtp=post.port, more=who)
+        ran = await run("providers", "test", "smtp", "--json")
+        assert (ran.code, ran.json["checks"][-1]["step"]) == (4, "password")
+        write(config, smtp=post.port, more=who + 'password_command = ["printf", "hunter2"]\n')
+        ran = await run("providers", "test", "smtp", "--json")
+    assert (ran.code, ran.json["ok"]) == (4, False)
+    assert [(each["step"], each["ok"]) for each in ran.json["checks"]] == [
+        ("password", True),
+        ("connect", True),
+        ("tls", True),
+        ("login", False),
+    ]
+    assert ran.json["checks"][-1]["words"] == (
+        f"The mail server 127.0.0.1 (port {post.port}) refused the login of anna@example.com: 535"
+        " 5.7.8 Authentication credentials invalid. Correct username or password. Where signing in"
+        " takes a second factor, the provider gives out app passwords for mail programs."
+    )
+    assert "hunter2" not in ran.out + ran.err
+
+
+async def test_who_sends_may_be_missing_and_the_rest_is_tried_all_the_same(
+    run: Run, config: Path
+) -> None:
+    async with mail_server() as post:
+        write(config, smtp=post.port, sender="")
+        ran = await run("providers", "test", "smtp", "--json")
+    assert ran.code == 4
+    assert [(each["step"], each["ok"]) for each in ran.json["checks"]][-2:] == [
+        ("size", True),
+        ("sender", False),
+    ]
+    assert ran.json["checks"][-1]["words"] == (
+        "No address is set to send from. Set email in [sender]."
+    )
