@@ -168,8 +168,8 @@ def _stops(working: Worker) -> Iterator[None]:
         working.stop()
         if waits := working.unanswered:
             say(
-                f"Stopping. {plural(waits, 'mail was', 'mails were')} handed to the mail server; its"
-                " answer is waited for, a few seconds at most."
+                f"Stopping. {plural(waits, 'mail was', 'mails were')} handed to the mail server, and"
+                " its answer is waited for."
             )
         else:
             say("Stopping.")
@@ -194,10 +194,11 @@ def _let_go(context: typer.Context, *, yes: bool) -> None:
     )
 
     async def work(db: Database) -> None:
-        from crm_tui.services.sending import standing
+        from crm_tui.services.sending import last_sent, standing
 
         async with db.write(durable=True) as session:
             await standing.let_go(session, standing.home_of(db.path))
+        last_sent.forget(db.path)
 
     with_store(context, work)
     say("This store may send.")
