@@ -111,8 +111,15 @@ def _nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 @in_every_look
 @pytest.mark.parametrize(
     "keys",
-    [("3",), ("3", "enter"), ("3", "enter", "o"), ("3", "X"), (":", *"worker log", "enter")],
-    ids=["list", "ledger", "left-out", "cancel", "worker-log"],
+    [
+        ("3",),
+        ("3", "enter"),
+        ("3", "enter", "o"),
+        ("3", "enter", "a"),
+        ("3", "X"),
+        (":", *"worker log", "enter"),
+    ],
+    ids=["list", "ledger", "left-out", "adding", "cancel", "worker-log"],
 )
 def test_campaigns_look_as_agreed(
     look: Look, keys: tuple[str, ...], store: Path, snap_compare: SnapCompare
