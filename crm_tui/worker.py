@@ -13,7 +13,7 @@ import platform
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,7 +28,7 @@ from crm_tui.services.inbox.collecting import Collected, collect
 from crm_tui.services.inbox.saving import Saver
 from crm_tui.services.publishing.again import try_again
 from crm_tui.services.publishing.publisher import Publisher, open_publisher
-from crm_tui.services.sending import put_off, standing, worker_log
+from crm_tui.services.sending import last_sent, put_off, standing, worker_log
 from crm_tui.services.sending.account import Account, account, outbox_folder
 from crm_tui.services.sending.claim import HELD_CHUNK, Claimer, release_held, to_release
 from crm_tui.services.sending.pump import Pump, Pumped
@@ -247,6 +247,9 @@ class Worker:
         home = standing.home_of(self.db.path)
         async with self.db.read() as session:
             known = await standing.read_standing(session, self.settings.email.provider, home=home)
+            is_older = not known.stopped and await last_sent.is_older_copy(session, self.db.path)
+        if is_older:
+            known = await self._stop_older_copy(known)
         mine = account(self.settings, plus=known.plus)
         await self._recover(mine, owner, report)
         began = self._now()
@@ -266,6 +269,13 @@ class Worker:
         if sent or came_in.applied or came_in.unmatched:
             self._changed()
         return pumped
+
+    async def _stop_older_copy(self, known: Standing) -> Standing:
+        """Stop a store that does not know of what was sent from here, until it is let go."""
+        async with self.db.write(durable=True) as session:
+            await standing.stop(session, last_sent.OLDER_COPY)
+        await self._log(f"Sending is stopped: {last_sent.OLDER_COPY}.", is_problem=True)
+        return replace(known, stopped=last_sent.OLDER_COPY)
 
     async def _settle(self, known: Standing, home: str) -> None:
         """Have a store with something to send know its place: a copy of it then knows that it is."""
@@ -371,11 +381,17 @@ class Worker:
             self.settings, store=self.db.path, environment=self._environment
         ) as sender:
             self._sender = sender
-            pump = Pump(
-                self.db, claimer, sender, self._now, self._stopping, until=until, insist=insist
-            )
             try:
-                pumped = await pump.run()
+                async with last_sent.Noting(sender, self.db.path) as noting:
+                    pumped = await Pump(
+                        self.db,
+                        claimer,
+                        noting,
+                        self._now,
+                        self._stopping,
+                        until=until,
+                        insist=insist,
+                    ).run()
             finally:
                 self._sender = None
         report.sent += pumped.sent

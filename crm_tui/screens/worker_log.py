@@ -144,12 +144,14 @@ class WorkerLogScreen(AppScreen):
 
     async def _set_sending(self, *, stop: bool) -> None:
         db = await self.host.store()
-        from crm_tui.services.sending import standing
+        from crm_tui.services.sending import last_sent, standing
 
         async with db.write() as session:
             if stop:
                 await standing.stop(session, _BY_HAND)
             else:
                 await standing.let_go(session, standing.home_of(db.path))
+        if not stop:
+            last_sent.forget(db.path)
         self.host.say("Nothing is sent." if stop else "What is due is sent again.", Role.GOOD)
         await self._read()

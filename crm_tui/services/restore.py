@@ -23,6 +23,7 @@ from crm_tui.db import migrate, snapshot
 from crm_tui.db.types import utc_text
 from crm_tui.errors import StoreError
 from crm_tui.services import archive, backup
+from crm_tui.services.sending import last_sent
 from crm_tui.text import visible
 
 SENDING_STOPPED = "sending_stopped"
@@ -75,6 +76,7 @@ def restore(
     with _prepared(file, store, now=now) as ready:
         saved = _save(store, now=now, config_path=config_path)
         _replace(store, ready)
+        last_sent.forget(store)  # sending is stopped, and it is said why
         rows = snapshot.counts(ready)
     return RestoreResult(
         file=file,

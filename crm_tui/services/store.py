@@ -46,6 +46,10 @@ def prepare(path: Path, *, now: datetime) -> None:
         backup.before_migration(path, now=now)
     with store_errors(path):
         migrate.upgrade(path)
+    if found is None:
+        from crm_tui.services.sending import last_sent  # noqa: PLC0415 - only for a new store
+
+        last_sent.forget(path)  # what another store sent that was here before
 
 
 def _make_room(path: Path) -> None:

@@ -20,6 +20,7 @@ from crm_tui.services.campaigns.audience import refused
 from crm_tui.services.campaigns.drafts import Kept
 from crm_tui.services.campaigns.freezing import freeze, tell_joined
 from crm_tui.services.filters.columns import no_index
+from crm_tui.services.sending import standing
 from crm_tui.services.sending.account import NO_DOMAIN, account
 from crm_tui.services.sending.ending import end_campaigns
 from crm_tui.vocabulary import CampaignState, MessageState
@@ -91,10 +92,12 @@ async def start(
     await _drop(db, campaign_id, dropped)
     await _name_domain(db, campaign_id, account(settings).domain)
     await _make_due(db, kept, waiting, now=now, progress=progress)
+    home = standing.home_of(db.path)
     async with db.write(durable=True) as session:
         if not (await drafts.require_draft(session, campaign_id)).frozen:
             raise BadInput(f"Campaign {campaign_id} was changed meanwhile; start it again.")
         await _set(session, campaign_id, CampaignState.RUNNING, now=now, started_at=now)
+        await standing.keep_home(session, home)  # a copy that is made from now on is known as one
         await end_campaigns(session, [campaign_id], now=now)
     return Started(campaign_id, len(waiting) - len(dropped), len(dropped))
 
