@@ -51,8 +51,8 @@ def _public(row: SiteLine, _now: datetime) -> Cell:
 
     public = row.public
     if public.problem:
-        what = "still public" if public.state is PublicState.LEFT else "failed"
-        return Cell(f"{what}: {public.problem}", Role.BAD)
+        what = "still public: " if public.state is PublicState.LEFT else ""
+        return Cell(f"{what}{public.problem}", Role.BAD)
     if public.url is None:
         return Cell("")
     address = public.url.removeprefix("https://")

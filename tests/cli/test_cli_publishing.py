@@ -83,7 +83,7 @@ def test_what_fails_is_named_with_exit_3_and_published_by_trying_again(
     assert ran.code == 3
     assert (ran.json["published"], ran.json["unchanged"], ran.json["failed"]) == (0, 0, 2)
     assert {each["name"] for each in ran.json["failures"]} == {"Ace", "Best"}
-    assert "failed with exit status 12: no route to host." in ran.err
+    assert "failed: no route to host (exit status 12)." in ran.err
     assert "\x1b" not in ran.err
 
     listed = {each["business"]: each for each in sites("list", "--json").json["sites"]}

@@ -84,8 +84,8 @@ async def test_what_failed_is_published_when_the_host_is_back(night: Night) -> N
     report = await night.passes_after(HOUR)
     assert night.runs == 2
     (problem,) = report.problems
-    assert problem.startswith("Ace Plumbing was not published: the command of [publishing]")
-    assert problem.endswith("no route to host.")
+    assert problem.startswith("Ace Plumbing was not published: python")
+    assert problem.endswith(" failed: no route to host (exit status 255).")
     assert (await night.press.public(lead)).state is PublicState.FAILED
 
     night.command_says("")
@@ -265,7 +265,7 @@ async def test_what_could_not_be_taken_down_is_taken_down_later(night: Night, we
     await night.press.take_down(lead)
     assert (await night.press.public(lead)).state is PublicState.LEFT
     report = await night.passes_after(HOUR)
-    assert "Ace Plumbing was not taken down: the command" in report.problems[0]
+    assert "Ace Plumbing was not taken down: python" in report.problems[0]
     night.command_says("")
     await night.passes_after(HOUR)
     assert (await night.press.public(lead)).state is PublicState.PRIVATE

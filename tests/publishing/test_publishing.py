@@ -105,7 +105,7 @@ async def test_a_site_counts_as_published_only_when_the_command_succeeded(
     report = await press.publish(lead, other)
 
     assert (report.published, report.unchanged, len(report.failures)) == (0, 0, 2)
-    assert report.failures[0].reason.endswith("failed with exit status 255: no route to host")
+    assert report.failures[0].reason.endswith("failed: no route to host (exit status 255)")
     site = await press.site(lead)
     assert (site.status, site.published_url, site.published_hash) == (
         SiteStatus.PREVIEW, None, None

@@ -160,9 +160,9 @@ async def test_what_fails_is_said_shown_and_published_by_the_same_key(
         publishing=PublishingSettings(path=str(desk.web), base_url=BASE, command=slow),
     )
     await desk.press("5", "g", "g", "P")
-    assert "was not published: the command of [publishing]" in desk.said
-    assert desk.said.endswith("no route.")
-    assert "failed: the command" in desk.line(0)
+    assert "was not published: python" in desk.said
+    assert desk.said.endswith("failed: no route (exit status 1).")
+    assert " failed: no route" in desk.line(0)
     assert "1 not published" in str(desk.app.screen.query_one("#count", Static).render())
     assert await desk.urls() == [None, None]
     desk.app.settings = config

@@ -33,8 +33,7 @@ PUBLIC = {
     "Tavella Hair": {"published_url": f"{BASE}/tavella-hair-z8ziaq/", "published_hash": "older"},
     "Smith & Daughters": {"published_url": f"{BASE}/smith-b2h4ka/", "published_hash": ""},
     "Woodhaven Plumbing & Heating": {
-        "publish_problem": "the command of [publishing] (rsync) failed with exit status 255: "
-        "no route to host"
+        "publish_problem": "rsync failed: no route to host (exit status 255)"
     },
 }
 PAGE = """<title>Ace Plumbing | Queens</title><a href="tel:7185550101">Call</a>

@@ -39,7 +39,7 @@ async def run_command(
     Raises:
         Unfinished: it could not be run, failed, took too long or was stopped; with what it said.
     """
-    name = f"the command of [publishing] ({visible(Path(command[0]).name, 40)})"
+    name = visible(Path(command[0]).name, 40)
     # A file, not a pipe: what the program leaves running must not keep us waiting for its end.
     with tempfile.TemporaryFile() as said:
         try:
@@ -60,9 +60,9 @@ async def run_command(
             if process.returncode is None:
                 await _end(process)
         if stopped:
-            raise Unfinished(f"{name} {stopped}{_last_words(said)}")
+            raise Unfinished(_failed(f"{name} was stopped", stopped, said))
         if process.returncode:
-            raise Unfinished(f"{name} {_ended(process.returncode)}{_last_words(said)}")
+            raise Unfinished(_failed(f"{name} failed", _ended(process.returncode), said))
 
 
 async def _wait(
@@ -80,11 +80,11 @@ async def _wait(
             if done:
                 return ""
             if cancelled():
-                return "was stopped before it had finished"
+                return "as you asked"
             if asyncio.get_running_loop().time() > over:
-                return f"was stopped: it had not finished within {plural(int(seconds), 'second')}"
+                return f"not finished within {plural(int(seconds), 'second')}"
             if os.fstat(said.fileno()).st_size > _MOST_PRINTED:
-                return "was stopped: it printed without end"
+                return "it printed without end"
     finally:
         waiting.cancel()
 
@@ -104,17 +104,19 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _ended(code: int) -> str:
-    if code < 0:
-        return f"was ended by signal {-code}"
-    return f"failed with exit status {code}"
+    return f"signal {-code}" if code < 0 else f"exit status {code}"
+
+
+def _failed(what: str, why: str, said: IO[bytes]) -> str:
+    """A sentence without its full stop; what the program said comes before how it ended."""
+    words = _last_words(said)
+    return f"{what}: {words} ({why})" if words else f"{what}: {why}"
 
 
 def _last_words(said: IO[bytes]) -> str:
-    """The last lines a program printed, fit to stand after a sentence."""
+    """The last lines a program printed, fit to stand in a sentence."""
     said.seek(max(said.seek(0, os.SEEK_END) - _TAIL, 0))
     text = _STYLING.sub("", said.read().decode("utf-8", "replace"))
     lines = [line for each in re.split(r"[\r\n]+", text) if (line := plain_line(each))]
     words = " / ".join(lines[-_LINES:])
-    if len(words) > _SHOWN:
-        words = f"…{words[-_SHOWN:]}"
-    return f": {words.rstrip('.')}" if words else ""
+    return (f"…{words[-_SHOWN:]}" if len(words) > _SHOWN else words).rstrip(".")
