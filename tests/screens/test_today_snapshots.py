@@ -9,14 +9,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
-from crm_tui.db.models import ContactPoint, Unmatched
-from crm_tui.services import events, leads, tasks, timeline
+from crm_tui.db.models import ContactPoint, Site, Unmatched
+from crm_tui.services import events, leads, outcomes, tasks, timeline
 from crm_tui.services.events import NewEvent
-from crm_tui.vocabulary import CallOutcome, ContactState, EventKind, UnmatchedKind
+from crm_tui.vocabulary import (
+    CallOutcome,
+    ContactState,
+    ContactStatus,
+    EventKind,
+    Outcome,
+    UnmatchedKind,
+)
 from tests.conftest import NOW
 from tests.screens.looks import Look, SnapCompare, in_every_look, pressed
 
@@ -93,6 +100,31 @@ def store(store_path: Path, settings: Settings) -> Path:
                     payload={"slug": "ace", "html": "<h1>Ace</h1>"},
                 )
             )
+            for lead, slug, taken_down in ((1, "tavella", False), (4, "old-mill", True)):
+                site = {
+                    "business_id": ids[lead],
+                    "slug": slug,
+                    "theme": "beauty",
+                    "content_hash": "new",
+                    "published_hash": "new" if taken_down else None,
+                    "publish_problem": "rsync failed: no route to host (exit status 255)",
+                    "created_at": NOW - 90 * HOUR,
+                    "built_at": NOW - 90 * HOUR,
+                    "html": "<p>",
+                }
+                await session.execute(insert(Site).values(site))
+            wrote = NewEvent(
+                ids[2],
+                EventKind.REPLIED,
+                NOW - 4 * HOUR,
+                "answer: Opening hours",
+                "mailbox",
+                moves_to=ContactStatus.REPLIED,
+                body="We close at 4 on Saturdays now.",
+                data={"subject": "Opening hours"},
+            )
+            await outcomes.set_outcome(session, [ids[2]], Outcome.WON, now=NOW - 90 * HOUR)
+            await events.record(session, wrote, now=NOW)
         await db.close()
 
     asyncio.run(fill())
