@@ -113,8 +113,8 @@ class Host(Protocol):
     def show_error(self, error: Exception) -> None:
         """The one place for errors: a UserError is shown, a defect is logged and named."""
 
-    def keys_wait_for(self, ready: asyncio.Event) -> None:
-        """Keep keys typed ahead until `ready` is set, for two seconds at most."""
+    def keys_wait_for(self, ready: asyncio.Event, *, at_most: float | None = None) -> None:
+        """Keep keys typed ahead until `ready` is set, for two seconds (or `at_most`)."""
 
     def start_job(self, title: str, body: Callable[[Job], Awaitable[None]]) -> None:
         """Run a long piece of work with progress at the top right; ctrl+c cancels it.

@@ -117,7 +117,7 @@ class LeadsScreen(BusinessScreen):
         if self._place is not None:
             take_up(self, self._place)
             self.work(take_up_rest(self, self._place), group="restore")
-        self.host.keys_wait_for(self.listing.shown)  # what was typed while the program starts
+        self.host.keys_wait_for(self.listing.shown, at_most=15)  # typed while the program starts
         self._read("nothing")
         self.work(learn_views(self), group="views")
 

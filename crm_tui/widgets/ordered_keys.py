@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
+from typing import NamedTuple
 
 from textual import events
 from textual.app import App
@@ -49,6 +50,13 @@ class _Done(Message):
     lap: int = 1
 
 
+class _Gate(NamedTuple):
+    """What keys wait for, and for how many seconds."""
+
+    ready: asyncio.Event
+    patience: float
+
+
 class OrderedKeysApp(App[None], inherit_bindings=False):
     """An app whose keys wait for each other."""
 
@@ -63,7 +71,7 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
         self._target: Widget | None = None
         self._looks = 0
         self._look_out: Timer | None = None
-        self._gate: asyncio.Event | None = None
+        self._gate: _Gate | None = None
         self._waiting: asyncio.Task[None] | None = None
 
     async def on_event(self, event: events.Event) -> None:
@@ -92,17 +100,18 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
     def keys_are_lost(self, number: int) -> None:
         """Called when so many keys typed ahead are dropped: what was before them takes too long."""
 
-    def keys_wait_for(self, ready: asyncio.Event) -> None:
-        """Keep the keys that follow until `ready` is set, for two seconds at most.
+    def keys_wait_for(self, ready: asyncio.Event, *, at_most: float | None = None) -> None:
+        """Keep the keys that follow until `ready` is set, for two seconds (or `at_most`).
 
         For keys typed ahead that mean what is not there yet, such as the first row of a list that
         is still being read. The key in hand, if there is one, is done first.
         """
+        gate = _Gate(ready, at_most or _PATIENCE)
         if self._busy:
-            self._gate = ready
+            self._gate = gate
         else:
             self._busy = True
-            self._waiting = asyncio.create_task(self._next_when(ready))
+            self._waiting = asyncio.create_task(self._next_when(gate))
 
     async def _press(self, key: events.Key | events.Paste) -> None:
         self._busy = True
@@ -169,9 +178,9 @@ class OrderedKeysApp(App[None], inherit_bindings=False):
             self._typed_ahead.popleft()
         return events.Paste(letters)
 
-    async def _next_when(self, ready: asyncio.Event) -> None:
+    async def _next_when(self, gate: _Gate) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(ready.wait(), _PATIENCE)
+            await asyncio.wait_for(gate.ready.wait(), gate.patience)
         self.call_later(self._next)
 
 

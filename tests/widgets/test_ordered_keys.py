@@ -23,7 +23,9 @@ class Slow(Widget, can_focus=True):
 
     async def on_key(self, event: events.Key) -> None:
         if event.key == "a":
-            await asyncio.sleep(0.4)
+            app = self.app
+            assert isinstance(app, Host)
+            await app.over_the_first()
         self.post_message(self.Told(event.key))
 
 
@@ -32,6 +34,10 @@ class Host(OrderedKeysApp):
         super().__init__()
         self.told: list[str] = []
         self.in_hand = 0
+
+    async def over_the_first(self) -> None:
+        """As long as its first key takes."""
+        await asyncio.sleep(0.4)
 
     def compose(self) -> Iterable[Widget]:
         yield Slow()
@@ -58,10 +64,14 @@ class Urgent(Host):
         return key.key == "c"
 
 
-async def test_keys_wait_for_what_they_mean_before_the_first_of_them_is_done() -> None:
+@pytest.mark.parametrize("patience", [None, 60.0], ids=["the usual patience", "more of it"])
+async def test_keys_wait_for_what_they_mean_before_the_first_of_them_is_done(
+    monkeypatch: pytest.MonkeyPatch, patience: float | None
+) -> None:
+    monkeypatch.setattr("crm_tui.widgets.ordered_keys._PATIENCE", 0.02 if patience else 60.0)
     app, ready = Host(), asyncio.Event()
     async with app.run_test() as pilot:
-        app.keys_wait_for(ready)
+        app.keys_wait_for(ready, at_most=patience)
         app.post_message(events.Key("b", "b"))
         await pilot.pause(0.1)
         assert app.told == []
@@ -70,7 +80,20 @@ async def test_keys_wait_for_what_they_mean_before_the_first_of_them_is_done() -
             await pilot.pause(0.05)
 
 
-async def test_an_urgent_key_does_not_wait_for_those_before_it() -> None:
+async def test_keys_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crm_tui.widgets.ordered_keys._PATIENCE", 0.02)
+    app = Host()
+    async with app.run_test() as pilot:
+        app.keys_wait_for(asyncio.Event())
+        app.post_message(events.Key("b", "b"))
+        while "b" not in app.told:
+            await pilot.pause(0.01)
+
+
+async def test_an_urgent_key_does_not_wait_for_those_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("crm_tui.widgets.ordered_keys._PATIENCE", 60.0)
     app, never = Urgent(), asyncio.Event()
     async with app.run_test() as pilot:
         app.keys_wait_for(never)
@@ -159,9 +182,13 @@ async def test_letters_that_pile_up_go_into_a_text_together_and_keys_between_the
 
 
 class Hanging(Host):
-    """Remembers how many keys were given up."""
+    """Remembers how many keys were given up; the first one takes until then."""
 
     lost = 0
+
+    async def over_the_first(self) -> None:
+        while not self.lost:  # noqa: ASYNC110 - a moment
+            await asyncio.sleep(0.01)
 
     def keys_are_lost(self, number: int) -> None:
         self.lost += number
