@@ -115,6 +115,25 @@ async def test_whose_a_mail_is_is_asked_and_said(offline: World, desk: Desk) -> 
     assert desk.lines()[0] == "No lead 1"
 
 
+async def test_escapes_and_turned_letters_of_a_stranger_are_not_written_to_the_screen(
+    offline: World, desk: Desk
+) -> None:
+    ugly = "\u202eevil\u2066 \x1b]0;owned\x07\x1b[31m\x9b2J\u200f"
+    await offline.lead("Ace", ANN)
+    await keep(
+        offline, sender=BO, sender_name=ugly, subject=ugly, text=f"{ugly}\n{ugly}", cited=UNKNOWN
+    )
+    await offline.collect()
+    await show(desk)
+    seen = [desk.app.export_screenshot()]
+    for keys in (("enter",), ("escape", "r"), ("enter",)):  # reading it, saying whose it is
+        await desk.press(*keys)
+        seen.append(desk.app.export_screenshot())
+    for picture in seen:
+        assert "evil" in picture
+        assert not set("\x1b\x07\x9b\u202e\u2066\u200f") & set(picture)
+
+
 async def test_a_lead_is_made_by_typing_its_name(offline: World, desk: Desk) -> None:
     await keep(offline, sender=BO, text="Hello", cited=UNKNOWN)
     await offline.collect()

@@ -114,7 +114,7 @@ class Saver:
 
     async def _save_all(self, account: Account, *, until: datetime) -> None:
         lookup = Lookup.by_settings(self._imap, self._environment)
-        async with Mailbox(self._imap, password=lookup, timeout=10, limit=60) as mailbox:
+        async with Mailbox(self._imap, password=lookup, limit=120) as mailbox:
             folder = folder_of_sent(await mailbox.all_folders())
             while copies := await self._next(account):
                 for copy in copies:
