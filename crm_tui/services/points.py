@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import aliased
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint
@@ -98,26 +99,28 @@ async def usable_phones(session: ReadSession, business_id: int) -> list[str]:
 
 async def choose_primaries(session: WriteSession, business_ids: Sequence[int]) -> None:
     """Where a business has usable points of a kind but no primary, make the oldest it."""
-    for kind in PRIMARY_COLUMNS:
-        of_kind = (ContactPoint.business_id.in_(business_ids), ContactPoint.kind == kind)
-        with_primary = select(ContactPoint.business_id).where(
-            *of_kind, ContactPoint.is_primary.is_(True)
+    primary = aliased(ContactPoint)
+    has_primary = exists().where(
+        primary.business_id == ContactPoint.business_id,
+        primary.kind == ContactPoint.kind,
+        primary.is_primary.is_(True),
+    )
+    oldest = (
+        select(func.min(ContactPoint.id))
+        .where(
+            ContactPoint.business_id.in_(listed(business_ids)),
+            ContactPoint.kind.in_(PRIMARY_COLUMNS),
+            ContactPoint.state != ContactState.INVALID,
+            ~has_primary,
         )
-        oldest = (
-            select(func.min(ContactPoint.id))
-            .where(
-                *of_kind,
-                ContactPoint.state != ContactState.INVALID,
-                ContactPoint.business_id.not_in(with_primary),
-            )
-            .group_by(ContactPoint.business_id)
-        )
-        await session.execute(
-            update(ContactPoint)
-            .where(ContactPoint.id.in_(oldest))
-            .values(is_primary=True)
-            .execution_options(synchronize_session=None)
-        )
+        .group_by(ContactPoint.business_id, ContactPoint.kind)
+    )
+    await session.execute(
+        update(ContactPoint)
+        .where(ContactPoint.id.in_(oldest))
+        .values(is_primary=True)
+        .execution_options(synchronize_session=None)
+    )
 
 
 async def repeat_primaries(session: WriteSession, business_ids: Sequence[int]) -> None:
@@ -134,7 +137,7 @@ async def repeat_primaries(session: WriteSession, business_ids: Sequence[int]) -
     }
     await session.execute(
         update(Business)
-        .where(Business.id.in_(business_ids))
+        .where(Business.id.in_(listed(business_ids)))
         .values(primaries)
         .execution_options(synchronize_session=None)
     )

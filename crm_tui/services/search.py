@@ -27,6 +27,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Event, SearchDoc
+from crm_tui.db.types import listed
 from crm_tui.text import fold
 from crm_tui.vocabulary import ContactKind, EventKind
 
@@ -127,7 +128,7 @@ async def index_address(session: WriteSession, business_ids: Collection[int]) ->
     joined = reduce(operator.add, (func.coalesce(literal(" ") + part, "") for part in parts))
     await session.execute(
         update(SearchDoc)
-        .where(SearchDoc.business_id == Business.id, Business.id.in_(business_ids))
+        .where(SearchDoc.business_id == Business.id, Business.id.in_(listed(business_ids)))
         .values(
             address=func.substr(joined, 2),
             city=func.coalesce(Business.city, ""),
@@ -156,19 +157,21 @@ async def write(session: WriteSession, documents: Sequence[dict[str, Any]]) -> N
 
 async def remove(session: WriteSession, business_ids: Sequence[int]) -> None:
     """Take businesses out of the index."""
-    await session.execute(delete(SearchDoc).where(SearchDoc.business_id.in_(business_ids)))
+    await session.execute(delete(SearchDoc).where(SearchDoc.business_id.in_(listed(business_ids))))
 
 
 async def documents_of(session: ReadSession, business_ids: Sequence[int]) -> list[dict[str, Any]]:
     """What the index should hold of these businesses."""
     columns = ("id", "name", "street", "postal_code", "region", "country", "city", "category")
     businesses = await session.execute(
-        select(*(getattr(Business, name) for name in columns)).where(Business.id.in_(business_ids))
+        select(*(getattr(Business, name) for name in columns)).where(
+            Business.id.in_(listed(business_ids))
+        )
     )
     points: dict[int, list[tuple[ContactKind, str, str | None]]] = {}
     for business_id, kind, value, person in await session.execute(
         select(ContactPoint.business_id, ContactPoint.kind, ContactPoint.value, ContactPoint.person)
-        .where(ContactPoint.business_id.in_(business_ids))
+        .where(ContactPoint.business_id.in_(listed(business_ids)))
         .order_by(ContactPoint.id)
     ):
         points.setdefault(business_id, []).append((kind, value, person))
@@ -184,7 +187,7 @@ async def _notes(session: ReadSession, business_ids: Sequence[int]) -> dict[int,
     rows = await session.execute(
         select(Event.business_id, Event.body)
         .where(
-            Event.business_id.in_(business_ids),
+            Event.business_id.in_(listed(business_ids)),
             Event.kind.in_((EventKind.NOTE, EventKind.CALL)),
             Event.body.is_not(None),
             Event.is_voided.is_(False),

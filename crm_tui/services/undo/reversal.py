@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from crm_tui.config import ScoreSettings, Settings
 from crm_tui.db.engine import Database, ReadSession, WriteSession, reason_of
-from crm_tui.db.models import Business, Merge, UndoChange, UndoEntry
+from crm_tui.db.models import Business, UndoChange, UndoEntry
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput, NotFound, StoreError
 from crm_tui.services.undo.apply import Turned, turn
@@ -20,6 +20,9 @@ from crm_tui.vocabulary import ChangeState, UndoState
 
 TOGETHER = 2_000
 """How many changes one transaction turns at most, unless a part of an action holds more."""
+
+_LIGHT = frozenset({"business", "business_tag", "event", "tag", "task"})
+"""Tables of which many changes are turned in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,25 +243,25 @@ async def _parts(
 ) -> list[list[int]]:
     """The parts of an action that have changes in this state, in their order or the reverse.
 
-    Those that are turned together stand together. A part with a merge stands alone: where the
-    merge cannot be turned, nothing else of the part is.
+    Those that are turned together stand together. A part with other records than those of `_LIGHT`
+    stands alone: what follows from contacts takes its time, and where a merge cannot be turned,
+    nothing else of its part is.
     """
+    others = UndoChange.table_name.not_in(_LIGHT)
     found = await session.execute(
-        select(
-            UndoChange.part, func.count(), func.max(UndoChange.table_name == Merge.__tablename__)
-        )
+        select(UndoChange.part, func.count(), func.max(others))
         .where(UndoChange.entry_id == entry_id, UndoChange.state == state)
         .group_by(UndoChange.part)
         .order_by(UndoChange.part.desc() if reverse else UndoChange.part)
     )
     groups: list[list[int]] = []
     room = 0
-    for part, changes, merges in found:
-        if merges or changes > room:
+    for part, changes, alone in found:
+        if alone or changes > room:
             groups.append([])
             room = TOGETHER
         groups[-1].append(part)
-        room = 0 if merges else room - changes
+        room = 0 if alone else room - changes
     return groups
 
 
