@@ -409,6 +409,19 @@ async def test_a_copy_of_our_own_message_is_no_second_mail(world: World) -> None
     assert await world.count(RawRecord) == 0
 
 
+async def test_a_copy_of_our_own_message_from_an_address_of_before_is_no_answer(
+    world: World,
+) -> None:
+    """The operator wrote from another address then; what follows a mail cites it, as answers do."""
+    lead, first = await world.mailed("Ace", ANN)
+    assert (await world.work(later=2 * DAY)).sent == 1
+    second = (await world.messages(lead))[1]
+    copy = answer(first, sender="before@studio.example", to=ANN)
+    world.deliver(copy.replace("<mail-1@studio.example>", second.message_id))
+    assert (await world.collect()).applied == 0
+    assert (await world.business(lead)).contact_status is ContactStatus.EMAILED
+
+
 async def uncertain(world: World) -> tuple[int, Message]:
     lead, mail = await world.mailed("Ace", ANN)
     async with world.db.write() as session:

@@ -15,7 +15,14 @@ from crm_tui.db.types import listed
 from crm_tui.providers.imap import Arrived, Body, Cursor, Mailbox, Page
 from crm_tui.providers.imap_folders import Folder
 from crm_tui.providers.incoming import Heading, Incoming, classify
-from crm_tui.services.inbox.concerning import Known, Reader, look_up, may_concern, whose
+from crm_tui.services.inbox.concerning import (
+    Known,
+    Ours,
+    Reader,
+    look_up,
+    may_concern,
+    whose,
+)
 from crm_tui.services.inbox.records import (
     COPY,
     OWN,
@@ -57,7 +64,7 @@ async def concerning(
     for arrived in page.mails:
         heading = arrived.heading
         message = known.messages.get(heading.message_id or "")
-        if message is not None and heading.sender in reader.addresses:
+        if message is not None and _is_copy(heading, message, reader):
             if message.state in _UNSETTLED:
                 found.append(_copy(arrived))
             continue
@@ -72,6 +79,11 @@ async def concerning(
             if _is_answered(of_mail, page, arrived):
                 return found, _until(page, arrived)
     return found, page
+
+
+def _is_copy(heading: Heading, message: Ours, reader: Reader) -> bool:
+    """Whether a mail with the Message-ID of one of ours is that; the operator's address may change."""
+    return heading.sender in reader.addresses or message.address in heading.recipients
 
 
 def _is_answered(found: list[Found], page: Page, arrived: Arrived) -> bool:
