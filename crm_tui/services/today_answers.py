@@ -58,8 +58,8 @@ def customers_who_wrote() -> tuple[ColumnElement[bool], ...]:
     """
     wrote, said = aliased(Event), aliased(Event)
     since = exists().where(
-        said.business_id == Business.id,
-        said.id > wrote.id,
+        said.business_id == wrote.business_id,
+        said.id + 0 > wrote.id,  # by the index of the lead, not from there to the last event of all
         said.kind.in_(_SORTED),
         said.source == OPERATOR,
         said.is_voided.is_(False),

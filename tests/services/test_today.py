@@ -193,6 +193,10 @@ async def test_what_a_customer_writes_waits_until_it_is_dealt_with(
     # It was written before, and comes only now.
     await wrote(db, lead, "hello?", now + HOUR / 2)
     assert [line.what for line in await told(db, now)] == ["can you add our hours?"]
+    other = await add_lead("Other")
+    async with db.write() as session:
+        await outcomes.set_outcome(session, [other], Outcome.LOST, now=now)
+    assert len(await told(db, now)) == 1
     with pytest.raises(NotFound):
         async with db.write() as session:
             await setting_aside.answer(session, 99, now=now)
