@@ -129,11 +129,18 @@ def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None
         time.sleep(0.001)
 
 
+def _stands_still(pid: int) -> bool:
+    """Whether every thread has stopped; one may still come to the end of a system call before."""
+    states = (each.read_text() for each in Path(f"/proc/{pid}/task").glob("[0-9]*/stat"))
+    return all(state.rpartition(")")[2].split()[0] in {"T", "t"} for state in states)
+
+
 def stand_still(process: subprocess.Popen[str], store: Path) -> None:
     """Stop a process between two of its transactions."""
     with closing(sqlite3.connect(store, isolation_level=None, timeout=0)) as connection:
         while True:
             process.send_signal(signal.SIGSTOP)
+            until(lambda: _stands_still(process.pid), process)
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:
