@@ -16,7 +16,7 @@ from crm_tui.text import plural, visible
 
 if TYPE_CHECKING:
     from crm_tui.db.engine import Database
-    from crm_tui.services.publishing.batch import Failure
+    from crm_tui.services.publishing.batch import Failure, Report
     from crm_tui.services.publishing.publish import PublishReport
     from crm_tui.services.publishing.takedown import TakedownReport
 
@@ -155,6 +155,7 @@ def _say_published(report: PublishReport, without: int) -> None:
         f"{len(report.failures):,} failed."
     )
     say(f"Stopped: {said}" if report.cancelled else said)
+    _say_what_comes(report)
     if report.settled:
         say(f"{plural(len(report.settled), 'site')} that had failed before went along.")
     if report.released:
@@ -172,6 +173,15 @@ def _say_taken_down(report: TakedownReport) -> None:
             say(f"{each.elsewhere} is not where pages go now. Take it down there.")
     said = f"{len(report.sites):,} taken down, {len(report.failures):,} failed."
     say(f"Stopped: {said}" if report.cancelled else said)
+    _say_what_comes(report)
+
+
+def _say_what_comes(report: Report) -> None:
+    """Say that what failed is not forgotten."""
+    if report.failures and not report.cancelled:
+        say(
+            "What failed is tried again by the worker in a few minutes, and by this command at once."
+        )
 
 
 def _say_failures(failures: Sequence[Failure]) -> None:

@@ -35,7 +35,7 @@ def tells(came: Sequence[Came], keymap: Keymap) -> str:
     words = {
         Reaction.ANSWERS: f"{{}} answered: {today} shows it.",
         Reaction.OPTS_OUT: "{} wants no more mail and gets none.",
-        Reaction.BOUNCES: "The mail to {} came back; no other goes there.",
+        Reaction.BOUNCES: "the mail to {} came back; no other goes there.",
     }
     for reaction, sentence in words.items():
         for each in came:

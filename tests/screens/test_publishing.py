@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -19,6 +20,10 @@ from crm_tui.db.models import Business, Site
 from crm_tui.screens.address import AddressScreen
 from crm_tui.screens.base import AppScreen
 from crm_tui.screens.dialogs import Confirm
+from crm_tui.services.publishing import choosing
+from crm_tui.services.publishing.publish import publish_sites
+from crm_tui.services.publishing.publisher import open_publisher
+from crm_tui.services.sending import worker_log
 from crm_tui.services.sites.build import build_sites
 from crm_tui.services.sites.render import Renderer
 from crm_tui.services.sites.themes import load_themes
@@ -207,3 +212,36 @@ async def test_the_sites_are_published_and_taken_down_by_selection(desk: Desk) -
     await desk.press("left", "enter")
     assert desk.said == "Took down 2 sites."
     assert await desk.urls() == [None, None]
+
+
+async def test_what_failed_is_tried_again_while_the_app_runs_even_without_a_mailbox(
+    db: Database,
+    store_path: Path,
+    leads: list[int],
+    config: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("crm_tui.app._MAIL_AFTER", 0.01)
+    fails = PublishingSettings(
+        path=str(tmp_path / "web"),
+        base_url=BASE,
+        command=(sys.executable, "-c", "raise SystemExit(1)"),
+    )
+    async with db.read() as session:
+        sites = await choosing.to_publish(session, leads)
+    await publish_sites(
+        db, sites, publisher=open_publisher(fails), clock=lambda: NOW - timedelta(hours=1)
+    )
+    app = CrmApp(store_path, config, now=lambda: NOW)
+    async with app.run_test(size=(160, 30)) as pilot:
+        desk = Desk(pilot, db, tmp_path / "web")
+        async with asyncio.timeout(90):
+            while None in await desk.urls():
+                await pilot.pause(0.02)
+        await settle(pilot)
+        assert not app.mail_work.has_account
+        assert app.status()[0] == "crm.db"
+    async with db.read() as session:
+        (line,) = await worker_log.lines(session)
+    assert line.words == "Tried again what had failed: 2 sites published."
