@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,19 +22,19 @@ class Publishing:
         self.cli = cli
         self.web = folder / "web"
         self.web.mkdir()
-        self._config = folder / "config.toml"
+        self.config = folder / "config.toml"
         self.set_up()
 
     def set_up(self, *command: str) -> None:
         """Write the configuration, with this command."""
         listed = ", ".join(f"'{each}'" for each in command)
-        self._config.write_text(
+        self.config.write_text(
             f"[publishing]\nkind = 'folder'\npath = '{self.web}'\nbase_url = '{BASE}/'\n"
             f"command = [{listed}]\n"
         )
 
     def __call__(self, *arguments: str) -> Ran:
-        return self.cli("--config", str(self._config), "sites", *arguments)
+        return self.cli("--config", str(self.config), "sites", *arguments)
 
     def pages(self) -> list[str]:
         return sorted(each.name for each in self.web.iterdir())
@@ -94,6 +96,36 @@ def test_what_fails_is_named_with_exit_3_and_published_by_trying_again(
     sites.set_up()
     ran = sites("publish", "--json")
     assert (ran.code, ran.json["published"], ran.json["failed"]) == (0, 2, 0)
+
+
+def test_the_worker_tries_again_when_it_is_time_and_ends_with_4_where_it_fails_still(
+    sites: Publishing, cli: Cli, store_path: Path
+) -> None:
+    config = ("--config", str(sites.config), "worker", "--once", "--json")
+    sites.set_up("no-such-program")
+    assert "tried again by the worker in a few minutes" in sites("publish").err
+    ran = cli(*config)
+    assert (ran.code, "published" in ran.err) == (0, False)
+    it_is_time(store_path)
+    ran = cli(*config)
+    assert (ran.code, ran.json["sent"]) == (4, 0)
+    words = (
+        "2 sites, the first Ace, were not published: no-such-program cannot be run: No such file"
+    )
+    assert words in ran.err
+    sites.set_up()
+    it_is_time(store_path)
+    assert cli(*config).code == 0
+    assert len(sites.pages()) == 2
+    assert sites("publish", "--json").json["unchanged"] == 2
+
+
+def it_is_time(store: Path) -> None:
+    """Let the pause between two tries be over."""
+    with closing(sqlite3.connect(store, isolation_level=None)) as connection:
+        over = """UPDATE setting SET value = json_set(value, '$.until', '2020-01-01T00:00:00+00:00')
+            WHERE name = 'publishing_retry'"""
+        assert connection.execute(over).rowcount == 1
 
 
 def test_the_list_says_where_the_public_reads_a_site_and_what_is_older(
