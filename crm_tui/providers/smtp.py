@@ -251,15 +251,17 @@ class _Connection:
         """
         client = self._client
         self._see_that_it_fits(envelope)
-        options = [f"SIZE={envelope.size}"] if client.supports_extension("size") else []
+        options = [b"SIZE=%d" % envelope.size] if client.supports_extension("size") else []
         if envelope.utf8:
-            options += ["BODY=8BITMIME", "SMTPUTF8"]
-        encoding = "utf-8" if envelope.utf8 else "ascii"
+            options += [b"BODY=8BITMIME", b"SMTPUTF8"]
         if self._begun:
             await self._forget()
         with self._before_the_mail(Stage.MAIL):
             self._begun = True
-            await client.mail(envelope.sender, options=options, encoding=encoding)
+            # Not the library's own mail() and rcpt(): they take each address apart once more.
+            self._accepted(
+                await client.execute_command(b"MAIL", _path(b"FROM", envelope.sender), *options)
+            )
 
     async def _forget(self) -> None:
         """Have the server drop the envelope of the mail before."""
@@ -293,12 +295,17 @@ class _Connection:
         """
         client = self._client
         with self._before_the_mail(Stage.RCPT):
-            encoding = "utf-8" if envelope.utf8 else "ascii"
-            await client.rcpt(envelope.recipient, encoding=encoding)
+            self._accepted(await client.execute_command(b"RCPT", _path(b"TO", envelope.recipient)))
         with self._before_the_mail(Stage.DATA):
             ready = await client.execute_command(b"DATA")
             if ready.code != SMTPStatus.start_input:
                 raise aiosmtplib.SMTPDataError(ready.code, ready.message)
+
+    @staticmethod
+    def _accepted(reply: SMTPResponse) -> None:
+        """See that the server takes a sender or a recipient; 251 says that it forwards."""
+        if reply.code not in (SMTPStatus.completed, SMTPStatus.will_forward):
+            raise aiosmtplib.SMTPResponseException(reply.code, reply.message)
 
     async def hand_over(self, envelope: _Envelope, *, reply_timeout: float) -> str:
         """Hand the mail over; returns the server's words.
@@ -369,3 +376,8 @@ class _Connection:
     def close(self) -> None:
         """Hang up."""
         self._client.close()
+
+
+def _path(name: bytes, mailbox: str) -> bytes:
+    """An address that was found in order, as a command names it (RFC 5321, 4.1.2)."""
+    return b"%s:<%s>" % (name, mailbox.encode())
