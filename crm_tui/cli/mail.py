@@ -15,6 +15,7 @@ from crm_tui.cli.one_lead import Json, LeadId
 from crm_tui.cli.output import invocation, say, show_json, with_store
 from crm_tui.clock import utc_now
 from crm_tui.errors import BadInput
+from crm_tui.text import plain_line
 
 if TYPE_CHECKING:
     from crm_tui.db.engine import Database, ReadSession
@@ -99,7 +100,7 @@ def _worded(letter: Letter, subject: str | None, body: str | None, *, edit: bool
     """The mail with the words that were given; those of the editor begin with its subject."""
     letter = replace(
         letter,
-        subject=letter.subject if subject is None else subject,
+        subject=letter.subject if subject is None else plain_line(subject),
         text=letter.text if body is None else f"{body}{letter.text}",
     )
     if not edit and body is None and not letter.marks:

@@ -376,7 +376,7 @@ def test_a_copied_store_sends_nothing_until_it_is_let_go(
     program("campaigns", "start", "1", "--yes")
     program("leads", "mail", "1", "--subject", "Hi", "--body", "Hello")
     with closing(sqlite3.connect(store_path)) as store:
-        store.execute("INSERT INTO setting VALUES ('sending_home', '\"elsewhere\"')")
+        store.execute("UPDATE setting SET value = '\"elsewhere\"' WHERE name = 'sending_home'")
         store.commit()
     ran = program("worker", "--once", "--json")
     assert (ran.code, ran.json["sent"]) == (1, 0)
@@ -391,6 +391,8 @@ def test_a_mail_to_one_lead(program: Program, mailbox: Mailbox) -> None:
     ran = program("leads", "mail", "1", "--template", "hello", "--json")
     assert (ran.code, ran.json["to"], ran.json["subject"]) == (0, "joe@p1.com", "For Plumber 1")
     assert program("worker", "--once", "--json").json["sent"] == 1
+    ran = program("leads", "mail", "2", "--subject", "Hi\nBcc: x@y.com", "--body", "Hello", "--json")
+    assert ran.json["subject"] == "Hi Bcc: x@y.com"
     assert program("leads", "mail", "4", "--template", "hello").code == 1
     assert program("leads", "mail", "1", "--template", "hello", "--body", "x").code == 2
     timeline = program("leads", "show", "1", "--json").out
