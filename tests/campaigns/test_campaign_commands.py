@@ -391,7 +391,9 @@ def test_a_mail_to_one_lead(program: Program, mailbox: Mailbox) -> None:
     ran = program("leads", "mail", "1", "--template", "hello", "--json")
     assert (ran.code, ran.json["to"], ran.json["subject"]) == (0, "joe@p1.com", "For Plumber 1")
     assert program("worker", "--once", "--json").json["sent"] == 1
-    ran = program("leads", "mail", "2", "--subject", "Hi\nBcc: x@y.com", "--body", "Hello", "--json")
+    ran = program(
+        "leads", "mail", "2", "--subject", "Hi\nBcc: x@y.com", "--body", "Hello", "--json"
+    )
     assert ran.json["subject"] == "Hi Bcc: x@y.com"
     assert program("leads", "mail", "4", "--template", "hello").code == 1
     assert program("leads", "mail", "1", "--template", "hello", "--body", "x").code == 2
