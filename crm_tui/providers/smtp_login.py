@@ -92,6 +92,9 @@ async def connect(
     Raises:
         Unavailable, Misconfigured: as in `open_client`.
     """
+    if tls is None and settings.security == "tls":
+        # The library would make one later, and forget the connection if it is cancelled meanwhile.
+        tls = await in_thread(ssl.create_default_context)
     try:
         async with asyncio.timeout(timeout):
             reached = await _reached(settings)
