@@ -78,7 +78,7 @@ async def test_a_page_that_may_still_be_public_is_called_so_until_it_is_gone(
     press.run_before_the_public_sees_it(tmp_path / "upload.py", FAILS)
     report = await press.take_down(lead)
 
-    assert report.failures[0].reason.endswith("no route to host")
+    assert report.failures[0].reason.endswith("failed: no route to host (exit status 255)")
     public = await press.public(lead)
     assert (public.state, public.url) == (PublicState.LEFT, None)
     assert await press.website_status(lead) is WebsiteStatus.GENERATED
