@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import imaplib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
 from typing import Any
@@ -19,10 +19,18 @@ from crm_tui.providers.secrets import Secret
 from crm_tui.services.inbox.saving import SAVING, Saver
 from crm_tui.vocabulary import ContactStatus, EventKind, MessageState
 from tests.inbox.world import ME, World
+from tests.providers.imap_servers import Server, dovecot, has_dovecot, pymap
 from tests.providers.mail_server import Post, mail_server, settings_for
 
 ANN = "ann@plumber.example"
 DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One of the two, as each mail takes several logins, which pymap is slow at."""
+    with dovecot() if has_dovecot() else pymap() as running:
+        yield running
 
 
 @pytest.fixture
