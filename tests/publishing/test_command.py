@@ -47,7 +47,9 @@ async def test_what_it_said_last_stands_in_the_problem_and_can_be_shown(tmp_path
         "failed: 50% / 100% / no route to host (exit status 23)"
     )
     assert await problem(tmp_path, "raise SystemExit(2)") == "failed: exit status 2"
-    assert (await problem(tmp_path, "print('x' * 9000); raise SystemExit(1)")).endswith(f"…{'x' * 300} (exit status 1)")
+    assert (await problem(tmp_path, "print('x' * 9000); raise SystemExit(1)")).endswith(
+        f"…{'x' * 300} (exit status 1)"
+    )
     killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     assert await problem(tmp_path, killed) == "failed: signal 9"
 
