@@ -18,7 +18,7 @@ from crm_tui.db.models import Business
 from crm_tui.db.types import listed
 from crm_tui.services import points, scoring, search
 
-CHUNK = 500
+CHUNK = 2_000
 
 _SCORED = frozenset({"rating", "review_count", "photo_count", "category", "captured_at"})
 _SEARCHED = frozenset({"category", "street", "postal_code", "region", "country", "city"})

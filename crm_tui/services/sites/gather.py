@@ -15,7 +15,7 @@ from crm_tui.services.sites.facts import SiteFacts, canonical
 from crm_tui.services.sites.slugs import LONGEST_KEPT
 from crm_tui.vocabulary import ContactKind, ContactState, SiteStatus
 
-CHUNK = 500
+CHUNK = 2_000
 
 IMPORTED = "imported"
 """The theme of a site whose page came from elsewhere; such a page is never built again."""
@@ -27,7 +27,7 @@ async def site_facts(session: ReadSession, business_ids: Sequence[int]) -> dict[
     for business_id, url in await session.execute(
         select(ContactPoint.business_id, ContactPoint.value)
         .where(
-            ContactPoint.business_id.in_(business_ids),
+            ContactPoint.business_id.in_(listed(business_ids)),
             ContactPoint.kind == ContactKind.SOCIAL,
             ContactPoint.state != ContactState.INVALID,
         )
@@ -53,7 +53,7 @@ async def site_facts(session: ReadSession, business_ids: Sequence[int]) -> dict[
             Business.rating,
             Business.review_count,
             Business.hours,
-        ).where(Business.id.in_(business_ids))
+        ).where(Business.id.in_(listed(business_ids)))
     )
     return {
         row.id: SiteFacts(

@@ -18,7 +18,7 @@ from crm_tui.services.undo.changes import RecordId, load
 from crm_tui.services.undo.history import REDOABLE, UNDOABLE, EntryLine, next_redo, next_undo
 from crm_tui.vocabulary import ChangeState, UndoState
 
-TOGETHER = 2_000
+TOGETHER = 3_000
 """How many changes one transaction turns at most, unless a part of an action holds more."""
 
 _LIGHT = frozenset({"business", "business_tag", "event", "tag", "task"})
