@@ -268,9 +268,9 @@ async def test_nothing_goes_before_the_time_that_was_chosen(db: Database) -> Non
         assert (await world.work()).sent == 1
 
 
-async def test_whom_a_campaign_wrote_to_is_left_out_of_the_next(db: Database) -> None:
+async def test_whom_a_campaign_wrote_to_is_left_out_of_the_next_on_request(db: Database) -> None:
     async with mail_server() as post:
-        world = World(db, post, through_smtp(settings_to_send(), post.port))
+        world = World(db, post, through_smtp(settings_to_send(contacted_days=30), post.port))
         campaign, _ = await world.start(2)
         await world.work()
         async with db.read() as session:
