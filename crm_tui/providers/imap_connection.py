@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import imaplib
-import json
 import socket
 import ssl
 from collections.abc import Callable
@@ -21,8 +20,8 @@ from crm_tui.config import ImapSettings
 from crm_tui.config.checks import is_loopback
 from crm_tui.providers.base import LoginRefused, Misconfigured, ProviderError, Unavailable
 from crm_tui.providers.certificates import untrusted
-from crm_tui.providers.imap_folders import quoted
-from crm_tui.providers.secrets import HOW_TO_GRANT, TOKENS_TOO, Lookup, Secret
+from crm_tui.providers.imap_login import log_in, words_of
+from crm_tui.providers.secrets import Lookup, Secret
 from crm_tui.providers.threads import addresses_of, in_thread
 
 T = TypeVar("T")
@@ -183,7 +182,7 @@ class Connection:
                 fix="Set password_command or password_file in [providers.imap].",
             )
         self.capabilities = await self.call(
-            lambda client: _log_in(client, self.settings, password, self.name)
+            lambda client: log_in(client, self.settings, password, self.name)
         )
 
     async def open(self) -> None:
@@ -275,7 +274,7 @@ class Connection:
 
     def _why(self, error: BaseException) -> str:
         settings = self.settings
-        words = _words(error)
+        words = words_of(error)
         if isinstance(error, TimeoutError):
             plain = settings.port == _TLS_PORT and settings.security != "tls"
             hint = ' On port 993 that mostly means security = "tls".' if plain else ""
@@ -313,102 +312,6 @@ def checked(settings: ImapSettings) -> None:
             f"The password for {settings.host} would travel unencrypted.",
             fix='Set security to "tls" or "starttls"; "none" is for this machine (127.0.0.1) only.',
         )
-
-
-def _log_in(client: Client, settings: ImapSettings, password: Secret, name: str) -> frozenset[str]:
-    """Log in and return what the server can do from then on."""
-    user, secret = settings.username, password.reveal()
-    if any(mark in user + secret for mark in "\0\1\r\n"):
-        raise Misconfigured(
-            "The username or password holds a line break or control character.",
-            fix="Take it out of where they are kept.",
-        )
-    if settings.auth == "xoauth2":
-        _with_token(client, user, password, name)
-    else:
-        _with_password(client, user, password, name)
-    _, answer = client.capability()
-    said = b" ".join(one for one in answer if isinstance(one, bytes))
-    return frozenset(said.decode("ascii", "replace").upper().split())
-
-
-def _with_token(client: Client, user: str, token: Secret, name: str) -> None:
-    """Log in by XOAUTH2, as Google and Microsoft do it."""
-    if "AUTH=XOAUTH2" not in client.capabilities:
-        raise Misconfigured(
-            f"{name} takes no access tokens.", fix='Set auth = "password" in [providers.imap].'
-        )
-    why = ""
-
-    def answer(challenge: bytes) -> bytes:
-        nonlocal why
-        if not challenge:
-            return f"user={user}\1auth=Bearer {token.reveal()}\1\1".encode()
-        why = _status(challenge)  # why not; it wants an empty line, then says no
-        return b""
-
-    try:
-        client.authenticate("XOAUTH2", answer)
-    except imaplib.IMAP4.abort:
-        raise
-    except imaplib.IMAP4.error as error:
-        words = f"{token.hidden_in(_words(error))}{why}"
-        _raise_if_for_now(words, name)
-        raise LoginRefused(
-            f"{name} refused the access token of {user}: {words}", fix=HOW_TO_GRANT
-        ) from None
-
-
-def _status(challenge: bytes) -> str:
-    """The status in a server's JSON about a token it does not take."""
-    try:
-        found = json.loads(challenge)
-        return f" (status {int(found['status'])})"
-    except (ValueError, KeyError, TypeError):
-        return ""
-
-
-def _with_password(client: Client, user: str, password: Secret, name: str) -> None:
-    """Log in by PLAIN, which carries any letters, or by LOGIN for servers without it: only ASCII."""
-    secret = password.reveal()
-    if "LOGINDISABLED" in client.capabilities and "AUTH=PLAIN" not in client.capabilities:
-        other = f" {TOKENS_TOO}" if "AUTH=XOAUTH2" in client.capabilities else ""
-        raise Misconfigured(
-            f"{name} takes no login with a password.",
-            fix=f"Ask the provider for IMAP access with an app password.{other}",
-        )
-    try:
-        if "AUTH=PLAIN" in client.capabilities:
-            client.authenticate("PLAIN", lambda _: f"\0{user}\0{secret}".encode())
-        elif (user + secret).isascii():
-            # imaplib quotes the password only.
-            client.login(user if user.isalnum() else quoted(user), secret)
-        else:
-            raise Misconfigured(
-                f"{name} takes only ASCII in usernames and passwords.",
-                fix="Choose a password without accents, or ask the provider for an app password.",
-            )
-    except imaplib.IMAP4.abort:
-        raise
-    except imaplib.IMAP4.error as error:
-        words = password.hidden_in(_words(error))
-        _raise_if_for_now(words, name)
-        other = f" {TOKENS_TOO}" if "AUTH=XOAUTH2" in client.capabilities else ""
-        raise LoginRefused(
-            f"{name} refused the login of {user}: {words}",
-            fix="Correct username or password in [providers.imap]. Where signing in takes a second"
-            f" factor, the provider gives out app passwords for mail programs.{other}",
-        ) from None
-
-
-def _raise_if_for_now(words: str, name: str) -> None:
-    if "[UNAVAILABLE]" in words or "[INUSE]" in words or "[LIMIT]" in words:
-        raise Unavailable(f"{name} lets nobody log in just now: {words}") from None
-
-
-def _words(error: BaseException) -> str:
-    first = error.args[0] if error.args else ""
-    return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
 
 
 def _tls_failed(settings: ImapSettings, error: ssl.SSLError, name: str) -> ProviderError:
