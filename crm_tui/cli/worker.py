@@ -19,7 +19,8 @@ from crm_tui.text import plural
 
 if TYPE_CHECKING:
     from crm_tui.db.engine import Database
-    from crm_tui.worker import Report, Worker
+    from crm_tui.services.mailing import Report
+    from crm_tui.worker import Worker
 
 T = TypeVar("T")
 

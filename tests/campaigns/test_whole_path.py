@@ -15,6 +15,7 @@ from crm_tui.db.models import Site, Suppression
 from crm_tui.services import events
 from crm_tui.services.campaigns import drafts, freezing, mending, running
 from crm_tui.services.events import NewEvent
+from crm_tui.services.mailing import Report
 from crm_tui.vocabulary import (
     CampaignState,
     ContactStatus,
@@ -23,7 +24,7 @@ from crm_tui.vocabulary import (
     SiteStatus,
     SuppressionKind,
 )
-from crm_tui.worker import Report, Worker
+from crm_tui.worker import Worker
 from tests.campaigns.making import (
     AGAIN,
     HELLO,

@@ -16,9 +16,10 @@ from crm_tui.config import Settings
 from crm_tui.config.sections import EmailSettings, SenderSettings, SendingSettings
 from crm_tui.db.engine import Database
 from crm_tui.services.backup import make_backup
+from crm_tui.services.mailing import Report
 from crm_tui.services.restore import restore
 from crm_tui.services.sending import standing
-from crm_tui.worker import Report, Worker
+from crm_tui.worker import Worker
 from tests.queue_rows import add_campaign
 
 if TYPE_CHECKING:

@@ -32,9 +32,10 @@ from crm_tui.db.models import (
 )
 from crm_tui.services import leads
 from crm_tui.services.inbox.collecting import Collected, collect
+from crm_tui.services.mailing import Report
 from crm_tui.services.sending.account import Account, account, new_marks
 from crm_tui.vocabulary import CampaignState, EventKind, MessageState
-from crm_tui.worker import Report, Worker
+from crm_tui.worker import Worker
 from tests.providers.imap_servers import Server
 
 ME = "me@studio.example"

@@ -16,11 +16,12 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Setting, WorkerLog
 from crm_tui.services.erase import erase
+from crm_tui.services.mailing import Report
 from crm_tui.services.publishing import leftovers, retrying
 from crm_tui.services.publishing.retrying import Pause
 from crm_tui.services.sending import standing
 from crm_tui.services.sites.public import PublicState
-from crm_tui.worker import Report, Worker
+from crm_tui.worker import Worker
 from tests.conftest import NOW
 from tests.publishing.conftest import Press, within
 

@@ -13,10 +13,11 @@ import pytest
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
+from crm_tui.services.mailing import Report
 from crm_tui.services.sending import last_sent, standing
 from crm_tui.services.store import open_store
 from crm_tui.vocabulary import MessageState
-from crm_tui.worker import Report, Worker
+from crm_tui.worker import Worker
 from tests.campaigns.making import a_running, settings_to_send, through_smtp
 from tests.campaigns.making import add_leads as add_plumbers
 from tests.providers.mail_server import Post, mail_server

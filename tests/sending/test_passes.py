@@ -19,8 +19,9 @@ import pytest
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Message
+from crm_tui.services.mailing import Report
 from crm_tui.vocabulary import MessageState
-from crm_tui.worker import Report, Worker
+from crm_tui.worker import Worker
 from tests.providers.mail_server import ACCEPT, HANG_UP, Post, mail_server
 from tests.sending.queue import add_campaign, add_leads, messages, states
 

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+import crm_tui.services.mailing
 import crm_tui.worker
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database, WriteSession
@@ -467,7 +468,7 @@ async def test_a_clock_that_was_set_back_keeps_the_mailbox_from_nothing(
         polls.append(clock.now)
         return Collected()
 
-    monkeypatch.setattr(crm_tui.worker, "collect", collect)
+    monkeypatch.setattr(crm_tui.services.mailing, "collect", collect)
     imap = {"imap": {"host": "mail.example", "poll_seconds": 60}}
     worker = a_worker(db, 1, clock, providers=imap)
     passes = Passes.of(worker, monkeypatch)
@@ -494,7 +495,7 @@ async def test_a_long_run_stops_to_read_the_mailbox(
         def now() -> datetime:
             return later(clock.now, seconds=25 * len(post.mails))
 
-        monkeypatch.setattr(crm_tui.worker, "collect", collect)
+        monkeypatch.setattr(crm_tui.services.mailing, "collect", collect)
         smtp = {"host": "127.0.0.1", "port": post.port, "security": "none"}
         providers = {"smtp": smtp, "imap": {"host": "mail.example", "poll_seconds": 60}}
         report = await a_worker(db, post.port, now, providers=providers).once()
@@ -510,7 +511,7 @@ async def test_a_mailbox_that_cannot_be_read_keeps_everything_back(
     async def collect(*_: Any, **__: Any) -> Collected:
         return Collected(problem="the mailbox cannot be reached")
 
-    monkeypatch.setattr(crm_tui.worker, "collect", collect)
+    monkeypatch.setattr(crm_tui.services.mailing, "collect", collect)
     async with mail_server() as post:
         report = await a_worker(db, post.port, clock).once()
     assert (report.sent, report.problems) == (0, ["the mailbox cannot be reached"])
