@@ -25,8 +25,13 @@ from crm_tui.services.store import prepare
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
-# How long an example takes says more about the machine than about the code.
-hypothesis.settings.register_profile("crm-tui", deadline=None)
+# How long an example takes says more about the machine than about the code. The same examples each
+# time, so that what passed here passes there; others with --long.
+_TIMELESS = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("crm-tui", _TIMELESS, derandomize=True)
+hypothesis.settings.register_profile("crm-tui-long", _TIMELESS)
 hypothesis.settings.load_profile("crm-tui")
 
 
@@ -35,6 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kills", type=int, default=3, help="how often a campaign's sender is killed (make crash)"
     )
     parser.addoption("--long", action="store_true", help="long drives too (make test-long)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--long"):
+        hypothesis.settings.load_profile("crm-tui-long")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -242,7 +242,9 @@ anything = st.one_of(
 
 @given(data=anything, forced=st.sampled_from([None, *FORMATS]))
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=300,
+    deadline=None,
 )
 def test_any_bytes_give_rows_or_one_sentence(
     data: bytes, forced: str | None, tmp_path: Path

@@ -26,7 +26,9 @@ NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SETTINGS = Settings()
 
 some = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 ROWS = st.fixed_dictionaries(

@@ -136,7 +136,9 @@ async def come(world: World, name: str, mail: Message) -> None:
 
 
 @settings(
-    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    derandomize=True,
 )
 @given(data=st.data())
 def test_any_order_and_repetition_adds_up_to_the_same(

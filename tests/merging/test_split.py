@@ -355,7 +355,7 @@ def sequences(pictured: Picture) -> Counter[int]:
 @examples(
     max_examples=12,
     phases=[__import__("hypothesis").Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_merging_loses_nothing_and_splitting_in_any_order_restores_every_row(
     empty_store: Path,

@@ -7,13 +7,14 @@ and on an idle one it costs 40 ms a key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import get_native_id
 from time import monotonic, process_time
 
 from textual.app import App
+from textual.dom import DOMNode
 from textual.pilot import Pilot
 
 from crm_tui.screens.mail_work import GROUP
@@ -29,35 +30,41 @@ _LOOKS = 4
 async def settle(pilot: Pilot[None], *, within: float = SOON) -> None:
     """Wait until the app has nothing under way any more, and nothing put off until `within`."""
     calm = 0
-    while calm < 2:
+    while True:
         if _under_way(pilot.app) or _put_off(pilot.app, within):
             calm = 0
             await asyncio.sleep(0.004)
-        elif await pilot._wait_for_screen():  # all that widgets were sent is done
-            calm += 1
-        else:
+            continue
+        if _was_sent(pilot.app):
+            calm = 0
+        elif calm == 2:
+            break
+        if not await pilot._wait_for_screen():  # all that widgets were sent is done
             return
+        calm += 1
     _paint(pilot)
 
 
 async def still(pilot: Pilot[None]) -> None:
     """Wait for what goes on by itself, but not for work that is held up, or takes long."""
     until = monotonic() + _PATIENCE
-    idle = 0
-    while True:
+    idle = calm = 0
+    while calm < 2:
         if not await pilot._wait_for_screen():
             return
         if _put_off(pilot.app, SOON):
             await asyncio.sleep(0.002)
             continue
         if not _under_way(pilot.app):
-            break
+            calm = 0 if _was_sent(pilot.app) else calm + 1
+            continue
+        calm = 0
         before = process_time()
         await asyncio.sleep(0.02)
         idle = idle + 1 if process_time() - before < 0.001 and not _others_run() else 0
         if idle == _LOOKS or monotonic() > until:
+            await pilot._wait_for_screen()
             break
-    await pilot._wait_for_screen()
     _paint(pilot)
 
 
@@ -84,10 +91,20 @@ def _others_run() -> bool:
     return False
 
 
+def _nodes(app: App[None]) -> Iterator[DOMNode]:
+    yield app
+    for screen in app.screen_stack:
+        yield screen
+        yield from screen.walk_children()
+
+
+def _was_sent(app: App[None]) -> bool:
+    """Whether anybody has still to look at something, such as a row that is wanted."""
+    return any(node._message_queue.qsize() for node in _nodes(app))
+
+
 def _put_off(app: App[None], within: float) -> bool:
-    nodes = (app, *(node for screen in app.screen_stack for node in screen.walk_children()))
-    nodes += tuple(app.screen_stack)
-    timers = (timer for node in nodes for timer in tuple(node._timers))
+    timers = (timer for node in _nodes(app) for timer in tuple(node._timers))
     return any(
         timer._repeat == 0 and timer._interval <= within and _runs(timer._task) for timer in timers
     )

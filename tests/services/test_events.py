@@ -24,7 +24,10 @@ VOIDS = st.lists(st.lists(st.integers(0, 20), min_size=1, max_size=3), min_size=
 
 
 @given(VOIDS)
-@examples(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 async def test_whatever_is_voided_and_voided_again_what_follows_is_what_the_voids_add_up_to(
     empty_store: Path,
     tmp_path_factory: pytest.TempPathFactory,

@@ -531,7 +531,10 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@examples(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 async def test_undoing_everything_restores_the_store_and_redoing_everything_repeats_it(
     empty_store: Path, tmp_path_factory: pytest.TempPathFactory, now: datetime, steps: Any
 ) -> None:

@@ -101,7 +101,11 @@ def test_a_page_is_whole_and_safe_whatever_the_facts(theme: str, facts: SiteFact
 
 @pytest.mark.parametrize("theme", THEMES)
 @given(words=st.text(max_size=200))
-@settings(max_examples=25, suppress_health_check=[HealthCheck.differing_executors], deadline=None)
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow],
+    deadline=None,
+)
 def test_no_text_breaks_out_of_its_place(theme: str, words: str) -> None:
     facts = replace(
         HOSTILE, name=words, category=words, street=words, city=words, links=(words, f"x:{words}")
