@@ -40,13 +40,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual import events, on, work
+from textual import events, work
 from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.worker import WorkType
 
-from crm_tui.actions import Action
 from crm_tui.clock import utc_now
 from crm_tui.config import default_config_path
 from crm_tui.defects import report_defect
@@ -60,8 +59,7 @@ from crm_tui.screens.mail_work import GROUP, MailWork
 from crm_tui.screens.site_work import SiteWork
 from crm_tui.session import Draft, Session
 from crm_tui.text import visible
-from crm_tui.widgets.frame import ActionPressed, Footer
-from crm_tui.widgets.keys import Refused, at_hand
+from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.terminal import LeanDriver
 
@@ -356,22 +354,6 @@ class CrmApp(Everywhere, inherit_bindings=False):
     def _front(self) -> AppScreen:
         """The full screen in front, under any dialog."""
         return next(s for s in reversed(self.screen_stack) if isinstance(s, AppScreen))
-
-    # Keys
-
-    @on(Refused)
-    def _refused(self, message: Refused) -> None:
-        self.say(message.why)
-
-    @on(ActionPressed)
-    async def _pressed(self, message: ActionPressed) -> None:
-        await self.perform(message.action)
-
-    async def perform(self, wanted: Action) -> None:
-        """Do an action as if its key had been pressed."""
-        there = {each.action.id: each for each in at_hand(self._front())}
-        if wanted.id in there:
-            await there[wanted.id].owner.do(wanted)
 
     # Events and errors
 

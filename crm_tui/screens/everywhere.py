@@ -6,8 +6,10 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from textual import on
 from textual.screen import Screen
 
+from crm_tui.actions import Action
 from crm_tui.palettes import hard_to_read
 from crm_tui.screens.base import AppScreen
 from crm_tui.screens.dialogs import Confirm, Pick, Picker
@@ -16,7 +18,8 @@ from crm_tui.screens.lasting import LastingApp
 from crm_tui.screens.leads import LeadsScreen
 from crm_tui.screens.mail_work import MailWork
 from crm_tui.widgets.appearance import DressedApp
-from crm_tui.widgets.keys import KeyArea, at_hand
+from crm_tui.widgets.frame import ActionPressed
+from crm_tui.widgets.keys import KeyArea, Refused, at_hand
 
 
 def _today() -> Screen[None]:
@@ -195,3 +198,19 @@ class Everywhere(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         if wanted:
             await self.stop_work()
             self.exit()
+
+    # Keys
+
+    @on(Refused)
+    def _refused(self, message: Refused) -> None:
+        self.say(message.why)
+
+    @on(ActionPressed)
+    async def _pressed(self, message: ActionPressed) -> None:
+        await self.perform(message.action)
+
+    async def perform(self, wanted: Action) -> None:
+        """Do an action as if its key had been pressed."""
+        there = {each.action.id: each for each in at_hand(self._front())}
+        if wanted.id in there:
+            await there[wanted.id].owner.do(wanted)
