@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from crm_tui.db.engine import Database
 from crm_tui.errors import StoreError
-from crm_tui.providers.base import EmailSender, ProviderError, Sent, Unclear
+from crm_tui.providers.base import EmailSender, GivenUp, ProviderError, Sent, Unclear
 from crm_tui.services.sending.ahead import Ahead
 from crm_tui.services.sending.claim import Claimed, Claimer
 from crm_tui.services.sending.record import Result
@@ -26,8 +26,8 @@ from crm_tui.services.sending.turn import Turn, take_turn
 
 T = TypeVar("T")
 
-_GOODBYE = 30.0
-"""Seconds that mails on their way are given to be answered when the pump is stopped."""
+_GOODBYE = 5.0
+"""Seconds that mails which were handed over are given to be answered when the pump is stopped."""
 
 _AHEAD = 100
 """How many due messages are looked up at once at most; each look goes twice as far."""
@@ -114,10 +114,12 @@ class Pump:
         """
         watching = asyncio.create_task(self._watch())
         try:
-            await _to_the_end(self._pump(), when_canceled=self._cut)
+            try:
+                await _to_the_end(self._pump(), when_canceled=self._cut)
+            finally:
+                await _to_the_end(self._come_home(), when_canceled=self._cut)
         finally:
             watching.cancel()
-            await _to_the_end(self._come_home())
         return self._pumped
 
     async def _watch(self) -> None:
@@ -160,7 +162,10 @@ class Pump:
     def _is_over(self) -> bool:
         if self.until is not None and self.now() >= self.until:
             self._pumped.interrupted = True
-        return self.stopping.is_set() or self._cut_off or self._pumped.interrupted
+        return self._is_stopped() or self._pumped.interrupted
+
+    def _is_stopped(self) -> bool:
+        return self.stopping.is_set() or self._cut_off
 
     def _free(self) -> int:
         return self.claimer.account.connections - len(self._on_way)
@@ -217,7 +222,9 @@ class Pump:
 
     async def _send(self, message: Claimed) -> Result:
         try:
-            answer: Sent | ProviderError = await self.sender.send(message.mail)
+            answer: Sent | ProviderError | None = await self.sender.send(message.mail)
+        except GivenUp:
+            answer = None
         except ProviderError as error:
             answer = error
         except asyncio.CancelledError:
@@ -236,8 +243,15 @@ class Pump:
             self._all_back.set()
 
     async def _come_home(self) -> None:
-        """Record what is on its way still, at the end or after it was cancelled."""
+        """Record what is on its way still, at the end or after it was cancelled.
+
+        Who is stopped hands nothing more over, and does not wait long for an answer.
+        """
+        while self._on_way and not self._is_stopped():
+            self._woken.clear()
+            await self._woken.wait()
         if self._on_way:
+            self.sender.give_up()
             tasks = list(self._on_way)
             await asyncio.wait(tasks, timeout=_GOODBYE)
             for task in tasks:
