@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.terminal_session import ROOT, Terminal
+from tests.terminal_session import Terminal
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 pytestmark = pytest.mark.pty
 
@@ -30,21 +29,17 @@ Fir Drains,718 555 0107,,Queens,NY,11417,6 First St,Plumber
 class Store:
     """The store of the day, asked by the command line."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cli: Cli) -> None:
         self.path = path
+        self._cli = cli
 
     def open(self) -> Terminal:
         return Terminal(["-m", "crm_tui", "--db", str(self.path)], columns=100, lines=30)
 
     def run(self, *arguments: str) -> Any:
-        ran = subprocess.run(
-            [sys.executable, "-m", "crm_tui", "--db", str(self.path), *arguments, "--json"],
-            capture_output=True,
-            check=True,
-            cwd=ROOT,
-            env=os.environ,
-        )
-        return json.loads(ran.stdout)
+        ran = self._cli(*arguments, "--json")
+        assert ran.code == 0, ran.err
+        return ran.json
 
     def names(self, query: str) -> list[str]:
         found = self.run("leads", "list", query, "--sort", "name")
@@ -52,9 +47,10 @@ class Store:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    (tmp_path / "leads.csv").write_text(LIST, encoding="utf-8")
-    return Store(tmp_path / "crm.db")
+def store(store_path: Path, cli: Cli) -> Store:
+    store_path.with_name("leads.csv").write_text(LIST, encoding="utf-8")
+    store_path.unlink()  # the first start makes it
+    return Store(store_path, cli)
 
 
 def test_a_new_user_gets_through_a_day(store: Store) -> None:
