@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -214,6 +214,12 @@ async def test_the_sites_are_published_and_taken_down_by_selection(desk: Desk) -
     assert await desk.urls() == [None, None]
 
 
+async def written_down(db: Database) -> Sequence[worker_log.LogLine]:
+    """What the worker did, as its log has it."""
+    async with db.read() as session:
+        return await worker_log.lines(session)
+
+
 async def test_what_failed_is_tried_again_while_the_app_runs_even_without_a_mailbox(
     db: Database,
     store_path: Path,
@@ -237,11 +243,11 @@ async def test_what_failed_is_tried_again_while_the_app_runs_even_without_a_mail
     async with app.run_test(size=(160, 30)) as pilot:
         desk = Desk(pilot, db, tmp_path / "web")
         async with asyncio.timeout(90):
-            while None in await desk.urls():
+            while not (lines := await written_down(db)):
                 await pilot.pause(0.02)
         await settle(pilot)
+        assert None not in await desk.urls()
         assert not app.mail_work.has_account
         assert app.status()[0] == "crm.db"
-    async with db.read() as session:
-        (line,) = await worker_log.lines(session)
+    (line,) = lines
     assert line.words == "Tried again what had failed: 2 sites published."
