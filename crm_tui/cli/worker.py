@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
@@ -108,6 +107,8 @@ def _say(report: Report) -> None:
 
 
 def _run(context: typer.Context) -> None:
+    import asyncio
+
     async def run(working: Worker) -> None:
         telling = asyncio.create_task(_tell(working.db))
         try:
@@ -123,6 +124,8 @@ def _run(context: typer.Context) -> None:
 
 async def _tell(db: Database) -> None:
     """Say what the worker writes down, as it does."""
+    import asyncio
+
     from crm_tui.services.sending import worker_log
 
     async with db.read() as session:
@@ -161,6 +164,8 @@ def _working(context: typer.Context, work: Callable[[Worker], Awaitable[T]]) -> 
 @contextmanager
 def _stops(working: Worker) -> Iterator[None]:
     """Have ctrl+c, SIGTERM and a lost terminal ask to stop; a second time they end the program."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     asking = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
