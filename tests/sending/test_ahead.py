@@ -19,6 +19,7 @@ from crm_tui.services.events import NewEvent
 from crm_tui.services.sending import standing
 from crm_tui.services.sending.ahead import Ahead
 from crm_tui.services.sending.claim import Claimed, Claimer
+from crm_tui.services.sending.hours import read_rules
 from crm_tui.services.sending.record import Result
 from crm_tui.services.sending.turn import Turn, take_turn
 from crm_tui.vocabulary import (
@@ -31,12 +32,15 @@ from crm_tui.vocabulary import (
 )
 from tests.sending.queue import (
     AGAIN,
+    MONDAY,
     TEXT,
     a_claimer,
     accepted,
     add_campaign,
     add_leads,
+    an_account,
     later,
+    states,
 )
 
 
@@ -168,6 +172,20 @@ async def test_what_happens_after_the_look_and_before_the_claim_holds(
         await happened(session, lead, now)
     assert await sender.turn(now) == []
     assert await number(sender.db, MessageState.SENDING) == 0
+
+
+async def test_a_mail_looked_at_in_quiet_hours_and_claimed_after_them_goes_with_the_next_look(
+    db: Database,
+) -> None:
+    rules = read_rules("20:00-08:00", weekdays_only=False)
+    sender = Sender(db, a_claimer(an_account(rules=rules)))
+    before, after = (MONDAY.replace(hour=7, minute=59), MONDAY.replace(hour=8, minute=1))
+    await add_campaign(db, await add_leads(db, 1, before), before)
+    await sender.look(before)
+    assert await sender.turn(after) == []
+    assert await states(db) == [(MessageState.QUEUED, None)]
+    await sender.look(after)
+    assert len(await sender.turn(after)) == 1
 
 
 async def test_words_that_were_changed_after_the_look_are_the_words_that_go(

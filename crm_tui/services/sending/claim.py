@@ -30,7 +30,7 @@ from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.ahead import Ahead, Prepared
 from crm_tui.services.sending.backoff import Circuit, trial
 from crm_tui.services.sending.candidates import Candidate
-from crm_tui.services.sending.compose import NO_SITE, Composed
+from crm_tui.services.sending.compose import NO_SITE, Composed, Held
 from crm_tui.services.sending.ending import leave_out
 from crm_tui.services.sending.pace import Bucket, next_slot, take
 from crm_tui.services.sending.standing import Standing
@@ -171,8 +171,9 @@ async def _sort_out(
                 claims.untouched.append(each.id)  # of two that were merged, the other goes first
                 continue
             taken.add((each.step_id, each.business_id))
+        # One that had to wait as it was looked up has no mail yet, though its time has come since.
         at = prepared.later or each.not_before(now, account.rules, account.zone)
-        if at > now:
+        if prepared.later or at > now:
             later.append({"message": each.id, "at": at})
         else:
             ready.append(prepared)
@@ -206,8 +207,9 @@ async def _mark(
             claims.untouched += [one.message.id for one in ready[at:]]
             break
         each, made = prepared.message, prepared.made
-        if not isinstance(made, Composed):
-            why = made.reason if made else ""
+        assert made is not None
+        if isinstance(made, Held):
+            why = made.reason
             held.append({"message": each.id, "why": why, "version_": each.version, "at": now})
             continue
         last = bucket.last
