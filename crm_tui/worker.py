@@ -16,17 +16,17 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, literal_column, or_, select
+from sqlalchemy import func, or_, select
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.locks import held
 from crm_tui.db.models import Campaign, Message, Setting
 from crm_tui.errors import BadInput, CrmError
-from crm_tui.services.mailing import HELD_EVERY, Mailing, Report
+from crm_tui.services.mailing import HELD_EVERY, QUEUED, Mailing, Report
 from crm_tui.services.publishing.again import try_again
 from crm_tui.services.publishing.publisher import Publisher, open_publisher
-from crm_tui.services.sending import standing, worker_log
+from crm_tui.services.sending import standing
 from crm_tui.services.sending.pump import Pumped
 from crm_tui.vocabulary import CampaignState, MessageState
 
@@ -41,8 +41,6 @@ _PUBLISH_EVERY = 10.0
 _AGAIN = timedelta(seconds=30)
 """When what failed for want of a network is tried again."""
 _NONE = timedelta()
-_QUEUED = Message.state == literal_column(f"'{MessageState.QUEUED}'")
-"""In the words of the index."""
 
 
 class AtWork(CrmError):
@@ -76,13 +74,20 @@ class Worker:
         self._stopping = asyncio.Event()
         self._woken = asyncio.Event()
         self._publisher = _publisher_of(settings)
-        self._mailing = Mailing(db, settings, environment=environment, now=now, changed=changed)
+        self._mailing = Mailing(
+            db,
+            settings,
+            environment=environment,
+            now=now,
+            changed=changed,
+            stopping=self._stopping,
+        )
 
     def stop(self) -> None:
         """End after what is on its way; the mailbox is left at once."""
         self._stopping.set()
         self._woken.set()
-        self._mailing.stop()
+        self._mailing.leave()
 
     @property
     def unanswered(self) -> int:
@@ -222,14 +227,10 @@ class Worker:
         )
         for words, is_problem in ((tried.words, False), (tried.problem, True)):
             if words:
-                await self._log(words, is_problem=is_problem)
+                await self._mailing.log(words, is_problem=is_problem)
         if tried.words or tried.problem:
             self._changed()
         return tried.problem
-
-    async def _log(self, words: str, *, is_problem: bool = False) -> None:
-        async with self.db.write() as session:
-            await worker_log.add(session, words, is_problem=is_problem, now=self._now())
 
 
 def _publisher_of(settings: Settings) -> Publisher | None:
@@ -255,7 +256,7 @@ async def _next_due(session: ReadSession, now: datetime) -> datetime | None:
     """When the next message is due that is not yet."""
     return await session.scalar(
         select(Message.due_at)
-        .where(_QUEUED, Message.due_at > now)
+        .where(QUEUED, Message.due_at > now)
         .order_by(Message.due_at, Message.id)
         .limit(1)
     )

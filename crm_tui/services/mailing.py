@@ -28,7 +28,7 @@ from crm_tui.vocabulary import MessageState
 HELD_EVERY = timedelta(minutes=10)
 """How often is looked at what is held for something missing."""
 _NONE = timedelta()
-_QUEUED = Message.state == literal_column(f"'{MessageState.QUEUED}'")
+QUEUED = Message.state == literal_column(f"'{MessageState.QUEUED}'")
 """In the words of the index."""
 
 
@@ -56,6 +56,7 @@ class Mailing:
         environment: where passwords may be.
         now: the clock.
         changed: called after whatever changed the store, for whoever shows it.
+        stopping: set to end after what is on its way; `leave` the mailbox then.
     """
 
     def __init__(
@@ -66,21 +67,21 @@ class Mailing:
         environment: Mapping[str, str],
         now: Callable[[], datetime],
         changed: Callable[[], None],
+        stopping: asyncio.Event,
     ) -> None:
         self.db = db
         self.settings = settings
         self._environment = environment
         self._now = now
         self._changed = changed
-        self._stopping = asyncio.Event()
+        self._stopping = stopping
         self._held_since: datetime | None = None
         self._saver = Saver(db, settings, environment=environment, now=now)
         self._sender: OpenSender | None = None
         self._leave: asyncio.Timeout | None = None
 
-    def stop(self) -> None:
-        """End after what is on its way; the mailbox is left at once."""
-        self._stopping.set()
+    def leave(self) -> None:
+        """Leave the mailbox at once, whatever is being read or saved there."""
         if self._leave is not None and not self._leave.expired():
             self._leave.reschedule(asyncio.get_running_loop().time())
 
@@ -141,7 +142,7 @@ class Mailing:
         """Stop a store that does not know of what was sent from here, until it is let go."""
         async with self.db.write(durable=True) as session:
             await standing.stop(session, last_sent.OLDER_COPY)
-        await self._log(f"Sending is stopped: {last_sent.OLDER_COPY}.", is_problem=True)
+        await self.log(f"Sending is stopped: {last_sent.OLDER_COPY}.", is_problem=True)
         return replace(known, stopped=last_sent.OLDER_COPY)
 
     async def _settle(self, known: Standing, home: str) -> None:
@@ -164,7 +165,7 @@ class Mailing:
         )
         report.uncertain += found.uncertain
         if found.uncertain or found.told:
-            await self._log(
+            await self.log(
                 f"Sending was cut off in {found.uncertain + found.told} mails; of {found.uncertain} of"
                 " them nobody can tell yet whether they were sent."
             )
@@ -181,7 +182,7 @@ class Mailing:
         report.unmatched += came_in.unmatched
         if came_in.problem:
             report.problems.append(came_in.problem)
-            await self._log(came_in.problem, is_problem=True)
+            await self.log(came_in.problem, is_problem=True)
         return came_in
 
     async def _save_sent(self, mine: Account, report: Report, *, insist: bool) -> None:
@@ -189,7 +190,7 @@ class Mailing:
         async with self._until_stopped():
             if problem := await self._saver.save(mine, insist=insist):
                 report.problems.append(problem)
-                await self._log(problem, is_problem=True)
+                await self.log(problem, is_problem=True)
 
     @asynccontextmanager
     async def _until_stopped(self) -> AsyncIterator[None]:
@@ -244,17 +245,18 @@ class Mailing:
         report.uncertain += pumped.uncertain
         if pumped.problem:
             report.problems.append(pumped.problem)
-            await self._log(pumped.problem, is_problem=True)
+            await self.log(pumped.problem, is_problem=True)
         elif pumped.sent or pumped.failed:
             refused = f", {pumped.failed:,} refused" if pumped.failed else ""
-            await self._log(f"{plural(pumped.sent, 'mail')} sent{refused}.")
+            await self.log(f"{plural(pumped.sent, 'mail')} sent{refused}.")
         return pumped
 
-    async def _log(self, words: str, *, is_problem: bool = False) -> None:
+    async def log(self, words: str, *, is_problem: bool = False) -> None:
+        """Write a line into the worker's log."""
         async with self.db.write() as session:
             await worker_log.add(session, words, is_problem=is_problem, now=self._now())
 
 
 async def _any_queued(session: ReadSession) -> bool:
     """Whether anything waits to be sent."""
-    return await session.scalar(select(Message.id).where(_QUEUED).limit(1)) is not None
+    return await session.scalar(select(Message.id).where(QUEUED).limit(1)) is not None

@@ -273,7 +273,7 @@ class _Recording:
                 await connection.execute(statement, rows)
         await events.record(session, *self._told, now=now)
         if self._refused:
-            await leave_out(session, self._refused, "the mail before it was refused", now=now)
+            await leave_out(session, self._refused, REFUSED_BEFORE, now=now)
         await self._pause(session, ahead.ends, now=now)
         if self._ends:
             ahead.forget()  # who was refused gets nothing more, and a campaign may have been paused
