@@ -106,6 +106,8 @@ class EventKind(StrEnum):
     TASK_DONE = "task_done"
     DO_NOT_CONTACT = "do_not_contact"
     CONTACT_ALLOWED = "contact_allowed"
+    CONSENT_GIVEN = "consent_given"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
     EMAIL_SENT = "email_sent"
     SMS_SENT = "sms_sent"
     OPENED = "opened"

@@ -13,6 +13,9 @@ import msgspec
 from crm_tui.config.sections import ImapSettings, Settings, SmtpSettings
 
 QUIET_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+_DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_ACCOUNT_SID = re.compile(r"AC[0-9A-Za-z]+")
+_SMS_SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9A-Za-z]+")
 _ADDRESS = re.compile(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+\.[^@\s<>,;:\"]+")
 
 
@@ -22,6 +25,7 @@ def problems(settings: Settings) -> Iterator[str]:
     yield from (sentence for sentence, wrong in _of_mail(settings).items() if wrong)
     for name, provider in (("smtp", settings.providers.smtp), ("imap", settings.providers.imap)):
         yield from (f"providers.{name}.{words}" for words in _of_mailbox(provider))
+    yield from (sentence for sentence, wrong in _of_providers(settings).items() if wrong)
 
 
 def _of_the_program(settings: Settings) -> dict[str, bool]:
@@ -81,6 +85,37 @@ def _of_mailbox(provider: SmtpSettings | ImapSettings) -> Iterator[str]:
         yield "poll_seconds must be at least 5"
 
 
+def _of_providers(settings: Settings) -> dict[str, bool]:
+    sms, known = settings.sms, settings.providers
+    bases = {
+        name: getattr(known, name).base_url for name in ("mailgun", "resend", "brevo", "twilio")
+    }
+    return {
+        f"providers.{name}.base_url must be an https address, or http on this machine": not _is_api(
+            url
+        )
+        for name, url in bases.items()
+    } | {
+        "providers.mailgun.domain must be a domain such as mg.example.com": bool(
+            known.mailgun.domain and not _DOMAIN.fullmatch(known.mailgun.domain)
+        ),
+        "providers.mailgun.domain must be set to send through Mailgun": (
+            settings.email.provider == "mailgun" and not known.mailgun.domain
+        ),
+        "providers.twilio.account_sid must begin with AC": bool(
+            known.twilio.account_sid and not _ACCOUNT_SID.fullmatch(known.twilio.account_sid)
+        ),
+        "providers.twilio.from_number must be a number such as +15550100200, or MG…": bool(
+            known.twilio.from_number and not _SMS_SENDER.fullmatch(known.twilio.from_number)
+        ),
+        "providers.twilio.account_sid and from_number must be set to send text messages": (
+            sms.provider == "twilio" and not (known.twilio.account_sid and known.twilio.from_number)
+        ),
+        "sms.per_hour cannot be negative": sms.per_hour < 0,
+        "sms.per_day cannot be negative": sms.per_day < 0,
+    }
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine."""
     try:
@@ -95,6 +130,17 @@ def _is_public(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "https" and bool(parts.hostname) and not parts.query + parts.fragment
+
+
+def _is_api(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or parts.query or parts.fragment or parts.username:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
 
 def _known_zone(name: str) -> bool:

@@ -104,10 +104,19 @@ class SenderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EmailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[email]: what mail goes through."""
 
-    provider: Literal["smtp", "outbox"] = "smtp"
+    provider: Literal["smtp", "outbox", "mailgun", "resend", "brevo"] = "smtp"
     """smtp is the operator's own mailbox; outbox writes .eml files and sends nothing."""
     outbox: str = ""
     """The folder of the outbox; empty is `<store>.outbox/` beside the store."""
+
+
+class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[sms]: what text messages go through."""
+
+    provider: Literal["", "twilio"] = ""
+    """Empty: none are sent. Commercial text messages need their recipient's consent first."""
+    per_hour: int = 30
+    per_day: int = 100
 
 
 class PublishingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -160,11 +169,47 @@ class ImapSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether mails sent over SMTP are put into the folder of sent mail; Gmail does so itself."""
 
 
+class MailgunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[providers.mailgun]: an account at Mailgun. Its key is never in this file."""
+
+    domain: str = ""
+    """The sending domain."""
+    base_url: str = "https://api.mailgun.net"
+    """Of a domain in the EU region: https://api.eu.mailgun.net."""
+    events: Literal["logs", "events"] = "logs"
+    """What is polled: the Logs API, or the older Events API."""
+
+
+class ResendSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[providers.resend]: an account at Resend. Its key is never in this file."""
+
+    base_url: str = "https://api.resend.com"
+
+
+class BrevoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[providers.brevo]: an account at Brevo. Its key is never in this file."""
+
+    base_url: str = "https://api.brevo.com/v3"
+
+
+class TwilioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[providers.twilio]: an account at Twilio. Its token is never in this file."""
+
+    account_sid: str = ""
+    from_number: str = ""
+    """The number messages come from (E.164), or the SID of a messaging service (MG…)."""
+    base_url: str = "https://api.twilio.com"
+
+
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[providers]: the outside world."""
 
     smtp: SmtpSettings = SmtpSettings()
     imap: ImapSettings = ImapSettings()
+    mailgun: MailgunSettings = MailgunSettings()
+    resend: ResendSettings = ResendSettings()
+    brevo: BrevoSettings = BrevoSettings()
+    twilio: TwilioSettings = TwilioSettings()
 
 
 class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -206,6 +251,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     appearance: AppearanceSettings = AppearanceSettings()
     sender: SenderSettings = SenderSettings()
     email: EmailSettings = EmailSettings()
+    sms: SmsSettings = SmsSettings()
     publishing: PublishingSettings = PublishingSettings()
     providers: ProviderSettings = ProviderSettings()
     sending: SendingSettings = SendingSettings()

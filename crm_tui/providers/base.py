@@ -1,4 +1,4 @@
-"""What every adapter of a mail provider shares: a mail, what became of it, and what can go wrong.
+"""What every adapter shares: a message, what became of it, and what can go wrong.
 
 The errors are sorted by what is to be done about them:
 
@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 from crm_tui.errors import CrmError
 from crm_tui.text import plain_line
@@ -101,6 +101,112 @@ class EmailSender(Protocol):
         Mails that were handed over are still answered for.
         """
         ...
+
+
+# -- text messages ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingSms:
+    """One text message to one number, complete before it is sent."""
+
+    key: str
+    """The message's own key in the store."""
+    sender: str
+    """What it comes from: an E.164 number, or a service of the provider's that chooses one."""
+    to: str
+    """E.164."""
+    text: str
+
+
+class SmsSender(Protocol):
+    """Sends text messages through one account; as EmailSender in all else."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def send(self, sms: OutgoingSms) -> Sent:
+        """Hand one message over to the provider.
+
+        Raises:
+            ProviderError: one of its kinds.
+        """
+        ...
+
+    def give_up(self) -> None:
+        """Hand nothing more over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """A message that was handed over and not answered for: what it can be found by."""
+
+    key: str
+    message_id: str
+    to: str
+    text: str
+    at: datetime
+    """When it was claimed; it was handed over within minutes."""
+
+
+class Finder(Protocol):
+    """Looks up in a provider's own records whether a message came there."""
+
+    async def find(self, handed: Handed) -> Sent | None:
+        """What the provider knows of it; None where it does not (yet) know it.
+
+        Raises:
+            ProviderError: it could not be asked.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What an adapter can do, in words for people: a row of docs/providers.md each.
+
+    Attributes:
+        name: as in the settings.
+        title: as the provider calls itself.
+        channel: "email" or "sms".
+        idempotent: whether the same message handed over twice is sent once.
+        measures_opens: whether opens are told at all; likewise clicks.
+        policy: the provider's word on cold messages, as one sentence.
+        retention: how long events are kept.
+        price: as of `price_date` (ISO month).
+    """
+
+    name: str
+    title: str
+    channel: Literal["email", "sms"]
+    idempotent: bool
+    measures_opens: bool
+    measures_clicks: bool
+    send: str
+    idempotency: str
+    delivery: str
+    opened: str
+    clicked: str
+    machine: str
+    bounce_kind: str
+    inbound: str
+    retention: str
+    limits: str
+    price: str
+    price_date: str
+    policy: str
+    source: str
+    """The provider's documentation this follows, by title."""
+
+
+# -- trying out, and what can go wrong --------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,11 +176,11 @@ def find_password(
     service = f"crm-tui-{account}"
     if command:
         return _from_command(command, timeout=timeout, started=started)
-    kept = _from_keyring(service, username, timeout=timeout)
+    kept = from_keyring(service, username, timeout=timeout)
     if kept:
         return Secret(kept)
     if environment.get(variable):
-        return _first_line(os.fsencode(environment[variable]), variable)
+        return first_line(os.fsencode(environment[variable]), variable)
     if file:
         return _from_file(Path(file).expanduser())
     raise Misconfigured(
@@ -226,10 +226,11 @@ def _from_command(
             f"password_command ({program}) failed with exit status {ran.returncode}.",
             fix="Run it in a terminal to see why.",
         )
-    return _first_line(printed, f"What password_command ({program}) printed")
+    return first_line(printed, f"What password_command ({program}) printed")
 
 
-def _from_keyring(service: str, username: str, *, timeout: float) -> str | None:
+def from_keyring(service: str, username: str, *, timeout: float) -> str | None:
+    """What the keyring has; None where it has none, is missing, locked or broken."""
     try:
         import keyring  # noqa: PLC0415 - slow to import, and an extra
     except ImportError:
@@ -281,10 +282,15 @@ def _from_file(path: Path) -> Secret:
         raw = os.read(descriptor, _LARGEST)
     finally:
         os.close(descriptor)
-    return _first_line(raw, f"The password file {path}")
+    return first_line(raw, f"The password file {path}")
 
 
-def _first_line(raw: bytes, what: str) -> Secret:
+def first_line(raw: bytes, what: str) -> Secret:
+    """The secret in the first line of a text.
+
+    Raises:
+        Misconfigured: there is none; `what` says where it was looked for.
+    """
     try:
         line = raw.decode().split("\n", 1)[0].removesuffix("\r")
     except UnicodeDecodeError:

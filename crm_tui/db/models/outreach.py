@@ -82,6 +82,31 @@ class CampaignStep(Base):
     version: Mapped[int] = mapped_column(server_default="1")
 
 
+class CampaignVariant(Base):
+    """Another text that a part of a step's recipients get, to see which does better.
+
+    The step's own text is the variant "a". `share` is how many of a hundred get this one.
+    """
+
+    __tablename__ = "campaign_variant"
+    __table_args__ = (
+        CheckConstraint("letter BETWEEN 'b' AND 'z'", name="letter"),
+        CheckConstraint("share BETWEEN 1 AND 99", name="share"),
+        flag_check("is_html"),
+        {"sqlite_strict": True},
+    )
+
+    step_id: Mapped[int] = mapped_column(
+        ForeignKey("campaign_step.id", ondelete="RESTRICT"), primary_key=True
+    )
+    letter: Mapped[str] = mapped_column(primary_key=True)
+    template: Mapped[str]
+    is_html: Mapped[bool] = mapped_column(Flag, server_default="0")
+    source: Mapped[str]
+    version: Mapped[int] = mapped_column(server_default="1")
+    share: Mapped[int] = mapped_column(server_default="50")
+
+
 class CampaignExclusion(Base):
     """A business that was asked for and left out of a campaign, and why."""
 
@@ -107,7 +132,9 @@ class Message(Base):
     then; the text is rendered when the row is claimed, and kept. `origin_id` is the business it was
     made for, which a merge keeps. A queued row without `due_at` waits: for the step before it, or,
     where it has a `reason`, for what is missing. `claimed_by` names the lock of the process that
-    sends it. The times beside the state are facts that came later.
+    sends it. The times beside the state are facts that came later; opens and clicks by machines
+    stand apart from those by people. `variant` is the letter of the text it got, where several are
+    tried. `cost` is in millionths of `currency`.
     """
 
     __tablename__ = "message"
@@ -127,12 +154,23 @@ class Message(Base):
         CheckConstraint(
             "state NOT IN ('sending', 'sent', 'uncertain') OR body IS NOT NULL", name="rendered"
         ),
+        CheckConstraint("segments >= 1", name="segments"),
+        CheckConstraint("(cost IS NULL) = (currency IS NULL)", name="cost"),
         json_check("headers"),
         Index("ix_message_due", "due_at", "id", sqlite_where=text("state = 'queued'")),
         Index(
             "ix_message_open",
             "state",
             sqlite_where=text("state IN ('sending', 'uncertain')"),
+        ),
+        Index(
+            "ix_message_provider",
+            "provider",
+            "sent_at",
+            sqlite_where=text("provider_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_message_provider_id", "provider_id", sqlite_where=text("provider_id IS NOT NULL")
         ),
         Index("ix_message_campaign_id", "campaign_id", "step_id", "state"),
         Index("ix_message_business_id", "business_id"),
@@ -166,20 +204,61 @@ class Message(Base):
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    machine_opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    machine_clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     replied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     bounced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     soft_bounced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     complained_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     unsubscribed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     version: Mapped[int | None]
+    variant: Mapped[str | None]
     subject: Mapped[str | None]
     headers: Mapped[dict[str, str]] = mapped_column(Json, server_default="{}")
     body: Mapped[str | None]
     html: Mapped[str | None]
+    segments: Mapped[int | None]
+    cost: Mapped[int | None]
+    currency: Mapped[str | None]
+
+
+class Consent(Base):
+    """That somebody agreed to be written to on a channel: when, how, and who says so."""
+
+    __tablename__ = "consent"
+    __table_args__ = (
+        one_of("channel", Channel),
+        CheckConstraint("trim(how) <> ''", name="how"),
+        CheckConstraint("trim(recorded_by) <> ''", name="recorded_by"),
+        Index("ix_consent_business_id", "business_id"),
+        Index(
+            "uq_consent_standing",
+            "business_id",
+            "channel",
+            "value",
+            unique=True,
+            sqlite_where=text("withdrawn_at IS NULL"),
+        ),
+        {"sqlite_strict": True, "sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    business_id: Mapped[int] = mapped_column(ForeignKey("business.id", ondelete="RESTRICT"))
+    channel: Mapped[Channel] = mapped_column(Word(Channel), server_default=Channel.SMS)
+    value: Mapped[str]
+    given_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    how: Mapped[str]
+    recorded_by: Mapped[str]
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SyncCursor(Base):
-    """Where the polling of one stream of one account stands; `cursor` is the provider's own."""
+    """Where the polling of one stream of one account stands; `cursor` is the provider's own.
+
+    `next_at`: not polled before. `last_event_at` is the newest thing it told of. `skew_seconds` is
+    how far the provider's clock is ahead of ours.
+    """
 
     __tablename__ = "sync_cursor"
     __table_args__ = (json_check("cursor"), {"sqlite_strict": True})
@@ -191,6 +270,31 @@ class SyncCursor(Base):
     last_ok_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     problem: Mapped[str | None]
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failures: Mapped[int] = mapped_column(server_default="0")
+    last_event_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    skew_seconds: Mapped[int | None]
+
+
+class StreamGap(Base):
+    """A time of which a provider no longer told when it was asked; `filled` is what was found since."""
+
+    __tablename__ = "stream_gap"
+    __table_args__ = (
+        UniqueConstraint("provider", "account", "stream", "since"),
+        CheckConstraint("since < until", name="order"),
+        {"sqlite_strict": True, "sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider: Mapped[str]
+    account: Mapped[str]
+    stream: Mapped[str]
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    found_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    filled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    filled: Mapped[int] = mapped_column(server_default="0")
 
 
 class DomainCheck(Base):

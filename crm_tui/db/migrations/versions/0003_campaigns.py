@@ -1,4 +1,4 @@
-"""Campaigns: the queue of messages, where polling stands, published sites; words for what comes in."""
+"""Campaigns: the queue of messages, consent, where polling stands; words for what comes in."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ REBUILT = {
                 site_id INTEGER,
                 message_id INTEGER,
                 batch_id INTEGER,
-                CONSTRAINT ck_event_kind CHECK (kind IN ('captured', 'merged', 'edited', 'tagged', 'note', 'call', 'status_set', 'status_imported', 'outcome_set', 'task_added', 'task_moved', 'task_done', 'do_not_contact', 'contact_allowed', 'email_sent', 'sms_sent', 'opened', 'clicked', 'replied', 'auto_replied', 'delivered', 'deferred', 'bounced', 'soft_bounced', 'complained', 'unsubscribed', 'not_sent', 'purchased', 'campaign_joined', 'campaign_left', 'site_building', 'site_built', 'site_failed', 'site_abandoned', 'site_imported', 'site_linked', 'site_published', 'site_unpublished', 'previewed', 'archived', 'unarchived', 'split', 'erased', 'voided')),
+                CONSTRAINT ck_event_kind CHECK (kind IN ('captured', 'merged', 'edited', 'tagged', 'note', 'call', 'status_set', 'status_imported', 'outcome_set', 'task_added', 'task_moved', 'task_done', 'do_not_contact', 'contact_allowed', 'consent_given', 'consent_withdrawn', 'email_sent', 'sms_sent', 'opened', 'clicked', 'replied', 'auto_replied', 'delivered', 'deferred', 'bounced', 'soft_bounced', 'complained', 'unsubscribed', 'not_sent', 'purchased', 'campaign_joined', 'campaign_left', 'site_building', 'site_built', 'site_failed', 'site_abandoned', 'site_imported', 'site_linked', 'site_published', 'site_unpublished', 'previewed', 'archived', 'unarchived', 'split', 'erased', 'voided')),
                 CONSTRAINT ck_event_moves_to CHECK (moves_to IN ('pending', 'emailed', 'texted', 'called', 'opened', 'clicked', 'replied', 'purchased')),
                 CONSTRAINT ck_event_by_machine CHECK (by_machine IN (0, 1)),
                 CONSTRAINT ck_event_is_voided CHECK (is_voided IN (0, 1)),
@@ -157,6 +157,22 @@ TABLES = (
         ) STRICT
         """,
     """
+        CREATE TABLE campaign_variant (
+            step_id INTEGER NOT NULL,
+            letter TEXT NOT NULL,
+            template TEXT NOT NULL,
+            is_html INTEGER DEFAULT '0' NOT NULL,
+            source TEXT NOT NULL,
+            version INTEGER DEFAULT '1' NOT NULL,
+            share INTEGER DEFAULT '50' NOT NULL,
+            CONSTRAINT pk_campaign_variant PRIMARY KEY (step_id, letter),
+            CONSTRAINT ck_campaign_variant_letter CHECK (letter BETWEEN 'b' AND 'z'),
+            CONSTRAINT ck_campaign_variant_share CHECK (share BETWEEN 1 AND 99),
+            CONSTRAINT ck_campaign_variant_is_html CHECK (is_html IN (0, 1)),
+            CONSTRAINT fk_campaign_variant_step_id_campaign_step FOREIGN KEY(step_id) REFERENCES campaign_step (id) ON DELETE RESTRICT
+        ) STRICT
+        """,
+    """
         CREATE TABLE campaign_exclusion (
             campaign_id INTEGER NOT NULL,
             business_id INTEGER NOT NULL,
@@ -193,16 +209,22 @@ TABLES = (
             delivered_at TEXT,
             opened_at TEXT,
             clicked_at TEXT,
+            machine_opened_at TEXT,
+            machine_clicked_at TEXT,
             replied_at TEXT,
             bounced_at TEXT,
             soft_bounced_at TEXT,
             complained_at TEXT,
             unsubscribed_at TEXT,
             version INTEGER,
+            variant TEXT,
             subject TEXT,
             headers TEXT DEFAULT '{}' NOT NULL,
             body TEXT,
             html TEXT,
+            segments INTEGER,
+            cost INTEGER,
+            currency TEXT,
             CONSTRAINT uq_message_step_id_origin_id UNIQUE (step_id, origin_id),
             CONSTRAINT uq_message_step_id_address UNIQUE (step_id, address),
             CONSTRAINT ck_message_state CHECK (state IN ('queued', 'sending', 'sent', 'failed', 'skipped', 'canceled', 'uncertain')),
@@ -213,6 +235,8 @@ TABLES = (
             CONSTRAINT ck_message_claimed CHECK ((state = 'sending') = (claimed_by IS NOT NULL)),
             CONSTRAINT ck_message_reason CHECK (state NOT IN ('failed', 'skipped', 'canceled', 'uncertain') OR reason IS NOT NULL),
             CONSTRAINT ck_message_rendered CHECK (state NOT IN ('sending', 'sent', 'uncertain') OR body IS NOT NULL),
+            CONSTRAINT ck_message_segments CHECK (segments >= 1),
+            CONSTRAINT ck_message_cost CHECK ((cost IS NULL) = (currency IS NULL)),
             CONSTRAINT ck_message_headers CHECK (headers IS NULL OR json_valid(headers)),
             CONSTRAINT uq_message_key UNIQUE ("key"),
             CONSTRAINT fk_message_business_id_business FOREIGN KEY(business_id) REFERENCES business (id) ON DELETE RESTRICT,
@@ -226,6 +250,8 @@ TABLES = (
     "CREATE INDEX ix_message_business_id ON message (business_id)",
     "CREATE INDEX ix_message_campaign_id ON message (campaign_id, step_id, state)",
     """CREATE INDEX ix_message_due ON message (due_at, id) WHERE state = 'queued'""",
+    """CREATE INDEX ix_message_provider ON message (provider, sent_at) WHERE provider_id IS NOT NULL""",
+    """CREATE INDEX ix_message_provider_id ON message (provider_id) WHERE provider_id IS NOT NULL""",
     """CREATE INDEX ix_message_open ON message (state) WHERE state IN ('sending', 'uncertain')""",
     """
         CREATE TABLE sync_cursor (
@@ -236,10 +262,48 @@ TABLES = (
             last_ok_at TEXT,
             failed_at TEXT,
             problem TEXT,
+            next_at TEXT,
+            failures INTEGER DEFAULT '0' NOT NULL,
+            last_event_at TEXT,
+            skew_seconds INTEGER,
             CONSTRAINT pk_sync_cursor PRIMARY KEY (provider, account, stream),
             CONSTRAINT ck_sync_cursor_cursor CHECK (cursor IS NULL OR json_valid(cursor))
         ) STRICT
         """,
+    """
+        CREATE TABLE stream_gap (
+            id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+            provider TEXT NOT NULL,
+            account TEXT NOT NULL,
+            stream TEXT NOT NULL,
+            since TEXT NOT NULL,
+            until TEXT NOT NULL,
+            found_at TEXT NOT NULL,
+            filled_at TEXT,
+            filled INTEGER DEFAULT '0' NOT NULL,
+            CONSTRAINT uq_stream_gap_provider_account_stream_since UNIQUE (provider, account, stream, since),
+            CONSTRAINT ck_stream_gap_order CHECK (since < until)
+        ) STRICT
+        """,
+    """
+        CREATE TABLE consent (
+            id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+            business_id INTEGER NOT NULL,
+            channel TEXT DEFAULT 'sms' NOT NULL,
+            value TEXT NOT NULL,
+            given_at TEXT NOT NULL,
+            how TEXT NOT NULL,
+            recorded_by TEXT NOT NULL,
+            recorded_at TEXT NOT NULL,
+            withdrawn_at TEXT,
+            CONSTRAINT ck_consent_channel CHECK (channel IN ('email', 'sms')),
+            CONSTRAINT ck_consent_how CHECK (trim(how) <> ''),
+            CONSTRAINT ck_consent_recorded_by CHECK (trim(recorded_by) <> ''),
+            CONSTRAINT fk_consent_business_id_business FOREIGN KEY(business_id) REFERENCES business (id) ON DELETE RESTRICT
+        ) STRICT
+        """,
+    "CREATE INDEX ix_consent_business_id ON consent (business_id)",
+    "CREATE UNIQUE INDEX uq_consent_standing ON consent (business_id, channel, value) WHERE withdrawn_at IS NULL",
     """
         CREATE TABLE domain_check (
             domain TEXT NOT NULL,

@@ -1,0 +1,405 @@
+"""One way to talk to every provider's API: who may be asked, how often, and what may be said of it.
+
+Reading is tried again by itself, with pauses of random length up to a bound that doubles ("full
+jitter"), or as long as the provider asks for. What changes something is sent once: whoever sends
+it decides, knowing whether the provider can tell a repetition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from crm_tui.config.checks import is_loopback
+from crm_tui.providers.base import (
+    LoginRefused,
+    Misconfigured,
+    ProviderError,
+    Unavailable,
+    Unclear,
+    said,
+)
+from crm_tui.providers.secrets import Lookup, Secret
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+
+_AGENT = "crm-tui"
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+_TRIES = 5
+"""How often a page is asked for before the next poll has to."""
+_PATIENCE = 60.0
+"""Seconds that one poll waits for a provider that asks to be left alone."""
+_LARGEST = 32 * 1024 * 1024
+"""Bytes of an answer that are read at most."""
+_AGAIN = frozenset({429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By their names in lower case."""
+    content: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is a success."""
+        return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            Unavailable: it was cut off on its way, or is none.
+        """
+        try:
+            return json.loads(self.content)
+        except ValueError:
+            raise Unavailable("the answer was no JSON, or only a part of it") from None
+
+    def object(self) -> dict[str, Any]:
+        """The body as a JSON object.
+
+        Raises:
+            Unavailable: it is none.
+        """
+        found = self.json()
+        if not isinstance(found, dict):
+            raise Unavailable("the answer was no JSON object")
+        return found
+
+    @property
+    def server_time(self) -> datetime | None:
+        """What the provider's clock says, aware UTC."""
+        return read_http_date(self.headers.get("date", ""))
+
+    def retry_after(self, now: datetime | None = None) -> float | None:
+        """Seconds to wait, by Retry-After in either of its forms; None where it does not say.
+
+        Args:
+            now: what a date is counted from; the answer's own clock, where it has one.
+        """
+        value = self.headers.get("retry-after", "").strip()
+        if re.fullmatch(r"\d+(\.\d+)?", value):
+            return float(value)
+        at = read_http_date(value)
+        since = self.server_time or now or datetime.now(UTC)
+        return max((at - since).total_seconds(), 0.0) if at is not None else None
+
+
+def read_http_date(value: str) -> datetime | None:
+    """A date of a header (RFC 9110), aware UTC; None where it is none."""
+    try:
+        at = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How a key is shown: HTTP Basic with a user's name, or in a header after a prefix."""
+
+    secret: Lookup
+    user: str = ""
+    header: str = ""
+    prefix: str = ""
+
+    def of(self, secret: Secret) -> tuple[Mapping[str, str], httpx.Auth | None]:
+        """What is sent along with every request."""
+        if self.header:
+            return {self.header: f"{self.prefix}{secret.reveal()}"}, None
+        return {}, httpx.BasicAuth(self.user, secret.reveal())
+
+
+Wait = Callable[[Answer], float | None]
+"""Seconds until a provider that is asked too often may be asked again, by its own headers."""
+
+
+def by_retry_after(answer: Answer) -> float | None:
+    """By Retry-After alone."""
+    return answer.retry_after()
+
+
+@dataclass(slots=True)
+class Api:
+    """The API of one account.
+
+    Attributes:
+        title: the provider as people call it.
+        base_url: where it is; https, or a server on this machine.
+        login: the key, and how it is shown.
+        fix: what to do about a key that is not taken, as a sentence.
+        hosts: hosts besides that of `base_url` that the provider's own URLs may lead to; one that
+            begins with a dot stands for all below it.
+        wait: how long to wait after a 429.
+        transport: what carries the requests; the network unless a test says otherwise.
+        sleep: how to wait.
+        jitter: a random number from 0 to 1.
+    """
+
+    title: str
+    base_url: str
+    login: Login
+    fix: str
+    hosts: Sequence[str] = ()
+    wait: Wait = by_retry_after
+    transport: httpx.AsyncBaseTransport | None = None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    jitter: Callable[[], float] = random.random
+    _client: httpx.AsyncClient | None = field(default=None, init=False)
+    _secret: Secret | None = field(default=None, init=False)
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def get(
+        self,
+        url: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Read something; asked again where the provider has trouble.
+
+        Args:
+            url: a path below `base_url`, or a URL that the provider gave: one that leads to
+                somebody else is not followed, as the key would go there.
+            params: the query.
+            headers: besides the key.
+
+        Returns the answer where it is a success or a refusal, 401 and 403 excepted.
+
+        Raises:
+            Misconfigured: no key was found, or it is not taken.
+            Unavailable: the provider cannot be reached, has trouble, or asks to be left alone.
+        """
+        return await self.read("GET", url, params=params, headers=headers)
+
+    async def read(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> Answer:
+        """As `get`, for what is read with a POST: a search that changes nothing."""
+        trouble: ProviderError = Unavailable(f"{self.title} cannot be reached")
+        waited = 0.0
+        for tried in range(_TRIES):
+            pause: float | None = None
+            try:
+                answer = await self._ask(
+                    method, url, params=params, headers=headers, json=json, sends=False
+                )
+            except Unavailable as error:
+                trouble = error
+            else:
+                if answer.status not in _AGAIN:
+                    self.check_login(answer)
+                    return answer
+                trouble = self.trouble(answer)
+                pause = self.wait(answer) if answer.status == 429 else answer.retry_after()
+            bound = min(_FIRST_PAUSE * 2**tried, _LONGEST_PAUSE)
+            pause = bound * self.jitter() if pause is None else pause
+            waited += pause
+            if tried == _TRIES - 1 or waited > _PATIENCE:
+                break
+            await self.sleep(pause)
+        raise trouble
+
+    async def send(
+        self,
+        url: str,
+        *,
+        json: Any = None,
+        data: Mapping[str, Any] | None = None,
+        files: Sequence[tuple[str, tuple[None, str]]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Have the provider do something, once.
+
+        Returns the answer where there is one, a 5xx excepted; 401 and 403 are the key's.
+
+        Raises:
+            Misconfigured: no key was found, or it is not taken; nothing was done.
+            Unavailable: the provider could not be reached, or refused for now (429); nothing was
+                done.
+            Unclear: it may have been done: the answer was lost, or says that something broke.
+        """
+        answer = await self._ask(
+            "POST", url, json=json, data=data, files=files, headers=headers, sends=True
+        )
+        if answer.status >= 500:
+            raise Unclear(f"{self.title} answered {answer.status} {self.words(answer)}".rstrip())
+        self.check_login(answer)
+        return answer
+
+    def check_login(self, answer: Answer) -> None:
+        """See that the key was taken.
+
+        Raises:
+            LoginRefused: it was not.
+        """
+        if answer.status in {401, 403}:
+            words = self.words(answer) or "no reason given"
+            raise LoginRefused(
+                f"{self.title} does not take the key ({answer.status}: {words}).", fix=self.fix
+            )
+
+    def trouble(self, answer: Answer) -> Unavailable:
+        """What an answer of 429 or 5xx means: leave it alone for so long."""
+        after = self.wait(answer) if answer.status == 429 else answer.retry_after()
+        what = "asks to be asked less often" if answer.status == 429 else "has trouble"
+        words = self.words(answer)
+        about = f"{answer.status}: {words}" if words else str(answer.status)
+        return Unavailable(f"{self.title} {what} ({about})", after=after)
+
+    def words(self, answer: Answer) -> str:
+        """What a refusal says, as one safe line without the key."""
+        text = answer.text
+        try:
+            body = json.loads(text)
+        except ValueError:
+            body = None
+        if isinstance(body, dict):
+            for name in ("message", "error_message", "error", "Message"):
+                if isinstance(body.get(name), str):
+                    text = body[name]
+                    break
+        elif "<html" in text.lower():
+            text = ""
+        return self._hidden(said(text))
+
+    def allows(self, url: str) -> bool:
+        """Whether a URL leads to the provider itself."""
+        try:
+            asked, base = urlsplit(url), urlsplit(self.base_url)
+            asked_at, base_at = (asked.hostname, asked.port), (base.hostname, base.port)
+        except ValueError:
+            return False
+        if (asked.scheme, *asked_at) == (base.scheme, *base_at):
+            return True
+        host = asked.hostname or ""
+        if asked.scheme != "https" or asked.port not in {None, 443}:
+            return False
+        return any(
+            host.endswith(each) if each.startswith(".") else host == each for each in self.hosts
+        )
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        sends: bool,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **body: Any,
+    ) -> Answer:
+        whole = url if "://" in url else f"{self.base_url.rstrip('/')}/{url.lstrip('/')}"
+        if not self.allows(whole):
+            host = said(urlsplit(whole).netloc.rpartition("@")[2])[:80]
+            raise Unavailable(f"{self.title} named a page at {host}, which is not its own")
+        client, secret = await self._open()
+        shown, auth = self.login.of(secret)
+        try:
+            async with client.stream(
+                method,
+                whole,
+                params=params,
+                headers={**shown, **(headers or {})},
+                auth=auth,
+                **{name: value for name, value in body.items() if value is not None},
+            ) as response:
+                content = await self._read(response)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Unavailable(f"{self.title} cannot be reached: {_reason(error)}") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            words = self._hidden(_reason(error))
+            if sends:
+                raise Unclear(f"the answer of {self.title} was lost: {words}") from None
+            raise Unavailable(f"{self.title} broke off: {words}") from None
+        return Answer(
+            response.status_code,
+            {name.lower(): value for name, value in response.headers.items()},
+            content,
+        )
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        parts, size = [], 0
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > _LARGEST:
+                raise httpx.ReadError("the answer is too large")
+            parts.append(part)
+        return b"".join(parts)
+
+    async def _open(self) -> tuple[httpx.AsyncClient, Secret]:
+        async with self._opening:
+            if self._secret is None:
+                _check_base(self.title, self.base_url)
+                self._secret = await self.login.secret.get()
+            if self._secret is None:
+                raise Misconfigured(f"There is no key for {self.title}.", fix=self.fix)
+            if self._client is None:
+                timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+                self._client = httpx.AsyncClient(
+                    transport=self.transport,
+                    timeout=timeout,
+                    headers={"User-Agent": _AGENT},
+                    follow_redirects=False,
+                    trust_env=self.transport is None,
+                )
+            return self._client, self._secret
+
+    def _hidden(self, words: str) -> str:
+        return words if self._secret is None else self._secret.hidden_in(words)
+
+
+def _check_base(title: str, base_url: str) -> None:
+    """See that the key goes only over TLS, or to this machine."""
+    parts = urlsplit(base_url)
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        return
+    raise Misconfigured(
+        f"The base_url of {title} is not https.",
+        fix="Correct base_url; http is only for a server on this machine.",
+    )
+
+
+def _reason(error: Exception) -> str:
+    return said(str(error)) or type(error).__name__
