@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,9 @@ from sqlalchemy import select, update
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Campaign, CampaignExclusion, CampaignStep, Message
 from crm_tui.errors import BadInput, NotFound
+from crm_tui.services.campaigns import variants
 from crm_tui.services.campaigns.audience import Audience
+from crm_tui.services.campaigns.variants import OWN, SECOND, Variant
 from crm_tui.services.lead_query import LeadQuery
 from crm_tui.services.sending.compose import step_template
 from crm_tui.services.sending.hours import read_delay
@@ -42,6 +44,7 @@ class Step:
         source: the template's whole text, subject included, as it is kept with the campaign.
         delay: how long after the step before, "3d"; None for the first.
         version: goes up with each change; 1 in a draft.
+        variant: a second text that a part of the recipients get; None where none is tried.
     """
 
     template: str
@@ -49,6 +52,7 @@ class Step:
     is_html: bool = False
     delay: str | None = None
     version: int = 1
+    variant: Variant | None = None
 
     def read(self) -> Template:
         """The template it is made from."""
@@ -61,8 +65,37 @@ class Step:
 
     @property
     def uses_site(self) -> bool:
-        """Whether it names the public address of the site."""
-        return uses_site(self.read())
+        """Whether it names the public address of the site, in one of its texts."""
+        return any(uses_site(each.read()) for each in self.texts.values())
+
+    @property
+    def texts(self) -> dict[str, Step]:
+        """The step with each of its texts as its own, by their letters."""
+        own = replace(self, variant=None)
+        if self.variant is None:
+            return {OWN: own}
+        said = self.variant
+        second = replace(
+            own,
+            template=said.template,
+            source=said.source,
+            is_html=said.is_html,
+            version=said.version,
+        )
+        return {OWN: own, SECOND: second}
+
+    def with_text(self, letter: str, text: Step) -> Step:
+        """The step with what another one says as one of its texts.
+
+        Raises:
+            NotFound: it has no such text.
+        """
+        said = {"template": text.template, "source": text.source, "is_html": text.is_html}
+        if letter == OWN:
+            return replace(self, **said)
+        if letter != SECOND or self.variant is None:
+            raise NotFound(f"There is no text {visible(letter, 20)} of this step.")
+        return replace(self, variant=replace(self.variant, **said))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +164,12 @@ def sendable(step: Step) -> None:
     Raises:
         BadInput: its template cannot be used; says where and why.
     """
-    problems = check(step.read())
-    if problems:
-        raise BadInput(
-            f"The template {visible(step.template, 60)} cannot be sent: {problems[0].sentence}"
-        )
+    for text in step.texts.values():
+        problems = check(text.read())
+        if problems:
+            raise BadInput(
+                f"The template {visible(text.template, 60)} cannot be sent: {problems[0].sentence}"
+            )
 
 
 def _under(template: Template, subject: str) -> str:
@@ -183,10 +217,8 @@ async def save(db: Database, campaign_id: int | None, draft: Draft, *, now: date
             )
         )
         if not same:
-            await session.execute(
-                delete_rows(CampaignStep).where(CampaignStep.campaign_id == campaign_id)
-            )
-            _add_steps(session, campaign_id, draft.steps)
+            await _delete_steps(session, campaign_id)
+            await _add_steps(session, campaign_id, draft.steps)
     return campaign_id
 
 
@@ -227,13 +259,17 @@ async def _insert(session: WriteSession, draft: Draft, *, now: datetime) -> int:
     )
     session.add(row)
     await session.flush()
-    _add_steps(session, row.id, draft.steps)
-    await session.flush()
+    await _add_steps(session, row.id, draft.steps)
     return row.id
 
 
-def _add_steps(session: WriteSession, campaign_id: int, steps: Sequence[Step]) -> None:
-    session.add_all(
+async def _delete_steps(session: WriteSession, campaign_id: int) -> None:
+    await variants.forget(session, campaign_id)
+    await session.execute(delete_rows(CampaignStep).where(CampaignStep.campaign_id == campaign_id))
+
+
+async def _add_steps(session: WriteSession, campaign_id: int, steps: Sequence[Step]) -> None:
+    rows = [
         CampaignStep(
             campaign_id=campaign_id,
             position=position,
@@ -244,7 +280,11 @@ def _add_steps(session: WriteSession, campaign_id: int, steps: Sequence[Step]) -
             version=step.version,
         )
         for position, step in enumerate(steps, start=1)
-    )
+    ]
+    session.add_all(rows)
+    await session.flush()
+    second = {row.id: step.variant for row, step in zip(rows, steps, strict=True) if step.variant}
+    await variants.keep(session, second)
 
 
 async def load(session: ReadSession, campaign_id: int) -> Kept:
@@ -295,8 +335,10 @@ async def load(session: ReadSession, campaign_id: int) -> Kept:
 
 async def steps_of(session: ReadSession, campaign_id: int) -> tuple[Step, ...]:
     """The steps of a campaign, in their order."""
+    second = await variants.of_steps(session, campaign_id)
     rows = await session.execute(
         select(
+            CampaignStep.id,
             CampaignStep.template,
             CampaignStep.source,
             CampaignStep.is_html,
@@ -313,6 +355,7 @@ async def steps_of(session: ReadSession, campaign_id: int) -> tuple[Step, ...]:
             is_html=row.is_html,
             delay=row.delay,
             version=row.version,
+            variant=second.get(row.id),
         )
         for row in rows
     )
@@ -388,7 +431,5 @@ async def delete(db: Database, campaign_id: int) -> None:
     await thaw(db, campaign_id)
     async with db.write() as session:
         await require_draft(session, campaign_id)
-        await session.execute(
-            delete_rows(CampaignStep).where(CampaignStep.campaign_id == campaign_id)
-        )
+        await _delete_steps(session, campaign_id)
         await session.execute(delete_rows(Campaign).where(Campaign.id == campaign_id))

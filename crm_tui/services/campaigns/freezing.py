@@ -18,7 +18,7 @@ from crm_tui.db.models import Business, Campaign, CampaignExclusion, CampaignSte
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput
 from crm_tui.services import events, undo
-from crm_tui.services.campaigns import drafts
+from crm_tui.services.campaigns import drafts, variants
 from crm_tui.services.campaigns.audience import (
     Audience,
     LeftOut,
@@ -31,6 +31,7 @@ from crm_tui.services.campaigns.audience import (
 )
 from crm_tui.services.campaigns.drafts import Kept
 from crm_tui.services.campaigns.reasons import ALREADY_IN, LATE
+from crm_tui.services.campaigns.variants import Variant, letter_of
 from crm_tui.services.sending.account import account, new_marks
 from crm_tui.text import visible
 from crm_tui.vocabulary import CampaignState, EventKind
@@ -255,11 +256,12 @@ async def _join(
         .where(CampaignStep.campaign_id == campaign_id)
         .order_by(CampaignStep.position)
     )
+    second = await variants.of_steps(session, campaign_id)
     due_at = first_due(kept, now)
     connection = await session.connection()
     together = secrets.token_hex(4)
     rows = [
-        _row(each, domain, together, now)
+        _row(each, domain, together, now, second.get(step_id))
         | {
             "campaign_id": campaign_id,
             "step_id": step_id,
@@ -291,10 +293,13 @@ def first_due(kept: Kept, now: datetime) -> datetime | None:
     return max(now, starts_at) if starts_at else now
 
 
-def _row(recipient: Recipient, domain: str, together: str, now: datetime) -> dict[str, object]:
+def _row(
+    recipient: Recipient, domain: str, together: str, now: datetime, second: Variant | None
+) -> dict[str, object]:
     marks = new_marks(domain, together=together)
     return {
         "key": marks.key,
+        "variant": None if second is None else letter_of(marks.key, second.share),
         "business_id": recipient.business_id,
         "origin_id": recipient.business_id,
         "address": recipient.address,

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.models import Business, CampaignStep, Message, Site
+from crm_tui.db.models import Business, CampaignStep, CampaignVariant, Message, Site
 from crm_tui.db.types import listed, utc_text
 from crm_tui.providers.base import OutgoingMail
 from crm_tui.services.sending.account import Account
@@ -331,7 +331,7 @@ async def to_release(session: ReadSession, *, everything: bool) -> list[int]:
     changed = [
         and_(Message.reason == NO_SITE, published),
         and_(Message.reason != NO_SITE, Business.updated_at > held_at),
-        CampaignStep.version > Message.version,
+        func.coalesce(CampaignVariant.version, CampaignStep.version) > Message.version,
     ]
     if everything:
         changed.append(Message.reason.contains("{{ sender."))
@@ -339,6 +339,13 @@ async def to_release(session: ReadSession, *, everything: bool) -> list[int]:
         select(Message.id)
         .join(Business, Business.id == Message.business_id)
         .outerjoin(CampaignStep, CampaignStep.id == Message.step_id)
+        .outerjoin(
+            CampaignVariant,
+            and_(
+                CampaignVariant.step_id == Message.step_id,
+                CampaignVariant.letter == Message.variant,
+            ),
+        )
         .where(
             Message.state == literal_column(f"'{MessageState.QUEUED}'"),  # as the index says it
             Message.due_at.is_(None),
