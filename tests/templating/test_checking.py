@@ -109,7 +109,7 @@ def test_everything_wrong_is_said_at_once_in_the_order_of_the_lines() -> None:
         "{{ " + "9" * 5000 + " }}",
     ],
 )
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.HTML])
 def test_a_template_cannot_reach_out_run_long_or_grow(body: str, kind: Kind) -> None:
     began = time.monotonic()
     assert said(body, kind=kind)
@@ -135,7 +135,7 @@ def test_conditions_within_conditions_are_fine_for_a_while() -> None:
         | st.text(max_size=5),
         max_size=25,
     ),
-    st.sampled_from(list(Kind)),
+    st.sampled_from([Kind.TEXT, Kind.HTML]),
 )
 def test_any_template_is_refused_or_rendered(words: list[str], kind: Kind) -> None:
     tried = template(" ".join(words), kind=kind)

@@ -133,7 +133,7 @@ def test_a_mail_that_would_say_nothing_is_refused() -> None:
         "%s {0} $name {business.city}",
     ],
 )
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.HTML])
 def test_a_name_is_shown_as_it_is(name: str, kind: Kind) -> None:
     mail = render(
         template("Dear {{ business.name }}!", subject="For {{ business.name }}", kind=kind),

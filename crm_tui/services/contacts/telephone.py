@@ -113,6 +113,30 @@ def _split_phones(raw: str, region: str, level: int) -> list[Contact]:
     return [whole]
 
 
+_NO_TEXTS = {
+    phonenumbers.PhoneNumberType.FIXED_LINE: "a fixed line, which gets no text messages",
+    phonenumbers.PhoneNumberType.TOLL_FREE: "a toll-free number, which gets no text messages",
+    phonenumbers.PhoneNumberType.PREMIUM_RATE: "a premium number, which gets no text messages",
+    phonenumbers.PhoneNumberType.SHARED_COST: "a service number, which gets no text messages",
+    phonenumbers.PhoneNumberType.UAN: "a service number, which gets no text messages",
+    phonenumbers.PhoneNumberType.PAGER: "a pager, which gets no text messages",
+    phonenumbers.PhoneNumberType.VOICEMAIL: "a voicemail, which gets no text messages",
+}
+
+
+@lru_cache(maxsize=10_000)
+def why_no_texts(e164: str) -> str:
+    """Why a number cannot be sent text messages, as far as its plan tells; "" where it may be.
+
+    Many plans, that of North America among them, do not tell a mobile from a fixed line.
+    """
+    try:
+        number = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return "not a phone number with its country"
+    return _NO_TEXTS.get(phonenumbers.number_type(number), "")
+
+
 def phone_words(e164: str, home: str = "") -> str:
     """A number as it is read out: "+1 718-555-0142"; what is no number comes back as it is.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +14,9 @@ from crm_tui.db.engine import beside
 from crm_tui.services.contacts.contact import ascii_host
 from crm_tui.services.sending.hours import Rules, read_rules
 from crm_tui.services.sending.pace import Limits
+from crm_tui.services.templating.facts import unsubscribe_sentence
+from crm_tui.services.texting import STOP
+from crm_tui.vocabulary import Channel
 
 NO_DOMAIN = "crm-tui.invalid"
 """The domain of marks that were made before the operator said who sends."""
@@ -24,7 +27,7 @@ class Account:
     """Who sends, and how much may go.
 
     Attributes:
-        provider: "smtp" or "outbox".
+        provider: its name in the settings.
         address: what mail comes from; "" where none was set.
         connections: how many mails may be on their way at once.
         plus: whether the mailbox gets what is sent to its address with a "+" and more before the @.
@@ -40,11 +43,20 @@ class Account:
     limits: Limits
     rules: Rules
     zone: tzinfo | None
+    channel: Channel = Channel.EMAIL
+    number: str = ""
+    """What text messages come from: an E.164 number, or a service that chooses one."""
 
     @property
     def domain(self) -> str:
         """The domain mails come from, in the letters the DNS knows."""
         return ascii_host(self.address.rpartition("@")[2]) or NO_DOMAIN
+
+    def way_out(self, token: str) -> str:
+        """The sentence that tells a recipient how to opt out."""
+        if self.channel is Channel.SMS:
+            return STOP
+        return unsubscribe_sentence(self.opt_out(token))
 
     def opt_out(self, token: str) -> str:
         """The mailto address at which a recipient opts out; the token tells which."""
@@ -68,6 +80,28 @@ def account(settings: Settings, *, plus: bool = False) -> Account:
         rules=read_rules(sending.quiet_hours, weekdays_only=sending.weekdays_only),
         zone=settings.operator.zone,
     )
+
+
+def text_account(settings: Settings) -> Account | None:
+    """The account text messages go through; None where none is set, which is how it begins."""
+    sms, twilio = settings.sms, settings.providers.twilio
+    if not (sms.provider and twilio.account_sid and twilio.from_number):
+        return None
+    return replace(
+        account(settings),
+        provider=sms.provider,
+        number=twilio.from_number,
+        connections=1,
+        limits=Limits(sms.per_hour, sms.per_day),
+        channel=Channel.SMS,
+    )
+
+
+def accounts(settings: Settings) -> dict[Channel, Account]:
+    """The accounts there are, by what they send."""
+    texts = text_account(settings)
+    mail = {Channel.EMAIL: account(settings)}
+    return mail if texts is None else mail | {Channel.SMS: texts}
 
 
 def outbox_folder(settings: Settings, store: Path) -> Path:

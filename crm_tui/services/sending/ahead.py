@@ -20,6 +20,7 @@ from crm_tui.services.sending.compose import Composed, Held, compose, facts_of, 
 from crm_tui.services.sending.returned import NextStep, Returned, returned, steps_after
 from crm_tui.services.sending.standing import Standing, read_standing
 from crm_tui.services.templating.facts import MailFacts
+from crm_tui.vocabulary import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Ahead:
     ) -> list[int]:
         """Look up what is due next, and prepare it; returns the messages in their order."""
         await self.see(session)
-        found = await due(session, now=now, most=most)
+        found = await due(session, now=now, most=most, channel=account.channel)
         await learn(session, {each.campaign_id for each in found}, self.ends)
         self._prepared, self._of_lead = {}, {}
         for each in await prepare(session, [each.id for each in found], account, now=now):
@@ -147,12 +148,12 @@ async def prepare(
     session: ReadSession, ids: Sequence[int], account: Account, *, now: datetime
 ) -> list[Prepared]:
     """Those of these messages that are due still, in the same order, with the mails they are."""
-    there = await candidates(session, ids, now=now)
+    there = await candidates(session, ids, now=now, channel=account.channel)
     against = {each.id: each.why_not() for each in there}
     waits = {each.id: _later(each, account, now) for each in there if not against[each.id]}
     going = [each for each in there if waits.get(each.id, now) is None]
     facts = await facts_of(session, going)
-    before = await threads(session, going)
+    before = await threads(session, going) if account.channel is Channel.EMAIL else {}
     after = await steps_after(session, {each.step_id for each in going})
     made = {
         each.id: compose(

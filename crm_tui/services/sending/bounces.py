@@ -60,9 +60,14 @@ async def pause_if_bad(
     """Pause a running campaign whose last mails ended like this, if that is too bad."""
     why = too_many_bounces(list(hard))
     if why:
-        await session.execute(
-            update(Campaign)
-            .where(Campaign.id == campaign_id, Campaign.state == CampaignState.RUNNING)
-            .values(state=CampaignState.PAUSED, pause_reason=why, updated_at=now)
-            .execution_options(synchronize_session=None)
-        )
+        await pause(session, campaign_id, why, now=now)
+
+
+async def pause(session: WriteSession, campaign_id: int, why: str, *, now: datetime) -> None:
+    """Pause a campaign, if it is running."""
+    await session.execute(
+        update(Campaign)
+        .where(Campaign.id == campaign_id, Campaign.state == CampaignState.RUNNING)
+        .values(state=CampaignState.PAUSED, pause_reason=why, updated_at=now)
+        .execution_options(synchronize_session=None)
+    )

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     and_,
     bindparam,
     case,
@@ -30,6 +31,8 @@ from crm_tui.db.models import (
     Business,
     Campaign,
     CampaignStep,
+    CampaignVariant,
+    Consent,
     ContactPoint,
     Event,
     Message,
@@ -85,6 +88,7 @@ class Candidate(NamedTuple):
     source: str | None
     is_html: bool | None
     version: int | None
+    channel: Channel
     name: str
     timezone: str | None
     country: str | None
@@ -101,6 +105,8 @@ class Candidate(NamedTuple):
     doubled: bool
     answered: bool
     clicked: bool
+    agreed: bool
+    """Whether they agreed to text messages at this number; mails ask for nothing of the kind."""
     barred: str | None = None
 
     @property
@@ -157,32 +163,44 @@ class Due(NamedTuple):
     campaign_id: int | None
 
 
-async def due(session: ReadSession, *, now: datetime, most: int) -> list[Due]:
+async def due(
+    session: ReadSession, *, now: datetime, most: int, channel: Channel = Channel.EMAIL
+) -> list[Due]:
     """The messages whose time has come, the longest waiting first.
 
     What the operator wrote to one lead goes before campaigns, and before that what answers a lead.
     """
     connection = await session.connection()
-    single = await connection.execute(_DUE_SINGLE, {"now": now, "most": most})
+    asked = {"now": now, "channel": channel}
+    single = await connection.execute(_DUE_SINGLE, asked | {"most": most})
     found = [Due._make(row) for row in single]
     if len(found) < most:
-        others = await connection.execute(_DUE, {"now": now, "most": most - len(found)})
+        others = await connection.execute(_DUE, asked | {"most": most - len(found)})
         found += [Due._make(row) for row in others]
     return found
 
 
-async def candidates(session: ReadSession, ids: Sequence[int], *, now: datetime) -> list[Candidate]:
+async def candidates(
+    session: ReadSession,
+    ids: Sequence[int],
+    *,
+    now: datetime,
+    channel: Channel = Channel.EMAIL,
+) -> list[Candidate]:
     """Those of these messages that are due still, in the same order, with what decides on them."""
     connection = await session.connection()
-    rows = await connection.execute(_CANDIDATES, {"ids": json.dumps(ids), "now": now})
+    asked = {"ids": json.dumps(ids), "now": now}
+    rows = await connection.execute(_CANDIDATES[channel], asked)
     found = {row.id: Candidate._make((*row, None)) for row in rows}
-    barred = await _barred(session, list(found.values()))
+    barred = await _barred(session, list(found.values()), channel)
     return [found[each]._replace(barred=barred.get(each)) for each in ids if each in found]
 
 
-async def _barred(session: ReadSession, messages: Sequence[Candidate]) -> dict[int, str]:
+async def _barred(
+    session: ReadSession, messages: Sequence[Candidate], channel: Channel
+) -> dict[int, str]:
     """Why recipients are suppressed: by address, by its domain or one above, or as a business."""
-    asked = {each.id: list(_barred_by(each)) for each in messages}
+    asked = {each.id: list(_barred_by(each, channel)) for each in messages}
     values = {value for those in asked.values() for value in those}
     if not values:
         return {}
@@ -196,12 +214,15 @@ async def _barred(session: ReadSession, messages: Sequence[Candidate]) -> dict[i
     return {each: reason for each, reason in found.items() if reason is not None}
 
 
-def _barred_by(message: Candidate) -> Iterator[tuple[SuppressionKind, str]]:
+def _barred_by(message: Candidate, channel: Channel) -> Iterator[tuple[SuppressionKind, str]]:
     """Every line of the list of those not to be contacted that would bar a message."""
-    yield SuppressionKind.EMAIL, message.address
-    labels = message.address.rpartition("@")[2].split(".")
-    for at in range(len(labels)):
-        yield SuppressionKind.DOMAIN, ".".join(labels[at:])
+    if channel is Channel.SMS:
+        yield SuppressionKind.PHONE, message.address
+    else:
+        yield SuppressionKind.EMAIL, message.address
+        labels = message.address.rpartition("@")[2].split(".")
+        for at in range(len(labels)):
+            yield SuppressionKind.DOMAIN, ".".join(labels[at:])
     yield SuppressionKind.BUSINESS, message.key_of_lead
 
 
@@ -236,7 +257,7 @@ def _doubled() -> ColumnElement[bool]:
 _NOW = bindparam("now", type_=Message.due_at.type)
 _WAITS = (
     Message.state == literal_column(f"'{MessageState.QUEUED}'"),  # in the words of the index
-    Message.channel == Channel.EMAIL,
+    Message.channel == bindparam("channel", type_=Message.channel.type),
     Message.due_at <= _NOW,
 )
 _DUE_SINGLE = (
@@ -261,68 +282,93 @@ _DUE = (
 )
 _IDS = func.json_each(bindparam("ids")).table_valued("value")
 _STEP, _CAMPAIGN, _POINT = aliased(CampaignStep), aliased(Campaign), aliased(ContactPoint)
-_CANDIDATES = (
-    select(
-        Message.id,
-        Message.key,
-        Message.business_id,
-        Message.origin_id,
-        Message.campaign_id,
-        Message.step_id,
-        Message.address,
-        Message.message_id,
-        Message.token,
-        Message.attempts,
-        Message.headers,
-        Message.subject,
-        Message.body,
-        Message.html,
-        _STEP.position,
-        _STEP.template,
-        _STEP.source,
-        _STEP.is_html,
-        _STEP.version,
-        Business.name,
-        Business.timezone,
-        Business.country,
-        Business.region,
-        Business.phone,
-        Business.erased_at.is_not(None).label("erased"),
-        Business.archived_at.is_not(None).label("archived"),
-        Business.do_not_contact_reason,
-        Business.contact_status,
-        Business.outcome,
-        _POINT.state,
-        _POINT.person,
-        Business.key.label("key_of_lead"),
-        _doubled().label("doubled"),
-        _happened(Event.moves_to == ContactStatus.REPLIED).label("answered"),
-        case(
-            (_CAMPAIGN.stop_on_click, _happened(Event.kind == EventKind.CLICKED)),
-            else_=literal(0),
-        ).label("clicked"),
+_SECOND = aliased(CampaignVariant)
+"""The text of the variant a message says, where that is not the step's own."""
+
+
+def _agreed() -> ColumnElement[bool]:
+    """Whether they agreed to text messages at the number of a message."""
+    return exists().where(
+        Consent.business_id == Message.business_id,
+        Consent.channel == Channel.SMS,
+        Consent.value == Message.address,
+        Consent.withdrawn_at.is_(None),
     )
-    .select_from(_IDS)
-    .join(Message, Message.id == _IDS.c.value)
-    .join(Business, Business.id == Message.business_id)
-    .outerjoin(_CAMPAIGN, _CAMPAIGN.id == Message.campaign_id)
-    .outerjoin(_STEP, _STEP.id == Message.step_id)
-    .outerjoin(
-        _POINT,
-        and_(
-            _POINT.business_id == Message.business_id,
-            _POINT.kind == ContactKind.EMAIL,
-            _POINT.value == Message.address,
-        ),
+
+
+def _looked_up(channel: Channel) -> Select[*tuple[Any, ...]]:
+    """Messages of a channel by their numbers, with the columns of `Candidate`."""
+    texts = channel is Channel.SMS
+    return (
+        select(
+            Message.id,
+            Message.key,
+            Message.business_id,
+            Message.origin_id,
+            Message.campaign_id,
+            Message.step_id,
+            Message.address,
+            Message.message_id,
+            Message.token,
+            Message.attempts,
+            Message.headers,
+            Message.subject,
+            Message.body,
+            Message.html,
+            _STEP.position,
+            func.coalesce(_SECOND.template, _STEP.template),
+            func.coalesce(_SECOND.source, _STEP.source),
+            func.coalesce(_SECOND.is_html, _STEP.is_html),
+            func.coalesce(_SECOND.version, _STEP.version),
+            Message.channel,
+            Business.name,
+            Business.timezone,
+            Business.country,
+            Business.region,
+            Business.phone,
+            Business.erased_at.is_not(None).label("erased"),
+            Business.archived_at.is_not(None).label("archived"),
+            Business.do_not_contact_reason,
+            Business.contact_status,
+            Business.outcome,
+            _POINT.state,
+            _POINT.person,
+            Business.key.label("key_of_lead"),
+            _doubled().label("doubled"),
+            _happened(Event.moves_to == ContactStatus.REPLIED).label("answered"),
+            case(
+                (_CAMPAIGN.stop_on_click, _happened(Event.kind == EventKind.CLICKED)),
+                else_=literal(0),
+            ).label("clicked"),
+            (_agreed() if texts else literal(1)).label("agreed"),
+        )
+        .select_from(_IDS)
+        .join(Message, Message.id == _IDS.c.value)
+        .join(Business, Business.id == Message.business_id)
+        .outerjoin(_CAMPAIGN, _CAMPAIGN.id == Message.campaign_id)
+        .outerjoin(_STEP, _STEP.id == Message.step_id)
+        .outerjoin(
+            _SECOND, and_(_SECOND.step_id == Message.step_id, _SECOND.letter == Message.variant)
+        )
+        .outerjoin(
+            _POINT,
+            and_(
+                _POINT.business_id == Message.business_id,
+                _POINT.kind == (ContactKind.PHONE if texts else ContactKind.EMAIL),
+                _POINT.value == Message.address,
+            ),
+        )
+        .where(
+            # By their numbers, not along the queue.
+            literal_column("+message.state") == MessageState.QUEUED,
+            literal_column("+message.due_at") <= _NOW,
+            Message.channel == channel,
+            or_(Message.campaign_id.is_(None), _CAMPAIGN.state == CampaignState.RUNNING),
+        )
     )
-    .where(
-        # By their numbers, not along the queue.
-        literal_column("+message.state") == MessageState.QUEUED,
-        literal_column("+message.due_at") <= _NOW,
-        Message.channel == Channel.EMAIL,
-        or_(Message.campaign_id.is_(None), _CAMPAIGN.state == CampaignState.RUNNING),
-    )
-)
+
+
+_CANDIDATES = {channel: _looked_up(channel) for channel in Channel}
 _ASKED = func.json_each(bindparam("values")).table_valued("value")
 _SUPPRESSED = select(Suppression.kind, Suppression.value, Suppression.reason).join(
     _ASKED,

@@ -23,17 +23,18 @@ from sqlalchemy import (
 )
 
 from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.models import Business, CampaignStep, CampaignVariant, Message, Site
+from crm_tui.db.models import Business, CampaignStep, CampaignVariant, Consent, Message, Site
 from crm_tui.db.types import listed, utc_text
 from crm_tui.providers.base import OutgoingMail
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.ahead import Ahead, Prepared
 from crm_tui.services.sending.backoff import Circuit, trial
 from crm_tui.services.sending.candidates import Candidate
-from crm_tui.services.sending.compose import NO_SITE, Composed, Held
+from crm_tui.services.sending.compose import NO_SITE, Composed, Held, Text
 from crm_tui.services.sending.ending import leave_out
 from crm_tui.services.sending.pace import Bucket, next_slot, take
 from crm_tui.services.sending.standing import Standing
+from crm_tui.services.texting import NO_CONSENT
 from crm_tui.vocabulary import MessageState, SiteStatus
 
 HELD_CHUNK = 500
@@ -51,7 +52,7 @@ class Claimed:
     business_id: int
     origin_id: int
     campaign_id: int | None
-    mail: OutgoingMail
+    mail: OutgoingMail | Text
     provider: str
     claimed_at: datetime
     last: datetime | None
@@ -264,7 +265,7 @@ def _as_kept(message: Candidate, made: Composed, claimer: Claimer, now: str) -> 
     """What is kept of a mail that goes, in the order of `_MARKED`."""
     mail, rendered = made.mail, made.rendered
     headers = "{}"
-    if mail.in_reply_to:
+    if isinstance(mail, OutgoingMail) and mail.in_reply_to:
         references = " ".join(mail.references)
         headers = json.dumps({"In-Reply-To": mail.in_reply_to, "References": references})
     return (
@@ -276,6 +277,7 @@ def _as_kept(message: Candidate, made: Composed, claimer: Claimer, now: str) -> 
         rendered.html,
         headers,
         message.version,
+        made.segments,
         message.id,
     )
 
@@ -293,7 +295,8 @@ _HELD = (
 )
 _MARKED = (  # plain SQL: hundreds a second
     "UPDATE message SET state = 'sending', reason = NULL, claimed_by = ?, claimed_at = ?,"
-    " provider = ?, subject = ?, body = ?, html = ?, headers = ?, version = ? WHERE id = ?"
+    " provider = ?, subject = ?, body = ?, html = ?, headers = ?, version = ?, segments = ?"
+    " WHERE id = ?"
 )
 
 
@@ -328,9 +331,16 @@ async def to_release(session: ReadSession, *, everything: bool) -> list[int]:
         Site.published_url.is_not(None),
         Site.status.in_((SiteStatus.PUBLISHED, SiteStatus.SOLD)),
     )
+    agreed = exists().where(
+        Consent.business_id == Message.business_id,
+        Consent.channel == Message.channel,
+        Consent.value == Message.address,
+        Consent.withdrawn_at.is_(None),
+    )
     changed = [
         and_(Message.reason == NO_SITE, published),
-        and_(Message.reason != NO_SITE, Business.updated_at > held_at),
+        and_(Message.reason == NO_CONSENT, agreed),
+        and_(Message.reason.not_in((NO_SITE, NO_CONSENT)), Business.updated_at > held_at),
         func.coalesce(CampaignVariant.version, CampaignStep.version) > Message.version,
     ]
     if everything:

@@ -1,4 +1,4 @@
-"""From a message that may go to the mail that goes: rendered, threaded, with its way to opt out."""
+"""From a message that may go to what goes: rendered, threaded, with its way to opt out."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from sqlalchemy.orm import aliased
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import CampaignStep, Message, Site
 from crm_tui.errors import BadInput
-from crm_tui.providers.base import OutgoingMail
+from crm_tui.providers.base import OutgoingMail, OutgoingSms
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.candidates import Candidate
 from crm_tui.services.templating.checking import uses_site
-from crm_tui.services.templating.facts import MailFacts, first_name, unsubscribe_sentence
+from crm_tui.services.templating.facts import MailFacts, first_name
 from crm_tui.services.templating.files import Kind, Template, read_template
 from crm_tui.services.templating.gathering import mail_facts
 from crm_tui.services.templating.rendering import Rendered, render, reply_subject
-from crm_tui.vocabulary import MessageState, SiteStatus
+from crm_tui.services.texting import NO_CONSENT, size
+from crm_tui.vocabulary import Channel, MessageState, SiteStatus
 
 NO_SITE = "its site is not published"
 
@@ -42,12 +43,21 @@ class Held:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text(OutgoingSms):
+    """A text message, with what it is known by here and when it was claimed."""
+
+    message_id: str
+    date: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A mail ready to go, and what is kept of it."""
+    """A message ready to go, and what is kept of it; a mail has no `segments`."""
 
-    mail: OutgoingMail
+    mail: OutgoingMail | Text
     rendered: Rendered
+    segments: int | None = None
 
 
 async def facts_of(session: ReadSession, messages: Sequence[Candidate]) -> dict[int, MailFacts]:
@@ -122,7 +132,11 @@ _EARLIER = (
             _EARLIER_MESSAGE.origin_id == Message.origin_id,
         ),
     )
-    .where(Message.id.in_(select(_IDS.c.value)), _EARLIER_MESSAGE.state == MessageState.SENT)
+    .where(
+        Message.id.in_(select(_IDS.c.value)),
+        _EARLIER_MESSAGE.state == MessageState.SENT,
+        _EARLIER_MESSAGE.channel == Channel.EMAIL,
+    )
     .order_by(Message.id, _EARLIER_STEP.position)
 )
 
@@ -130,11 +144,13 @@ _EARLIER = (
 def compose(
     message: Candidate, facts: MailFacts, before: Before | None, account: Account, *, now: datetime
 ) -> Composed | Held:
-    """The mail of a message, or what it lacks.
+    """What a message says, or what it lacks.
 
     A step after the first goes on in the thread of the first, under its subject. What somebody
     wrote for one lead goes as it was written.
     """
+    if account.channel is Channel.SMS:
+        return _compose_text(message, facts, account, now=now)
     opt_out = account.opt_out(message.token)
     if message.source is None:
         rendered = Rendered(message.subject or "", message.body or "", message.html, ())
@@ -169,6 +185,30 @@ def compose(
     return Composed(mail, rendered)
 
 
+def _compose_text(
+    message: Candidate, facts: MailFacts, account: Account, *, now: datetime
+) -> Composed | Held:
+    """A text message; without consent it waits for that."""
+    if not message.agreed:
+        return Held(NO_CONSENT)
+    template = _template(message)
+    if facts.site_url is None and uses_site(template):
+        return Held(NO_SITE)
+    try:
+        rendered = render(template, with_sender(_to(message, facts), account, message.token))
+    except BadInput as error:
+        return Held(str(error).rstrip("."))
+    text = Text(
+        key=message.key,
+        sender=account.number,
+        to=message.address,
+        text=rendered.text,
+        message_id=message.message_id,
+        date=now,
+    )
+    return Composed(text, rendered, size(rendered.text).segments)
+
+
 def _to(message: Candidate, facts: MailFacts) -> MailFacts:
     """The facts with the person behind the address that is written to, be it the main one or not."""
     return replace(
@@ -177,13 +217,21 @@ def _to(message: Candidate, facts: MailFacts) -> MailFacts:
 
 
 def _template(message: Candidate) -> Template:
-    return step_template(message.template or "", message.source or "", html=bool(message.is_html))
+    return step_template(
+        message.template or "",
+        message.source or "",
+        html=bool(message.is_html),
+        channel=message.channel,
+    )
 
 
 @lru_cache(maxsize=50)
-def step_template(name: str, source: str, *, html: bool) -> Template:
+def step_template(
+    name: str, source: str, *, html: bool, channel: Channel = Channel.EMAIL
+) -> Template:
     """The template of a step, as it was kept with the campaign."""
-    return read_template(source, name=name, kind=Kind.HTML if html else Kind.TEXT)
+    mail = Kind.HTML if html else Kind.TEXT
+    return read_template(source, name=name, kind=Kind.SMS if channel is Channel.SMS else mail)
 
 
 def with_sender(facts: MailFacts, account: Account, token: str) -> MailFacts:
@@ -193,5 +241,5 @@ def with_sender(facts: MailFacts, account: Account, token: str) -> MailFacts:
         sender_name=account.name or None,
         sender_email=account.address or None,
         sender_postal_address=account.postal_address or None,
-        unsubscribe=unsubscribe_sentence(account.opt_out(token)),
+        unsubscribe=account.way_out(token),
     )

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from sqlalchemy import select
 
 from crm_tui.db.engine import ReadSession, beside
 from crm_tui.db.models import Message
-from crm_tui.providers.base import EmailSender, OutgoingMail, Sent, Unavailable
+from crm_tui.providers.base import Sent, Unavailable
 
 OLDER_COPY = "an older copy was put in the place of this store: what was sent since is not known"
 
@@ -63,10 +63,32 @@ async def is_older_copy(session: ReadSession, store: Path) -> bool:
     return claimed_at is None or claimed_at < note.claimed_at
 
 
-class Noting:
-    """A sender that notes each mail beside the store before it is handed over."""
+class Marked(Protocol):
+    """What is sent: a mail or a text message."""
 
-    def __init__(self, sender: EmailSender, store: Path) -> None:
+    @property
+    def message_id(self) -> str:
+        """What it is known by here."""
+
+    @property
+    def date(self) -> datetime:
+        """When it was claimed, aware."""
+
+
+class Sender(Protocol):
+    """What sends it: an EmailSender or an SmsSender."""
+
+    async def send(self, mail: Any, /) -> Sent:
+        """Hand it over."""
+
+    def give_up(self) -> None:
+        """Hand nothing more over."""
+
+
+class Noting:
+    """A sender that notes each message beside the store before it is handed over."""
+
+    def __init__(self, sender: Sender, store: Path) -> None:
         self._sender = sender
         self._path = _file(store)
         self._open: int | None = None
@@ -80,8 +102,8 @@ class Noting:
             os.close(self._open)
             self._open = None
 
-    async def send(self, mail: OutgoingMail) -> Sent:
-        """Note the mail, and send it.
+    async def send(self, mail: Marked, /) -> Sent:
+        """Note the message, and send it.
 
         Raises:
             Unavailable: it cannot be noted; it was not sent.

@@ -18,9 +18,10 @@ from typing import TypeVar
 
 from crm_tui.db.engine import Database
 from crm_tui.errors import StoreError
-from crm_tui.providers.base import EmailSender, GivenUp, ProviderError, Sent, Unclear
+from crm_tui.providers.base import GivenUp, ProviderError, Sent, Unclear
 from crm_tui.services.sending.ahead import Ahead
 from crm_tui.services.sending.claim import Claimed, Claimer
+from crm_tui.services.sending.last_sent import Sender
 from crm_tui.services.sending.record import Result
 from crm_tui.services.sending.turn import Turn, take_turn
 
@@ -86,7 +87,7 @@ class Pump:
 
     db: Database
     claimer: Claimer
-    sender: EmailSender
+    sender: Sender
     now: Callable[[], datetime]
     stopping: asyncio.Event
     until: datetime | None = None

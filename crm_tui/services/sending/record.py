@@ -35,7 +35,9 @@ from crm_tui.services.sending.ending import leave_out
 from crm_tui.services.sending.pace import give_back
 from crm_tui.services.sending.returned import Returned, look_up
 from crm_tui.services.sending.standing import Standing
+from crm_tui.text import visible
 from crm_tui.vocabulary import (
+    Channel,
     ContactKind,
     ContactState,
     ContactStatus,
@@ -50,6 +52,10 @@ _MISCONFIGURED_FOR = timedelta(minutes=15)
 """How long a provider that waits for the operator is left alone before it is tried again."""
 
 CANCELED = "the campaign was canceled"
+
+_WORD = {Channel.EMAIL: "mail", Channel.SMS: "text message"}
+_BEGINS = 80
+"""Characters of a text message that stand on the line of the timeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +139,10 @@ _BOUNCED = (
     update(ContactPoint)
     .where(
         ContactPoint.business_id == bindparam("business"),
-        ContactPoint.kind == ContactKind.EMAIL,
+        ContactPoint.kind == bindparam("kind_"),
         ContactPoint.value == bindparam("address"),
     )
-    .values(state=ContactState.BOUNCED, state_reason=bindparam("why"))
+    .values(state=bindparam("state_"), state_reason=bindparam("why"))
 )
 
 
@@ -205,8 +211,17 @@ class _Recording:
     def _sent(self, message: Claimed, row: Returned, provider_id: str | None, at: datetime) -> None:
         self._gone.append((utc_text(at), provider_id, row.id))
         mail = message.mail
-        said = Said() if row.erased else Said(mail.subject, mail.text)
-        self._told.append(_sent_event(message.id, row.business_id, message.provider, at, said=said))
+        said = Said() if row.erased else Said(getattr(mail, "subject", ""), mail.text)
+        self._told.append(
+            _sent_event(
+                message.id,
+                row.business_id,
+                message.provider,
+                at,
+                said=said,
+                channel=self.account.channel,
+            )
+        )
         self._hard.append((row.campaign_id, False))
         self.tally.sent += 1
         self.tally.ended.add(row.campaign_id)
@@ -221,15 +236,22 @@ class _Recording:
         words = REASON if row.erased else error.words
         self._end(row, MessageState.FAILED, reason=words, bounced_at=at if hard else None)
         if hard:
+            texts = self.account.channel is Channel.SMS
             self._bounced.append(
-                {"business": row.business_id, "address": row.address, "why": words}
+                {
+                    "business": row.business_id,
+                    "kind_": ContactKind.PHONE if texts else ContactKind.EMAIL,
+                    "address": row.address,
+                    "state_": ContactState.INVALID if texts else ContactState.BOUNCED,
+                    "why": words,
+                }
             )
         self._told.append(
             NewEvent(
                 row.business_id,
                 EventKind.BOUNCED if hard else EventKind.NOT_SENT,
                 at,
-                f"mail refused: {words}",
+                f"{_WORD[self.account.channel]} refused: {words}",
                 message.provider,
                 key=f"refused:{message.id}:{message.claimed_at.timestamp():.0f}",
                 message_id=message.id,
@@ -303,16 +325,24 @@ class Said(NamedTuple):
 
 
 def _sent_event(
-    message_id: int, business_id: int, provider: str | None, at: datetime, *, said: Said
+    message_id: int,
+    business_id: int,
+    provider: str | None,
+    at: datetime,
+    *,
+    said: Said,
+    channel: Channel,
 ) -> NewEvent:
+    texts, word = channel is Channel.SMS, _WORD[channel]
+    begins = visible(said.text or "", _BEGINS) if texts else said.subject
     return NewEvent(
         business_id,
-        EventKind.EMAIL_SENT,
+        EventKind.SMS_SENT if texts else EventKind.EMAIL_SENT,
         at,
-        f"mail: {said.subject}" if said.subject else "mail",
+        f"{word}: {begins}" if begins else word,
         provider or "crm-tui",
         key=f"sent:{message_id}",
-        moves_to=ContactStatus.EMAILED,
+        moves_to=ContactStatus.TEXTED if texts else ContactStatus.EMAILED,
         body=said.text,
         message_id=message_id,
     )
@@ -321,9 +351,15 @@ def _sent_event(
 async def tell_sent(
     session: WriteSession, message: Message, *, at: datetime, now: datetime
 ) -> None:
-    """Write on the timeline that a mail went, once."""
-    said = Said(message.subject or "", message.body)
-    event = _sent_event(message.id, message.business_id, message.provider, at, said=said)
+    """Write on the timeline that a message went, once."""
+    event = _sent_event(
+        message.id,
+        message.business_id,
+        message.provider,
+        at,
+        said=Said(message.subject or "", message.body),
+        channel=message.channel,
+    )
     await events.record(session, event, now=now)
 
 

@@ -28,6 +28,7 @@ STOPPED = "sending_stopped"
 """{"reason": …}: nothing is sent until the operator lets it go; restoring writes it too."""
 HOME = "sending_home"
 PACE = "sending_pace"
+TEXT_PROVIDERS = frozenset({"twilio"})
 BREAKER = "sending_breaker"
 PLUS = "mailbox_plus"
 """Whether a trial showed that the mailbox takes addresses with a plus."""
@@ -89,13 +90,14 @@ def home_of(store: Path) -> str:
 async def read_standing(session: ReadSession, provider: str, *, home: str) -> Standing:
     """What the store remembers, as it is at this place (`home_of`)."""
     connection = await session.connection()
-    names = json.dumps([STOPPED, HOME, PACE, PLUS, _breaker(provider)])
+    pace = _pace(provider)
+    names = json.dumps([STOPPED, HOME, pace, PLUS, _breaker(provider)])
     rows = await connection.execute(_REMEMBERED, {"names": names})
     found: dict[str, Any] = dict(rows.all())
     breaker = found.get(_breaker(provider)) or {}
     until = breaker.get("until")
     return Standing(
-        bucket=read_bucket(found.get(PACE) or {}),
+        bucket=read_bucket(found.get(pace) or {}),
         breaker=Breaker(
             breaker.get("failures", 0), datetime.fromisoformat(until) if until else None
         ),
@@ -104,6 +106,11 @@ async def read_standing(session: ReadSession, provider: str, *, home: str) -> St
         plus=bool(found.get(PLUS)),
         has_home=HOME in found,
     )
+
+
+def _pace(provider: str) -> str:
+    """All mail keeps one pace, whatever it goes through; text messages have their own."""
+    return f"{PACE}:{provider}" if provider in TEXT_PROVIDERS else PACE
 
 
 def _breaker(provider: str) -> str:
@@ -127,7 +134,7 @@ async def keep(
     """
     changed: dict[str, Any] = {}
     if known.bucket != before.bucket:
-        changed[PACE] = known.bucket.plain()
+        changed[_pace(provider)] = known.bucket.plain()
     if (known.breaker, known.problem) != (before.breaker, before.problem):
         until = known.breaker.until
         changed[_breaker(provider)] = {

@@ -20,6 +20,7 @@ from crm_tui.services.templating.language import (
     run,
 )
 from crm_tui.services.templating.markup import markup_problems
+from crm_tui.services.texting import why_too_long
 from crm_tui.text import visible
 
 
@@ -81,7 +82,11 @@ def _looked_at(template: Template) -> tuple[tuple[Problem, ...], tuple[Part, ...
         else:
             found += part
     if not template.body and not template.problems:
-        found.append(Problem(template.body_line, "there is nothing below the subject"))
+        above = "headers" if template.kind is Kind.SMS else "subject"
+        found.append(Problem(template.body_line, f"there is nothing below the {above}"))
+    elif template.kind is Kind.SMS and isinstance(body, Part):
+        why = why_too_long(run(body.compiled, EXAMPLE, {}, html=False).strip())
+        found += [Problem(template.body_line, why)] if why else []
     in_order = sorted(dict.fromkeys(found), key=lambda problem: problem.line)
     return tuple(in_order), tuple(made)
 

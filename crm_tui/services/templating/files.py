@@ -2,7 +2,8 @@
 
 A template is one text file: a few headers between two lines of three hyphens, and the body below.
 `NAME.txt` is text alone; `NAME.html` is HTML, and the text part is made from it. The name of the
-file is the name of the template, and one in the operator's folder wins over a shipped one.
+file is the name of the template, and one in the operator's folder wins over a shipped one. Text
+messages have a folder of their own, and no subject.
 
     ---
     subject: A website for {{ business.name }}
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.text import visible
+from crm_tui.vocabulary import Channel
 
 LARGEST = 64 * 1024
 """Bytes above which a file is no template."""
@@ -37,6 +39,8 @@ class Kind(StrEnum):
 
     TEXT = "text"
     HTML = "html"
+    SMS = "sms"
+    """A text message, which has no subject."""
 
 
 SUFFIXES = {".txt": Kind.TEXT, ".html": Kind.HTML}
@@ -80,9 +84,9 @@ class Template:
     problems: tuple[Problem, ...] = ()
 
     @property
-    def channel(self) -> str:
+    def channel(self) -> Channel:
         """What it is sent through."""
-        return "email"
+        return Channel.SMS if self.kind is Kind.SMS else Channel.EMAIL
 
     def with_subject(self, subject: str) -> Template:
         """The same body under another subject."""
@@ -105,8 +109,11 @@ def read_template(source: str, *, name: str, kind: Kind) -> Template:
             problems += _read_header(line, number, headers)
     if not start:
         headers.clear()
-        problems = [Problem(1, 'the file has to begin with "---", the subject and "---" again')]
-    elif not headers.get("subject", (0, ""))[1]:
+        first = "a description" if kind is Kind.SMS else "the subject"
+        problems = [Problem(1, f'the file has to begin with "---", {first} and "---" again')]
+    elif kind is Kind.SMS and "subject" in headers:
+        problems.append(Problem(headers["subject"][0], "a text message has no subject"))
+    elif kind is not Kind.SMS and not headers.get("subject", (0, ""))[1]:
         problems.append(Problem(1, "there is no subject: add a line such as subject: Hello"))
     while start < len(lines) and not lines[start].strip():
         start += 1
@@ -174,31 +181,55 @@ class Templates:
         found = self._folder(shipped_folder(), shipped=True) | self._folder(self.own, shipped=False)
         return dict(sorted(found.items()))
 
+    @property
+    def own_texts(self) -> Path:
+        """The operator's folder of text messages, beside that of mails."""
+        return self.own.parent / Channel.SMS
+
+    def texts(self) -> dict[str, Template]:
+        """Every template of a text message, as `all` does for mails.
+
+        Raises:
+            BadInput: The operator's folder cannot be read.
+        """
+        shipped = self._folder(shipped_folder(Channel.SMS), shipped=True, texts=True)
+        return dict(
+            sorted((shipped | self._folder(self.own_texts, shipped=False, texts=True)).items())
+        )
+
+    def every(self) -> dict[str, Template]:
+        """The templates of mails and then those of text messages; a name that both have is a mail's.
+
+        Raises:
+            BadInput: The operator's folders cannot be read.
+        """
+        mails = self.all()
+        return mails | {name: each for name, each in self.texts().items() if name not in mails}
+
     def named(self, name: str) -> Template:
-        """The template of that name.
+        """The template of that name, of a mail or of a text message.
 
         Raises:
             NotFound: There is none; names what may have been meant.
         """
-        found = self.all()
+        found = self.every()
         if name not in found:
             close = get_close_matches(name, found, n=1)
             there = f"Did you mean {close[0]}?" if close else f"There are {', '.join(found)}."
             raise NotFound(f"There is no template {visible(name, 60)}. {visible(there)}")
         return found[name]
 
-    def _folder(self, folder: Path, *, shipped: bool) -> dict[str, Template]:
+    def _folder(self, folder: Path, *, shipped: bool, texts: bool = False) -> dict[str, Template]:
         found: dict[str, Template] = {}
         try:
             paths = sorted(folder.iterdir()) if folder.is_dir() else []
         except OSError as error:
             raise BadInput(f"{visible(str(folder))} cannot be read: {error.strerror}.") from None
         for path in paths:
-            if path.suffix not in SUFFIXES or path.name.startswith((".", "_", "#")):
+            kind = SUFFIXES.get(path.suffix)
+            if kind is None or path.name.startswith((".", "_", "#")) or not path.is_file():
                 continue
-            if not path.is_file():
-                continue
-            template = self._file(path, shipped=shipped)
+            template = self._file(path, shipped=shipped, kind=Kind.SMS if texts else kind)
             twin = found.get(path.stem)
             if twin is not None and twin.path is not None:
                 twice = Problem(1, f"{twin.path.name} has the same name: rename one of the two")
@@ -206,21 +237,21 @@ class Templates:
             found[path.stem] = template
         return found
 
-    def _file(self, path: Path, *, shipped: bool) -> Template:
+    def _file(self, path: Path, *, shipped: bool, kind: Kind) -> Template:
         try:
             status = path.stat()
         except OSError:
-            return _read_file(path, shipped=shipped)  # says what is in the way
+            return _read_file(path, shipped=shipped, kind=kind)  # says what is in the way
         stamp = (status.st_mtime_ns, status.st_size)
         known = self._read.get(path)
         if known is None or known[0] != stamp:
-            known = (stamp, _read_file(path, shipped=shipped))
+            known = (stamp, _read_file(path, shipped=shipped, kind=kind))
             self._read[path] = known
         return known[1]
 
 
-def _read_file(path: Path, *, shipped: bool) -> Template:
-    name, kind = path.stem, SUFFIXES[path.suffix]
+def _read_file(path: Path, *, shipped: bool, kind: Kind) -> Template:
+    name = path.stem
     try:
         with path.open("rb") as file:
             content = file.read(4 * LARGEST + 1)
@@ -236,9 +267,9 @@ def _read_file(path: Path, *, shipped: bool) -> Template:
     return replace(template, path=path, shipped=shipped, problems=problems)
 
 
-def shipped_folder() -> Path:
+def shipped_folder(channel: Channel = Channel.EMAIL) -> Path:
     """Where the templates that come with the program are."""
-    return Path(str(files("crm_tui") / "templates" / "email"))
+    return Path(str(files("crm_tui") / "templates" / channel))
 
 
 def own_folder(config: Path) -> Path:
@@ -258,7 +289,7 @@ def to_edit(templates: Templates, name: str, *, begin_with: str | None = None) -
         NotFound: There is nothing of that name.
         BadInput: The name cannot be one, or is taken already.
     """
-    found = templates.all()
+    found = templates.every()
     if begin_with is None:
         if name not in found:
             raise NotFound(
@@ -283,8 +314,9 @@ def save_own(templates: Templates, template: Template, source: str) -> Template:
     """
     path = template.path
     if path is None or template.shipped:
-        suffix = next(suffix for suffix, kind in SUFFIXES.items() if kind is template.kind)
-        path = templates.own / f"{template.name}{suffix}"
+        suffix = ".html" if template.kind is Kind.HTML else ".txt"
+        folder = templates.own_texts if template.kind is Kind.SMS else templates.own
+        path = folder / f"{template.name}{suffix}"
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -293,7 +325,7 @@ def save_own(templates: Templates, template: Template, source: str) -> Template:
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise BadInput(f"{visible(str(path))} cannot be written: {error.strerror}.") from None
-    return _read_file(path, shipped=False)
+    return _read_file(path, shipped=False, kind=template.kind)
 
 
 def _short(text: str) -> str:

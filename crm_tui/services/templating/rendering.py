@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from crm_tui.errors import BadInput
 from crm_tui.services.templating.checking import Part, check, fields_of, parts
 from crm_tui.services.templating.facts import MailFacts
-from crm_tui.services.templating.files import Template
+from crm_tui.services.templating.files import Kind, Template
 from crm_tui.services.templating.language import SINGLE, Used, run
 from crm_tui.services.templating.markup import text_from
+from crm_tui.services.texting import why_too_long
 from crm_tui.text import plain_line, visible
 
 LONGEST_SUBJECT = 200
@@ -29,7 +30,7 @@ class Rendered:
     """One mail in words.
 
     Attributes:
-        subject: One line without control characters.
+        subject: One line without control characters; empty for a text message.
         text: The text part: lines by newlines, each at most 998 octets, one at the end.
         html: The HTML part, if the template is HTML.
         fields_used: The merge fields that were looked at, in order of the alphabet.
@@ -64,12 +65,21 @@ def render(template: Template, facts: MailFacts) -> Rendered:
         html = _in_lines(_without_controls(body).strip(), cut=False) + "\n"
         body = text_from(html)
     text = tidy(body)
+    if template.kind is Kind.SMS:
+        subject, text = "", text.strip()
+        if why := why_too_long(text):
+            raise BadInput(f"The text message cannot be made: {why}.")
+        if text:
+            return Rendered(subject, text, None, _fields(used, template))
     for part, words in ((subject, "subject"), (text.strip(), "text")):
         if not part:
             raise BadInput(f"The mail cannot be made: {template.name} gives it no {words}.")
-    return Rendered(
-        subject, text, html, tuple(sorted(used.keys() | (fields_of(template) & set(SINGLE))))
-    )
+    return Rendered(subject, text, html, _fields(used, template))
+
+
+def _fields(used: Used, template: Template) -> tuple[str, ...]:
+    """The merge fields that were looked at, in order of the alphabet."""
+    return tuple(sorted(used.keys() | (fields_of(template) & set(SINGLE))))
 
 
 def _run(part: Part, template: Template, facts: MailFacts, used: Used) -> str:
