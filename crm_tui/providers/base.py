@@ -237,11 +237,17 @@ class Unsendable(ProviderError):
 
 
 class Refused(ProviderError):
-    """The recipient was refused for good. `hard`: the address itself is bad (a hard bounce)."""
+    """The recipient was refused for good.
 
-    def __init__(self, words: str, *, hard: bool) -> None:
+    Attributes:
+        hard: the address itself is bad (a hard bounce).
+        opted_out: they told the provider that they want nothing more from this sender.
+    """
+
+    def __init__(self, words: str, *, hard: bool, opted_out: bool = False) -> None:
         super().__init__(words)
         self.hard = hard
+        self.opted_out = opted_out
 
 
 class Blocked(ProviderError):
