@@ -141,6 +141,15 @@ def by_retry_after(answer: Answer) -> float | None:
     return answer.retry_after()
 
 
+Explain = Callable[[Answer], ProviderError | None]
+"""What an answer that is no success means, where a provider says more than its status does."""
+
+
+def by_status(answer: Answer) -> ProviderError | None:
+    """Nothing more than its status says."""
+    return None
+
+
 @dataclass(slots=True)
 class Api:
     """The API of one account.
@@ -153,6 +162,7 @@ class Api:
         hosts: hosts besides that of `base_url` that the provider's own URLs may lead to; one that
             begins with a dot stands for all below it.
         wait: how long to wait after a 429.
+        explain: what a refusal means, asked before its status is; None leaves it to the status.
         transport: what carries the requests; the network unless a test says otherwise.
         sleep: how to wait.
         jitter: a random number from 0 to 1.
@@ -164,6 +174,7 @@ class Api:
     fix: str
     hosts: Sequence[str] = ()
     wait: Wait = by_retry_after
+    explain: Explain = by_status
     transport: httpx.AsyncBaseTransport | None = None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
@@ -204,6 +215,7 @@ class Api:
         Raises:
             Misconfigured: no key was found, or it is not taken.
             Unavailable: the provider cannot be reached, has trouble, or asks to be left alone.
+            ProviderError: what `explain` makes of a refusal.
         """
         return await self.read("GET", url, params=params, headers=headers)
 
@@ -231,6 +243,8 @@ class Api:
                 if answer.status not in _AGAIN:
                     self.check_login(answer)
                     return answer
+                if (explained := self.explain(answer)) is not None:
+                    raise explained
                 trouble = self.trouble(answer)
                 pause = self.wait(answer) if answer.status == 429 else answer.retry_after()
             bound = min(_FIRST_PAUSE * 2**tried, _LONGEST_PAUSE)
@@ -259,6 +273,7 @@ class Api:
             Unavailable: the provider could not be reached, or refused for now (429); nothing was
                 done.
             Unclear: it may have been done: the answer was lost, or says that something broke.
+            ProviderError: what `explain` makes of a refusal.
         """
         answer = await self._ask(
             "POST", url, json=json, data=data, files=files, headers=headers, sends=True
@@ -266,14 +281,19 @@ class Api:
         if answer.status >= 500:
             raise Unclear(f"{self.title} answered {answer.status} {self.words(answer)}".rstrip())
         self.check_login(answer)
+        if answer.status == 429:
+            raise self.trouble(answer)
         return answer
 
     def check_login(self, answer: Answer) -> None:
-        """See that the key was taken.
+        """See that the key was taken, and that there is nothing to explain about a refusal.
 
         Raises:
             LoginRefused: it was not.
+            ProviderError: what `explain` makes of a refusal.
         """
+        if not answer.ok and (explained := self.explain(answer)) is not None:
+            raise explained
         if answer.status in {401, 403}:
             words = self.words(answer) or "no reason given"
             raise LoginRefused(
