@@ -9,9 +9,9 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import aliased
@@ -26,7 +26,7 @@ from crm_tui.db.models import (
 )
 from crm_tui.db.types import listed
 from crm_tui.services import lead_rows
-from crm_tui.services.campaigns.known import known_of, members
+from crm_tui.services.campaigns.known import KINDS, known_of, members
 from crm_tui.services.campaigns.reasons import (
     ADDRESS_IN,
     ALREADY_IN,
@@ -35,9 +35,11 @@ from crm_tui.services.campaigns.reasons import (
     is_recent,
     why_not,
 )
+from crm_tui.services.consent import agreed
 from crm_tui.services.filters import Standpoint
 from crm_tui.services.lead_query import LeadQuery
 from crm_tui.vocabulary import (
+    Channel,
     ContactKind,
     ContactState,
     SiteStatus,
@@ -88,12 +90,31 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A lead a campaign writes to; `person` is whom its address reaches, where that is known."""
+    """A lead a campaign writes to, at an address for each of its channels.
+
+    Attributes:
+        address: of the first channel; `person` is whom it reaches, where that is known.
+        number: where text messages go; None where it has none.
+        person_called: whom that reaches, where that is known.
+    """
 
     business_id: int
     name: str
     address: str
     person: str | None
+    number: str | None = None
+    person_called: str | None = None
+
+    def at(self, channel: Channel) -> tuple[str, str | None]:
+        """Where a message of a channel goes, and whom it reaches."""
+        if channel is Channel.SMS and self.number is not None:
+            return self.number, self.person_called
+        return self.address, self.person
+
+    @property
+    def addresses(self) -> set[str]:
+        """All of them."""
+        return {self.address} if self.number is None else {self.address, self.number}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +144,14 @@ class Looked:
         left_out: everybody else who was asked for, in that order.
         held: how many of the recipients wait, because their site is not published yet.
         recent: how many of the recipients were written to lately, or wait in another campaign.
+        no_consent: how many of them wait with their text messages until they agree to them.
     """
 
     recipients: list[Recipient] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     held: int = 0
     recent: int = 0
+    no_consent: int = 0
 
     @property
     def excluded(self) -> list[ReasonCount]:
@@ -152,6 +175,7 @@ async def look(
     now: datetime,
     campaign_id: int | None = None,
     uses_site: bool = False,
+    channels: Sequence[Channel] = (Channel.EMAIL,),
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Looked:
@@ -164,6 +188,7 @@ async def look(
         now: aware UTC.
         campaign_id: the campaign they are to join; whoever is in it already is left out.
         uses_site: whether its mails name the public address of the site.
+        channels: what its steps go through; who lacks an address for one of them is left out.
         progress: called after every chunk with how many were looked at, of how many.
         cancelled: asked before every chunk whether to stop; the result is then of those before.
 
@@ -178,11 +203,23 @@ async def look(
         if cancelled():
             break
         async with db.read() as session:
-            asked = await _asked(session, chunk)
-            known = await known_of(
-                session, asked, days=days or LATELY, now=now, campaign_id=campaign_id
-            )
-            joining = _sort_out(asked, known, looked, settings, days)
+            those = [
+                await _one_channel(
+                    session, each, chunk, days=days or LATELY, now=now, campaign_id=campaign_id
+                )
+                for each in channels
+            ]
+            joining = _sort_out(those, looked, settings, days)
+            if Channel.SMS in channels:
+                numbers = (
+                    {
+                        each.business_id: each.at(Channel.SMS)[0]
+                        for each in looked.recipients[-len(joining) :]
+                    }
+                    if joining
+                    else {}
+                )
+                looked.no_consent += len(numbers) - len(await agreed(session, numbers))
             if uses_site:
                 looked.held += len(joining) - await _published(session, joining)
         done += len(chunk)
@@ -215,20 +252,58 @@ def _chunks(ids: array[int]) -> Iterator[array[int]]:
     return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
 
 
-def _sort_out(
-    asked: Sequence[Asked], known: Known, looked: Looked, settings: Settings, days: int
-) -> list[int]:
+class _Asked(NamedTuple):
+    """Some leads, by what one channel knows of them."""
+
+    channel: Channel
+    leads: list[Asked]
+    known: Known
+
+
+async def _one_channel(
+    session: ReadSession,
+    channel: Channel,
+    ids: Collection[int],
+    *,
+    days: int,
+    now: datetime,
+    campaign_id: int | None,
+) -> _Asked:
+    asked = await _asked(session, ids, channel)
+    known = await known_of(
+        session, asked, days=days, now=now, campaign_id=campaign_id, channel=channel
+    )
+    return _Asked(channel, asked, known)
+
+
+def _sort_out(those: Sequence[_Asked], looked: Looked, settings: Settings, days: int) -> list[int]:
     """Put each lead where it belongs; returns those who join."""
-    roles, joining = settings.sending.role_addresses, []
-    for lead in asked:
-        why = why_not(lead, known, role_addresses=roles, spared_days=days)
+    joining = []
+    for leads in zip(*(each.leads for each in those), strict=True):
+        lead, why = leads[0], _why_not(leads, those, settings, days)
         if why or lead.address is None:
             looked.left_out.append(LeftOut(lead.id, lead.name, lead.address, why))
-        else:
-            looked.recipients.append(Recipient(lead.id, lead.name, lead.address, lead.person))
-            looked.recent += is_recent(lead, known)
-            joining.append(lead.id)
+            continue
+        recipient = Recipient(lead.id, lead.name, lead.address, lead.person)
+        if those[-1].channel is Channel.SMS:
+            called = leads[-1]
+            recipient = replace(recipient, number=called.address, person_called=called.person)
+        looked.recipients.append(recipient)
+        looked.recent += any(
+            is_recent(lead, each.known) for lead, each in zip(leads, those, strict=True)
+        )
+        joining.append(lead.id)
     return joining
+
+
+def _why_not(leads: Sequence[Asked], those: Sequence[_Asked], settings: Settings, days: int) -> str:
+    """Why a lead gets nothing, by the first channel that says so; "" where it does."""
+    roles = settings.sending.role_addresses
+    reasons = (
+        why_not(lead, each.known, role_addresses=roles, spared_days=days, channel=each.channel)
+        for lead, each in zip(leads, those, strict=True)
+    )
+    return next(filter(None, reasons), "")
 
 
 async def refused(
@@ -239,17 +314,22 @@ async def refused(
     settings: Settings,
     now: datetime,
     campaign_id: int,
+    channels: Sequence[Channel] = (Channel.EMAIL,),
 ) -> dict[int, str]:
     """Which leads of a campaign would be left out if they were to join it now, and why."""
     days = audience.spares(settings)
-    asked = await _asked(session, business_ids)
-    known = await known_of(session, asked, days=days, now=now, campaign_id=campaign_id)
-    known = known._replace(inside=set(), addresses=set())
-    roles = settings.sending.role_addresses
-    found = {
-        lead.id: why_not(lead, known, role_addresses=roles, spared_days=days) for lead in asked
+    those = []
+    for channel in channels:
+        found = await _one_channel(
+            session, channel, business_ids, days=days, now=now, campaign_id=campaign_id
+        )
+        there = found.known._replace(inside=set(), addresses=set())
+        those.append(found._replace(known=there))
+    reasons = {
+        leads[0].id: _why_not(leads, those, settings, days)
+        for leads in zip(*(each.leads for each in those), strict=True)
     }
-    return {business_id: why for business_id, why in found.items() if why}
+    return {business_id: why for business_id, why in reasons.items() if why}
 
 
 async def inside(
@@ -260,17 +340,17 @@ async def inside(
         session,
         campaign_id,
         [each.business_id for each in recipients],
-        [each.address for each in recipients],
+        {address for each in recipients for address in each.addresses},
     )
     return {
         each.business_id: ALREADY_IN if each.business_id in there else ADDRESS_IN
         for each in recipients
-        if each.business_id in there or each.address in addresses
+        if each.business_id in there or each.addresses & addresses
     }
 
 
-async def _asked(session: ReadSession, ids: Collection[int]) -> list[Asked]:
-    """The leads, in the order of the ids."""
+async def _asked(session: ReadSession, ids: Collection[int], channel: Channel) -> list[Asked]:
+    """The leads, in the order of the ids, with their addresses for a channel."""
     rows = await session.execute(
         select(
             Business.id,
@@ -286,7 +366,7 @@ async def _asked(session: ReadSession, ids: Collection[int]) -> list[Asked]:
             Suppression.reason,
         )
         .select_from(Business)
-        .outerjoin(ContactPoint, ContactPoint.id == _address())
+        .outerjoin(ContactPoint, ContactPoint.id == _address(KINDS[channel]))
         .outerjoin(
             Suppression,
             and_(
@@ -300,12 +380,12 @@ async def _asked(session: ReadSession, ids: Collection[int]) -> list[Asked]:
     return [found[each] for each in ids if each in found]
 
 
-def _address() -> ColumnElement[int]:
+def _address(kind: ContactKind) -> ColumnElement[int]:
     """The primary address of a lead; where it has none, one that cannot be used, to say why."""
     point = aliased(ContactPoint)
-    email = (point.business_id == Business.id, point.kind == ContactKind.EMAIL)
-    primary = select(point.id).where(*email, point.is_primary.is_(True))
-    unusable = select(func.min(point.id)).where(*email, point.state == ContactState.INVALID)
+    of_kind = (point.business_id == Business.id, point.kind == kind)
+    primary = select(point.id).where(*of_kind, point.is_primary.is_(True))
+    unusable = select(func.min(point.id)).where(*of_kind, point.state == ContactState.INVALID)
     return func.coalesce(
         primary.correlate(Business).scalar_subquery(),
         unusable.correlate(Business).scalar_subquery(),

@@ -23,13 +23,14 @@ from crm_tui.services.sending.hours import read_delay
 from crm_tui.services.templating.checking import check, uses_site
 from crm_tui.services.templating.files import Kind, Template
 from crm_tui.text import fold, plain_line, visible
-from crm_tui.vocabulary import CampaignState
+from crm_tui.vocabulary import CampaignState, Channel
 
 OWN_TEXT = "own text"
 """What the template of a step is called that was written for it alone."""
 UNTITLED = "untitled"
 LONGEST_NAME = 100
 MOST_STEPS = 20
+_TITLE = 60
 
 _ROWS = 300
 """Rows that are deleted in one transaction."""
@@ -44,6 +45,7 @@ class Step:
         source: the template's whole text, subject included, as it is kept with the campaign.
         delay: how long after the step before, "3d"; None for the first.
         version: goes up with each change; 1 in a draft.
+        channel: what it goes through; a text message has no subject.
         variant: a second text that a part of the recipients get; None where none is tried.
     """
 
@@ -52,16 +54,23 @@ class Step:
     is_html: bool = False
     delay: str | None = None
     version: int = 1
+    channel: Channel = Channel.EMAIL
     variant: Variant | None = None
 
     def read(self) -> Template:
         """The template it is made from."""
-        return step_template(self.template, self.source, html=self.is_html)
+        return step_template(self.template, self.source, html=self.is_html, channel=self.channel)
 
     @property
     def subject(self) -> str:
-        """The subject, with its merge fields."""
+        """The subject, with its merge fields; "" of a text message."""
         return self.read().subject
+
+    @property
+    def title(self) -> str:
+        """What it is known by in a list: the subject, or how a text message begins."""
+        read = self.read()
+        return read.subject or visible(" ".join(read.body.split()), _TITLE)
 
     @property
     def uses_site(self) -> bool:
@@ -90,12 +99,13 @@ class Step:
         Raises:
             NotFound: it has no such text.
         """
-        said = {"template": text.template, "source": text.source, "is_html": text.is_html}
+        name, source, html = text.template, text.source, text.is_html
         if letter == OWN:
-            return replace(self, **said)
+            return replace(self, template=name, source=source, is_html=html)
         if letter != SECOND or self.variant is None:
             raise NotFound(f"There is no text {visible(letter, 20)} of this step.")
-        return replace(self, variant=replace(self.variant, **said))
+        second = replace(self.variant, template=name, source=source, is_html=html)
+        return replace(self, variant=second)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +130,12 @@ class Draft:
     def uses_site(self) -> bool:
         """Whether one of its mails names the public address of the site."""
         return any(step.uses_site for step in self.steps)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What its steps go through, each once; mail while there is none."""
+        used = {step.channel for step in self.steps} or {Channel.EMAIL}
+        return tuple(each for each in Channel if each in used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +163,14 @@ def step_of(template: Template, *, delay: str | None = None, subject: str | None
     Raises:
         BadInput: the template cannot be sent, or the delay is none.
     """
+    if subject is not None and template.kind is Kind.SMS:
+        raise BadInput("A text message has no subject.")
     source = template.source if subject is None else _under(template, subject)
     step = Step(
         template=template.name,
         source=source,
         is_html=template.kind is Kind.HTML,
+        channel=template.channel,
         delay=None if delay is None else str(read_delay(delay)),
     )
     sendable(step)
@@ -273,6 +292,7 @@ async def _add_steps(session: WriteSession, campaign_id: int, steps: Sequence[St
         CampaignStep(
             campaign_id=campaign_id,
             position=position,
+            channel=step.channel,
             delay=step.delay,
             template=step.template,
             is_html=step.is_html,
@@ -344,6 +364,7 @@ async def steps_of(session: ReadSession, campaign_id: int) -> tuple[Step, ...]:
             CampaignStep.is_html,
             CampaignStep.delay,
             CampaignStep.version,
+            CampaignStep.channel,
         )
         .where(CampaignStep.campaign_id == campaign_id)
         .order_by(CampaignStep.position)
@@ -355,6 +376,7 @@ async def steps_of(session: ReadSession, campaign_id: int) -> tuple[Step, ...]:
             is_html=row.is_html,
             delay=row.delay,
             version=row.version,
+            channel=row.channel,
             variant=second.get(row.id),
         )
         for row in rows

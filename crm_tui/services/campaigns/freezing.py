@@ -34,7 +34,7 @@ from crm_tui.services.campaigns.reasons import ALREADY_IN, LATE
 from crm_tui.services.campaigns.variants import Variant, letter_of
 from crm_tui.services.sending.account import account, new_marks
 from crm_tui.text import visible
-from crm_tui.vocabulary import CampaignState, EventKind
+from crm_tui.vocabulary import CampaignState, Channel, EventKind
 
 _ROWS = 500
 """Rows of the queue that one transaction writes, about: it is over in a twentieth of a second."""
@@ -50,6 +50,7 @@ class Frozen:
         recipients: how many leads.
         held: how many of them wait until their site is published.
         recent: how many of them were written to lately, or wait in another campaign.
+        no_consent: how many wait with their text messages until they agree to them.
         excluded: how many were left out, for each reason.
         stopped: whether it was cancelled before the end; a draft is then not frozen.
     """
@@ -59,6 +60,7 @@ class Frozen:
     recent: int
     excluded: list[ReasonCount]
     stopped: bool = False
+    no_consent: int = 0
 
 
 async def freeze(
@@ -182,6 +184,7 @@ async def _take_in(
         now=now,
         campaign_id=kept.id,
         uses_site=kept.draft.uses_site,
+        channels=kept.draft.channels,
         progress=progress,
         cancelled=cancelled,
     )
@@ -215,6 +218,7 @@ async def _take_in(
         looked.recent,
         counted([*(each.reason for each in looked.left_out), *late]),
         stopped=cancelled(),
+        no_consent=looked.no_consent,
     )
     return frozen, joined
 
@@ -251,23 +255,31 @@ async def _join(
     joining = [
         each for each in recipients if each.business_id in there and each.business_id not in taken
     ]
-    steps = await session.scalars(
-        select(CampaignStep.id)
+    found = await session.execute(
+        select(CampaignStep.id, CampaignStep.channel)
         .where(CampaignStep.campaign_id == campaign_id)
         .order_by(CampaignStep.position)
     )
+    steps = found.all()
     second = await variants.of_steps(session, campaign_id)
     due_at = first_due(kept, now)
     connection = await session.connection()
     together = secrets.token_hex(4)
     rows = [
-        _row(each, domain, together, now, second.get(step_id))
+        _row(
+            each,
+            channel,
+            domain=domain,
+            together=together,
+            now=now,
+            second=second.get(step_id),
+        )
         | {
             "campaign_id": campaign_id,
             "step_id": step_id,
             "due_at": due_at if number == 0 else None,
         }
-        for number, step_id in enumerate(steps)
+        for number, (step_id, channel) in enumerate(steps)
         for each in joining
     ]
     if rows:
@@ -294,16 +306,24 @@ def first_due(kept: Kept, now: datetime) -> datetime | None:
 
 
 def _row(
-    recipient: Recipient, domain: str, together: str, now: datetime, second: Variant | None
+    recipient: Recipient,
+    channel: Channel,
+    *,
+    domain: str,
+    together: str,
+    now: datetime,
+    second: Variant | None,
 ) -> dict[str, object]:
+    address, person = recipient.at(channel)
     marks = new_marks(domain, together=together)
     return {
         "key": marks.key,
         "variant": None if second is None else letter_of(marks.key, second.share),
         "business_id": recipient.business_id,
         "origin_id": recipient.business_id,
-        "address": recipient.address,
-        "person": recipient.person,
+        "channel": channel,
+        "address": address,
+        "person": person,
         "message_id": marks.message_id,
         "token": marks.token,
         "created_at": now,

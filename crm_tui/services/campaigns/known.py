@@ -15,6 +15,7 @@ from crm_tui.services.campaigns.reasons import Asked, Known
 from crm_tui.services.filters.columns import no_index
 from crm_tui.vocabulary import (
     CampaignState,
+    Channel,
     ContactKind,
     ContactState,
     EventKind,
@@ -23,6 +24,8 @@ from crm_tui.vocabulary import (
 )
 
 _WAITING = (MessageState.QUEUED, MessageState.SENDING, MessageState.UNCERTAIN)
+KINDS = {Channel.EMAIL: ContactKind.EMAIL, Channel.SMS: ContactKind.PHONE}
+"""The kind of contact point a channel reaches."""
 _NOT_OVER = (CampaignState.RUNNING, CampaignState.PAUSED)
 
 
@@ -33,10 +36,11 @@ async def known_of(
     days: int,
     now: datetime,
     campaign_id: int | None,
+    channel: Channel = Channel.EMAIL,
 ) -> Known:
     """What the store knows of these leads and their addresses, as far as it keeps them out.
 
-    Written to lately is within so many `days`.
+    The addresses are those of a channel: numbers for text messages. Written to lately is within so many `days`.
     """
     ids = [lead.id for lead in asked]
     addresses = [lead.address for lead in asked if lead.address is not None]
@@ -44,9 +48,9 @@ async def known_of(
     if campaign_id is not None:
         inside = await members(session, campaign_id, ids, addresses)
     return Known(
-        barred=await _barred(session, addresses),
-        shared=await _shared(session, addresses),
-        dead=await domains.dead(session, addresses),
+        barred=await _barred(session, addresses, channel),
+        shared=await _shared(session, addresses, channel),
+        dead=await domains.dead(session, addresses) if channel is Channel.EMAIL else set(),
         contacted=await _contacted(session, ids, now, days, campaign_id),
         contacted_addresses=await _written_to(session, addresses, now, days, campaign_id),
         elsewhere=await _elsewhere(session, ids, campaign_id),
@@ -71,14 +75,20 @@ async def members(
     return set(by_id), set(by_address)
 
 
-async def _barred(session: ReadSession, addresses: Collection[str]) -> dict[str, str]:
+async def _barred(
+    session: ReadSession, addresses: Collection[str], channel: Channel
+) -> dict[str, str]:
     """Why addresses are suppressed: themselves, or their domain or one above it."""
+    texts = channel is Channel.SMS
+    kind = SuppressionKind.PHONE if texts else SuppressionKind.EMAIL
     rows = await session.execute(
         select(Suppression.value, Suppression.reason).where(
-            Suppression.kind == SuppressionKind.EMAIL, Suppression.value.in_(listed(addresses))
+            Suppression.kind == kind, Suppression.value.in_(listed(addresses))
         )
     )
     barred = dict(rows.all())
+    if texts:
+        return barred
     above = {address: list(_domains_of(address)) for address in addresses}
     rows = await session.execute(
         select(Suppression.value, Suppression.reason).where(
@@ -99,13 +109,13 @@ def _domains_of(address: str) -> Iterator[str]:
     return (".".join(labels[start:]) for start in range(len(labels)))
 
 
-async def _shared(session: ReadSession, addresses: Collection[str]) -> set[str]:
+async def _shared(session: ReadSession, addresses: Collection[str], channel: Channel) -> set[str]:
     """The addresses that several leads have which are neither archived nor erased."""
     found = await session.scalars(
         select(ContactPoint.value)
         .join(Business, Business.id == ContactPoint.business_id)
         .where(
-            ContactPoint.kind == ContactKind.EMAIL,
+            ContactPoint.kind == KINDS[channel],
             ContactPoint.value.in_(listed(addresses)),
             ContactPoint.state != ContactState.INVALID,
             Business.archived_at.is_(None),
@@ -120,7 +130,7 @@ async def _shared(session: ReadSession, addresses: Collection[str]) -> set[str]:
 async def _contacted(
     session: ReadSession, ids: Collection[int], now: datetime, days: int, campaign_id: int | None
 ) -> set[int]:
-    """The leads a mail went to lately, from here or from the operator's own mailbox."""
+    """The leads a message went to lately, from here or from the operator's own mailbox."""
     of_campaign = select(Message.id).where(
         Message.id == Event.message_id, Message.campaign_id == campaign_id
     )
@@ -128,7 +138,7 @@ async def _contacted(
         select(Event.business_id)
         .where(
             Event.business_id.in_(listed(ids)),
-            Event.kind == EventKind.EMAIL_SENT,
+            Event.kind.in_((EventKind.EMAIL_SENT, EventKind.SMS_SENT)),
             Event.occurred_at >= now - timedelta(days=days),
             Event.is_voided.is_(False),
             ~of_campaign.exists(),

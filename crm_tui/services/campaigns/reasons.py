@@ -7,16 +7,20 @@ from itertools import chain
 from typing import NamedTuple
 
 from crm_tui.services.campaigns.domains import domain_of
+from crm_tui.services.contacts.telephone import why_no_texts
 from crm_tui.services.mailable import mailable
-from crm_tui.vocabulary import ContactState, ContactStatus, Outcome
+from crm_tui.vocabulary import Channel, ContactState, ContactStatus, Outcome
 
 ERASED = "erased"
 ARCHIVED = "archived"
 NO_ADDRESS = "no e-mail address"
+NO_NUMBER = "no phone number for text messages"
 ROLE = "a role address such as info@, which the settings leave out"
 SHARED = "the address is shared by several businesses"
 NO_MAIL = "the domain of the address takes no mail"
 ELSEWHERE = "in another campaign that is not over"
+SHARED_NUMBER = "the number is shared by several businesses"
+NUMBER_IN = "another lead of this campaign has the number"
 ALREADY_IN = "already in this campaign"
 ADDRESS_IN = "another lead of this campaign has the address"
 BOUGHT = "purchased already"
@@ -28,6 +32,10 @@ _STATES = {
     ContactState.UNSUBSCRIBED: "unsubscribed",
     ContactState.STOPPED: "stopped: asked for no more messages",
     ContactState.INVALID: "invalid: the address is marked as wrong",
+}
+_NUMBER_STATES = _STATES | {
+    ContactState.INVALID: "invalid: the number is marked as wrong",
+    ContactState.BOUNCED: "bounced: a text message to the number came back",
 }
 _SETTLED = {
     Outcome.LOST: "the lead was lost",
@@ -42,7 +50,7 @@ def contacted(days: int) -> str:
 
 
 class Asked(NamedTuple):
-    """A lead that was asked for, with what its own row and that of its address say."""
+    """A lead that was asked for, with what its own row and that of its address (or number) say."""
 
     id: int
     name: str
@@ -80,14 +88,23 @@ class Known(NamedTuple):
     addresses: set[str]
 
 
-def why_not(lead: Asked, known: Known, *, role_addresses: bool, spared_days: int) -> str:
+def why_not(
+    lead: Asked,
+    known: Known,
+    *,
+    role_addresses: bool,
+    spared_days: int,
+    channel: Channel = Channel.EMAIL,
+) -> str:
     """Why a lead gets nothing, the gravest reason first; "" where it does.
 
     Whoever was written to within `spared_days` is left out; with 0 nobody is for that.
     """
     reasons = chain(
         _of_lead(lead, known),
-        _of_address(lead, known, role_addresses=role_addresses),
+        _of_number(lead, known)
+        if channel is Channel.SMS
+        else _of_address(lead, known, role_addresses=role_addresses),
         _of_before(lead, known, spared_days) if spared_days else (),
     )
     return next(reasons, "")
@@ -113,6 +130,22 @@ def _of_lead(lead: Asked, known: Known) -> Iterator[str]:
         yield BOUGHT
     if lead.outcome in _SETTLED:
         yield _SETTLED[lead.outcome]
+
+
+def _of_number(lead: Asked, known: Known) -> Iterator[str]:
+    if lead.address is None:
+        yield NO_NUMBER
+        return
+    if lead.state in _NUMBER_STATES:
+        yield _NUMBER_STATES[lead.state]
+    if lead.address in known.barred:
+        yield f"suppressed: {known.barred[lead.address]}"
+    if why := why_no_texts(lead.address):
+        yield why
+    if lead.address in known.addresses:
+        yield NUMBER_IN
+    if lead.address in known.shared:
+        yield SHARED_NUMBER
 
 
 def _of_address(lead: Asked, known: Known, *, role_addresses: bool) -> Iterator[str]:

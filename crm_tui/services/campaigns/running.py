@@ -144,6 +144,7 @@ async def _look_again(
                 settings=settings,
                 now=now,
                 campaign_id=kept.id,
+                channels=kept.draft.channels,
             )
     return found
 
