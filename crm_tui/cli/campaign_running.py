@@ -359,11 +359,12 @@ def policy(
     json: Json = False,
 ) -> None:
     """Show what your mail provider may hold against mail nobody asked for; accept it once."""
-    from crm_tui.services.campaigns.gate import POLICIES
+    from crm_tui.services.campaigns.policies import has_policy, policy_of
 
     settings, config = invocation(context).settings, config_path(context)
     provider = settings.email.provider
-    known = provider not in POLICIES or provider in settings.compliance.policies_acknowledged
+    acknowledged = settings.compliance.policies_acknowledged
+    known = not has_policy(provider) or provider in acknowledged
     if accept and not known:
         from crm_tui.services.campaigns.acknowledging import acknowledge
 
@@ -374,13 +375,13 @@ def policy(
             {
                 "provider": provider,
                 "acknowledged": known,
-                "policy": POLICIES.get(provider, ""),
+                "policy": policy_of(provider),
                 "config": str(config),
             }
         )
-    elif not accept and provider in POLICIES:
-        typer.echo(visible_lines(POLICIES[provider]))
-    if provider not in POLICIES:
+    elif not accept and (words := policy_of(provider)):
+        typer.echo(visible_lines(words))
+    if not has_policy(provider):
         say("The outbox sends nothing; there is no policy to accept.")
     elif accept:
         say(f"Noted in {config}.")

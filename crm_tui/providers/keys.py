@@ -6,7 +6,14 @@ import os
 from collections.abc import Mapping
 
 from crm_tui.providers.base import Misconfigured
-from crm_tui.providers.secrets import Lookup, Secret, first_line, from_keyring
+from crm_tui.providers.secrets import (
+    Lookup,
+    Secret,
+    first_line,
+    from_keyring,
+    out_of_keyring,
+    to_keyring,
+)
 from crm_tui.providers.threads import in_thread
 
 VARIABLES = {
@@ -55,3 +62,34 @@ def find_key(provider: str, environment: Mapping[str, str], *, timeout: float = 
     if environment.get(variable):
         return first_line(os.fsencode(environment[variable]), variable)
     raise Misconfigured(f"There is no key for {provider}.", fix=how_to_give(provider))
+
+
+def variable_of(provider: str) -> str:
+    """The environment variable of a provider's key, or of a mailbox's password."""
+    return VARIABLES.get(provider, f"CRM_TUI_{provider.upper()}_PASSWORD")
+
+
+def place_of(
+    provider: str, environment: Mapping[str, str], *, username: str = USER, timeout: float = 30
+) -> str:
+    """Where a key is found: "keyring" or "environment"; "" where nowhere. Blocks.
+
+    Args:
+        provider: whose key; "smtp" and "imap" have passwords.
+        environment: the environment's variables.
+        username: of a mailbox.
+        timeout: seconds a keyring is waited for, which may be asking to be unlocked.
+    """
+    if from_keyring(service_of(provider), username, timeout=timeout):
+        return "keyring"
+    return "environment" if environment.get(variable_of(provider)) else ""
+
+
+def keep(provider: str, key: Secret, *, username: str = USER, timeout: float = 30) -> bool:
+    """Put a key into the keyring; whether it is there now. Blocks."""
+    return to_keyring(service_of(provider), username, key, timeout=timeout)
+
+
+def forget(provider: str, *, username: str = USER, timeout: float = 30) -> bool:
+    """Take a key out of the keyring; whether there was one that is gone now. Blocks."""
+    return out_of_keyring(service_of(provider), username, timeout=timeout)

@@ -238,6 +238,36 @@ def from_keyring(service: str, username: str, *, timeout: float) -> str | None:
     return _within(timeout, lambda: keyring.get_password(service, username))
 
 
+def to_keyring(service: str, username: str, secret: Secret, *, timeout: float) -> bool:
+    """Put a secret into the keyring; whether it is found there now.
+
+    Some kinds of keyring keep nothing and say nothing, so it is read back.
+    """
+    try:
+        import keyring  # noqa: PLC0415 - slow to import, and an extra
+    except ImportError:
+        return False
+
+    def put() -> str | None:
+        keyring.set_password(service, username, secret.reveal())
+        return keyring.get_password(service, username)
+
+    return _within(timeout, put) == secret.reveal()
+
+
+def out_of_keyring(service: str, username: str, *, timeout: float) -> bool:
+    """Take a secret out of the keyring; whether there was one that is gone now."""
+    if from_keyring(service, username, timeout=timeout) is None:
+        return False
+    import keyring  # noqa: PLC0415 - slow to import, and an extra
+
+    def take() -> str | None:
+        keyring.delete_password(service, username)
+        return "left" if keyring.get_password(service, username) else "gone"
+
+    return _within(timeout, take) == "gone"
+
+
 def _within(timeout: float, ask: Callable[[], str | None]) -> str | None:
     """What `ask` comes to, or None if it fails or hangs: keyrings do both in many ways."""
     answers: list[str | None] = []

@@ -21,6 +21,7 @@ from crm_tui.screens.wizard_pages import PlanPage, delay_words
 from crm_tui.services.campaigns import gate, running
 from crm_tui.services.campaigns.acknowledging import acknowledge
 from crm_tui.services.campaigns.gate import Blocked, Check, Verdict
+from crm_tui.services.campaigns.policies import policy_of
 from crm_tui.services.when import say_when
 from crm_tui.text import plain_line, plural
 from crm_tui.widgets.facts import Fact, Facts, styled
@@ -256,8 +257,8 @@ class ReviewPage(PlanPage, inherit_bindings=False):
     def action_acknowledge(self) -> None:
         """Read what the provider allows, and say that one has."""
         provider = self.wizard.host.settings.email.provider
-        words = gate.POLICIES.get(provider)
-        if words is None or provider in self._acknowledged():
+        words = policy_of(provider)
+        if not words or provider in self._acknowledged():
             self.wizard.host.say("There is nothing to acknowledge.")
             return
 

@@ -7,43 +7,73 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from crm_tui.config import ImapSettings, Settings, SmtpSettings
-from crm_tui.errors import BadInput, WrongUsage
+from crm_tui.errors import BadInput
 from crm_tui.providers import imap_check, smtp_check
 from crm_tui.providers.base import Check, OutgoingMail, ProviderError
+from crm_tui.providers.catalog import APIS
 from crm_tui.providers.imap import Mailbox
+from crm_tui.providers.keys import lookup
 from crm_tui.providers.secrets import Lookup, password_of
+from crm_tui.services.accounts import known
 from crm_tui.services.sending.account import account
 from crm_tui.services.sending.senders import open_sender
-
-NAMES = ("smtp", "imap")
-"""The accounts that can be tried."""
 
 _LOOK_EVERY = 2.0
 _JUNK = "\\junk"
 
 
-async def try_account(name: str, settings: Settings, environment: Mapping[str, str]) -> list[Check]:
+async def try_account(
+    name: str,
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    key: Lookup | None = None,
+) -> list[Check]:
     """What works of an account, up to the first step that does not; nothing is sent or marked.
+
+    Args:
+        name: which account.
+        settings: what is set of it.
+        environment: the environment's variables.
+        key: the key to try it with; the one that is found where none is given.
 
     Raises:
         WrongUsage: there is no such account.
-        BadInput: the settings do not say where its server is.
+        BadInput: the settings do not say what it needs to be told.
     """
-    known: dict[str, SmtpSettings | ImapSettings] = {
-        "smtp": settings.providers.smtp,
-        "imap": settings.providers.imap,
-    }
-    if name not in known:
-        raise WrongUsage(f"There is no provider {name}; there are {' and '.join(known)}.")
-    asked = known[name]
-    if not asked.host:
-        raise BadInput(f"No host is set under [providers.{name}] in config.toml.")
+    asked = known.settings_of(known.require(name), settings)
+    if not known.is_told(name, settings, key="any"):
+        missing = " and ".join(known.lacking(name, settings))
+        raise BadInput(f"No {missing} is set under [providers.{name}] in config.toml.")
+    if name in APIS:
+        return await _try_api(name, asked, key or lookup(name, environment), settings)
+    return await _try_mailbox(asked, settings, environment, key)
+
+
+async def _try_api(name: str, asked: Any, key: Lookup, settings: Settings) -> list[Check]:
+    adapter = import_module(f"crm_tui.providers.{name}")
+    sender = settings.sender.email
+    try:
+        done: list[Check] = await adapter.check(asked, key, sender=sender)
+    except ProviderError as error:
+        return [Check("key", ok=False, words=str(error))]
+    return done
+
+
+async def _try_mailbox(
+    asked: SmtpSettings | ImapSettings,
+    settings: Settings,
+    environment: Mapping[str, str],
+    key: Lookup | None,
+) -> list[Check]:
     done: list[Check] = []
     try:
-        password = await password_of(asked, environment)
+        password = await (key.get() if key else password_of(asked, environment))
     except ProviderError as error:
         return [Check("password", ok=False, words=str(error))]
     if password is not None:

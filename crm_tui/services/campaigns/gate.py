@@ -6,21 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from crm_tui.config import Settings
 from crm_tui.config.checks import is_loopback
 from crm_tui.db.engine import ReadSession
 from crm_tui.errors import UserError
+from crm_tui.providers.catalog import OUTBOX, SMTP, TITLES
 from crm_tui.providers.dns import Dns
 from crm_tui.providers.sender_policy import SenderPolicy
 from crm_tui.services.campaigns.drafts import Step
+from crm_tui.services.campaigns.policies import has_policy
+from crm_tui.services.campaigns.text_checks import why_no_texts
 from crm_tui.services.mailable import mailable
 from crm_tui.services.sending import standing
 from crm_tui.services.templating.checking import check as check_template
 from crm_tui.services.templating.checking import says_always
 from crm_tui.text import visible
+from crm_tui.vocabulary import Channel
 
-SMTP = "smtp"
 LET_GO = "crm-tui worker --let-go"
 ACKNOWLEDGE = "crm-tui campaigns policy --accept"
 
@@ -30,18 +34,12 @@ CORRECT = "Correct its template, `crm-tui templates check` says where."
 SAY_ALWAYS = "Put it into its text, outside of any {% if %}."
 WHEN_ONLINE = "Look again when you are online."
 
-POLICIES = {
-    SMTP: (
-        "Your mailbox provider decides whether you may write to businesses that did not ask. "
-        "Google Workspace and Microsoft 365 allow a little mail of this kind from an account of "
-        "your own and close accounts that send much of it or are reported as spam; many cheap "
-        "hosters forbid it altogether. Read the terms of yours. The law of the recipient's country "
-        "holds, too: in the United States such mail has to name you and your postal address and "
-        "let people opt out (CAN-SPAM); in Germany and much of Europe it needs consent beforehand."
-    )
+MUST_SAY = {
+    Channel.EMAIL: ("unsubscribe", "sender.postal_address"),
+    Channel.SMS: ("unsubscribe", "sender.name"),
 }
-"""What the operator acknowledges before writing to strangers through a provider."""
-
+"""The fields that every message of a channel has to say."""
+_AND_SAYS = {Channel.EMAIL: "where you are", Channel.SMS: "who writes"}
 
 Policy = SenderPolicy
 """What the sender's domain says of itself (SPF, DKIM, DMARC)."""
@@ -100,6 +98,7 @@ async def checks(
     settings: Settings,
     store: Path,
     policy: SenderPolicy | None = None,
+    no_consent: int = 0,
 ) -> list[Check]:
     """The whole list, in the order it is read. Checks that do not apply pass.
 
@@ -110,19 +109,23 @@ async def checks(
         settings: who sends, and through what.
         store: the path of the store; a copied one does not send.
         policy: what the sender's domain says of itself; None where it was not looked up.
+        no_consent: how many of the recipients have not agreed to text messages.
     """
+    mails = not steps or any(step.channel is Channel.EMAIL for step in steps)
+    texts = any(step.channel is Channel.SMS for step in steps)
     known = await standing.read_standing(
         session, settings.email.provider, home=standing.home_of(store)
     )
     return [
         _recipients(recipients),
-        *_sender(settings),
-        _opt_out(settings),
+        *(_sender(settings) if mails else (_name(settings),)),
+        *((_opt_out(settings),) if mails else ()),
         *_texts(steps),
-        _server(settings),
+        *((_server(settings),) if mails else ()),
+        *((_sms(settings), _consent(no_consent, recipients)) if texts else ()),
         _stopped(known.stopped),
-        _acknowledged(settings),
-        *_domain(settings, policy),
+        *((_acknowledged(settings),) if mails else ()),
+        *(_domain(settings, policy) if mails else ()),
     ]
 
 
@@ -145,12 +148,7 @@ def _recipients(recipients: int) -> Check:
 def _sender(settings: Settings) -> Iterator[Check]:
     sender = settings.sender
     in_config = "under [sender] in config.toml."
-    yield _line(
-        "sender name",
-        "" if sender.name.strip() else "The mails do not say who writes.",
-        f"Set name {in_config}",
-        f"{visible(sender.name, 60)} writes.",
-    )
+    yield _name(settings)
     found = mailable(sender.email)
     problem = "" if found.is_address else found.problem
     yield _line(
@@ -169,9 +167,40 @@ def _sender(settings: Settings) -> Iterator[Check]:
     )
 
 
+def _name(settings: Settings) -> Check:
+    name = settings.sender.name.strip()
+    return _line(
+        "sender name",
+        "" if name else "The messages do not say who writes.",
+        "Set name under [sender] in config.toml.",
+        f"{visible(name, 60)} writes.",
+    )
+
+
+def _sms(settings: Settings) -> Check:
+    missing = why_no_texts(settings)
+    return _line(
+        "text messages",
+        missing,
+        "",
+        f"Text messages come from {visible(settings.providers.twilio.from_number, 40)}.",
+    )
+
+
+def _consent(without: int, recipients: int) -> Check:
+    if not without:
+        return Check("consent", Verdict.PASSED, "Everybody agreed to text messages.")
+    return Check(
+        "consent",
+        Verdict.WARNING,
+        f"{without:,} of {recipients:,} have not agreed to text messages: held until they do.",
+        "Record it on the page of the lead, or with `crm-tui leads consent`.",
+    )
+
+
 def _opt_out(settings: Settings) -> Check:
     imap, by_hand = settings.providers.imap.host, settings.compliance.manual_unsubscribe
-    works = settings.email.provider != SMTP or imap or by_hand
+    works = settings.email.provider == OUTBOX or imap or by_hand
     return _line(
         "opt-out",
         "" if works else "Nobody reads the mailbox that people opt out to.",
@@ -192,11 +221,7 @@ def _texts(steps: Sequence[Step]) -> Iterator[Check]:
     for number, step in enumerate(steps, start=1):
         template = step.read()
         problems = check_template(template)
-        missing = [
-            field
-            for field in ("unsubscribe", "sender.postal_address")
-            if not says_always(template, field)
-        ]
+        missing = [field for field in MUST_SAY[step.channel] if not says_always(template, field)]
         wrong = ""
         if problems:
             wrong = f"Step {number} cannot be sent: {problems[0].sentence}"
@@ -207,19 +232,21 @@ def _texts(steps: Sequence[Step]) -> Iterator[Check]:
             "message" if len(steps) == 1 else f"step {number}",
             wrong,
             CORRECT if problems else SAY_ALWAYS,
-            f"{visible(step.template, 60)} says how to opt out and where you are.",
+            f"{visible(step.template, 60)} says how to opt out and {_AND_SAYS[step.channel]}.",
         )
 
 
 def _server(settings: Settings) -> Check:
-    missing = settings.email.provider == SMTP and not settings.providers.smtp.host
+    provider = settings.email.provider
+    missing = provider == SMTP and not settings.providers.smtp.host
+    through = settings.providers.smtp.host if provider == SMTP else TITLES[provider]
     return _line(
         "mail server",
         "No mail server is set." if missing else "",
         'Set host under [providers.smtp] in config.toml, or provider = "outbox" under [email] to '
         "try everything without sending.",
-        f"Mail goes through {visible(settings.providers.smtp.host, 80)}."
-        if settings.email.provider == SMTP
+        f"Mail goes through {visible(through, 80)}."
+        if provider != OUTBOX
         else "Mail is written into the outbox; nothing is sent.",
     )
 
@@ -235,13 +262,14 @@ def _stopped(why: str) -> Check:
 
 def _acknowledged(settings: Settings) -> Check:
     provider = settings.email.provider
-    missing = provider in POLICIES and provider not in settings.compliance.policies_acknowledged
+    known = settings.compliance.policies_acknowledged
+    missing = has_policy(provider) and provider not in known
     return _line(
         "provider's policy",
         "You have not confirmed yet that your provider lets you send this mail." if missing else "",
         f"Read it, and then: {ACKNOWLEDGE}",
         "You know what your provider allows."
-        if provider in POLICIES
+        if has_policy(provider)
         else "The outbox has no policy.",
     )
 
@@ -269,9 +297,14 @@ def _domain(settings: Settings, policy: SenderPolicy | None) -> Iterator[Check]:
 
 def applies(settings: Settings) -> bool:
     """Whether what the sender's domain says of itself matters to anybody."""
-    smtp = settings.providers.smtp.host
-    domain = settings.sender.email.rpartition("@")[2]
-    return bool(settings.email.provider == SMTP and domain and smtp and not is_loopback(smtp))
+    provider = settings.email.provider
+    if provider == OUTBOX or not settings.sender.email.rpartition("@")[2]:
+        return False
+    if provider == SMTP:
+        host = settings.providers.smtp.host
+    else:
+        host = urlsplit(getattr(settings.providers, provider).base_url).hostname or ""
+    return bool(host) and not is_loopback(host)
 
 
 async def look_up_policy(settings: Settings) -> SenderPolicy | None:
