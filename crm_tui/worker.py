@@ -24,6 +24,7 @@ from crm_tui.db.locks import held
 from crm_tui.db.models import Campaign, Message, Setting
 from crm_tui.errors import BadInput, CrmError
 from crm_tui.services.mailing import HELD_EVERY, QUEUED, Mailing, Report
+from crm_tui.services.polling.rounds import Rounds
 from crm_tui.services.publishing.again import try_again
 from crm_tui.services.publishing.publisher import Publisher, open_publisher
 from crm_tui.services.sending import standing
@@ -34,6 +35,10 @@ LOCK = "worker"
 HOLDER = "worker"
 """The setting that says who works, for people."""
 
+_POLL_EVERY = 5.0
+"""Seconds between two looks at which streams of providers are to be polled."""
+_FIRST_ROUND = 30.0
+"""Seconds that sending waits at first for what providers have to tell."""
 _LOOK_EVERY = 2.0
 """Seconds between two looks at whether the store was changed."""
 _PUBLISH_EVERY = 10.0
@@ -74,6 +79,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._woken = asyncio.Event()
         self._publisher = _publisher_of(settings)
+        self._rounds = Rounds(db, settings, environment, now, changed, self._stopping)
         self._mailing = Mailing(
             db,
             settings,
@@ -133,6 +139,7 @@ class Worker:
             report = Report()
             if problem := await self._publish_again():
                 report.problems.append(problem)
+            await self._rounds.once(report)
             first, more = True, True
             while more and not self._stopping.is_set():
                 more = (
@@ -151,7 +158,12 @@ class Worker:
         """
         async with self.at_work() as owner:
             began()
-            await _together(self._keep_mailing(owner), self._keep_publishing())
+            polling = asyncio.create_task(self._rounds.once(Report(), insist=False))
+            # Who opted out meanwhile gets nothing more; a provider that hangs holds up nobody.
+            await asyncio.wait({polling}, timeout=_FIRST_ROUND)
+            await _together(
+                self._keep_mailing(owner), self._keep_publishing(), self._keep_polling(polling)
+            )
 
     async def _keep_mailing(self, owner: str) -> None:
         """Read and send, whenever there is something to do, until stopped."""
@@ -182,6 +194,18 @@ class Worker:
             await self._publish_again()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _PUBLISH_EVERY)
+
+    async def _keep_polling(self, first: asyncio.Task[None]) -> None:
+        """Poll the providers, each whenever its time has come, until stopped."""
+        await first
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _POLL_EVERY)
+                return
+            report = Report()
+            await self._rounds.due(report)
+            if report.polled:
+                self.wake()
 
     async def _next_look(self, polled_at: datetime, pumped: Pumped) -> datetime:
         """When there is something to do next, as far as it is known now."""

@@ -17,6 +17,7 @@ from crm_tui.services.inbox.collecting import Collected, collect
 from crm_tui.services.inbox.saving import Saver
 from crm_tui.services.sending import last_sent, put_off, standing, worker_log
 from crm_tui.services.sending.account import Account, account, outbox_folder
+from crm_tui.services.sending.certainty import find_out
 from crm_tui.services.sending.claim import HELD_CHUNK, Claimer, release_held, to_release
 from crm_tui.services.sending.pump import Pump, Pumped
 from crm_tui.services.sending.recover import Recovered, recover
@@ -27,6 +28,8 @@ from crm_tui.vocabulary import MessageState
 
 HELD_EVERY = timedelta(minutes=10)
 """How often is looked at what is held for something missing."""
+_ASK_EVERY = timedelta(minutes=1)
+"""How often a provider is asked about mails of which nobody knows whether they were sent."""
 _NONE = timedelta()
 QUEUED = Message.state == literal_column(f"'{MessageState.QUEUED}'")
 """In the words of the index."""
@@ -76,6 +79,7 @@ class Mailing:
         self._changed = changed
         self._stopping = stopping
         self._held_since: datetime | None = None
+        self._asked_at: datetime | None = None
         self._saver = Saver(db, settings, environment=environment, now=now)
         self._sender: OpenSender | None = None
         self._leave: asyncio.Timeout | None = None
@@ -227,6 +231,7 @@ class Mailing:
             self.settings, store=self.db.path, environment=self._environment
         ) as sender:
             self._sender = sender
+            await self._find_out(sender, claimer.account, insist=insist)
             try:
                 async with last_sent.Noting(sender, self.db.path) as noting:
                     pumped = await Pump(
@@ -250,6 +255,18 @@ class Mailing:
             refused = f", {pumped.failed:,} refused" if pumped.failed else ""
             await self.log(f"{plural(pumped.sent, 'mail')} sent{refused}.")
         return pumped
+
+    async def _find_out(self, sender: object, mine: Account, *, insist: bool) -> None:
+        """Ask the provider about mails of which nobody knows whether they were sent."""
+        now, since = self._now(), self._asked_at
+        if since is not None and _NONE <= now - since < _ASK_EVERY and not insist:
+            return
+        self._asked_at = now
+        async with self._until_stopped():
+            if settled := await find_out(self.db, sender, mine, now=self._now):
+                words = plural(settled, "uncertain mail")
+                await self.log(f"{words}: the provider says what became of it.")
+                self._changed()
 
     async def log(self, words: str, *, is_problem: bool = False) -> None:
         """Write a line into the worker's log."""

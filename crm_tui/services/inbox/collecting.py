@@ -20,13 +20,14 @@ from crm_tui.config import ImapSettings, Settings
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Message, RawRecord, SyncCursor
 from crm_tui.providers.base import ProviderError
+from crm_tui.providers.events import RawMail
 from crm_tui.providers.imap import Cursor, Mailbox, Page
 from crm_tui.providers.imap_folders import Folder
 from crm_tui.providers.secrets import Lookup
 from crm_tui.services.inbox import applying
 from crm_tui.services.inbox.applying import Came
 from crm_tui.services.inbox.concerning import Reader
-from crm_tui.services.inbox.reading import Found, concerning
+from crm_tui.services.inbox.reading import Found, concerning, read_mail
 from crm_tui.services.inbox.records import SOURCE, payload
 from crm_tui.services.sending.account import Account
 
@@ -72,7 +73,8 @@ async def collect(
     """
     came_in = Collected()
     reader = Reader.of(account, settings)
-    await _apply(db, reader, account, came_in, now=now)  # what was kept before a run was cut off
+    # What was kept before a run was cut off, or came in at a provider.
+    await _apply(db, reader, account, came_in, now=now)
     imap = settings.providers.imap
     name = account_name(imap) if imap.host else ""
     await _forget(db, name)
@@ -235,25 +237,43 @@ class _Collector:
     async def _keep(self, folder: Folder, page: Page, found: Sequence[Found]) -> None:
         """Keep what concerns us together with how far the folder was read."""
         now = self.now()
-        rows = [
-            {
-                "source": SOURCE,
-                "external_id": each.external_id,
-                "received_at": each.mail.received,
-                "payload": payload(each.mail),
-            }
-            for each in found
-        ]
         async with self.db.write() as session:
-            if rows:
-                await session.execute(
-                    insert(RawRecord).on_conflict_do_nothing(
-                        index_elements=["source", "external_id"]
-                    ),
-                    rows,
-                )
+            await _keep(session, found)
             written = {"cursor": dict(page.cursor or {})}
             await _put(session, self.name, folder.raw, written, now=now)
+
+
+async def _keep(session: WriteSession, found: Sequence[Found]) -> None:
+    rows = [
+        {
+            "source": SOURCE,
+            "external_id": each.external_id,
+            "received_at": each.mail.received,
+            "payload": payload(each.mail),
+        }
+        for each in found
+    ]
+    if rows:
+        await session.execute(
+            insert(RawRecord).on_conflict_do_nothing(index_elements=["source", "external_id"]),
+            rows,
+        )
+
+
+async def keep_mails(db: Database, mails: Sequence[RawMail], reader: Reader) -> int:
+    """Keep what concerns us of mails that came in at a provider, to be applied with the others.
+
+    Returns how many concern us. A mail that is also in the mailbox counts once.
+    """
+    found = [
+        each
+        for mail in mails
+        for each in await read_mail(db, mail.raw, reader, received=mail.received)
+    ]
+    if found:
+        async with db.write() as session:
+            await _keep(session, found)
+    return len(found)
 
 
 async def _began(session: ReadSession, *, now: datetime) -> datetime:

@@ -26,7 +26,7 @@ from crm_tui.vocabulary import (
 MAILBOX = "mailbox"
 """The source of what was read in the operator's mailbox."""
 
-_WORSE = (
+WORSE = (
     ContactState.UNKNOWN,
     ContactState.OK,
     ContactState.SOFT_BOUNCED,
@@ -41,7 +41,7 @@ stands. What the operator marked as invalid stays so."""
 
 async def set_state(session: WriteSession, address: str, state: ContactState, reason: str) -> None:
     """Note how an address is reached, with every lead that has it, unless worse is known of it."""
-    lesser = _WORSE[: _WORSE.index(state)]
+    lesser = WORSE[: WORSE.index(state)]
     await session.execute(
         update(ContactPoint)
         .where(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from msgspec.structs import replace
 from sqlalchemy import select
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import RawRecord
 from crm_tui.db.types import listed
-from crm_tui.providers.imap import Arrived, Body, Cursor, Mailbox, Page
+from crm_tui.providers.imap import Arrived, Cursor, Mailbox, Page
 from crm_tui.providers.imap_folders import Folder
 from crm_tui.providers.incoming import Heading, Incoming, classify
 from crm_tui.services.inbox.concerning import (
@@ -74,7 +75,9 @@ async def concerning(
             continue
         body = await mailbox.body(folder, arrived)
         if body is not None:
-            of_mail = await _of_mail(db, arrived, body, reader)
+            of_mail = await read_mail(
+                db, body.raw, reader, received=arrived.received, whole=body.whole
+            )
             found += of_mail
             if _is_answered(of_mail, page, arrived):
                 return found, _until(page, arrived)
@@ -149,9 +152,11 @@ def _copy(arrived: Arrived) -> Found:
     return Found(f"{COPY}:{external_id(heading)}", mail)
 
 
-async def _of_mail(db: Database, arrived: Arrived, body: Body, reader: Reader) -> list[Found]:
+async def read_mail(
+    db: Database, raw: bytes, reader: Reader, *, received: datetime, whole: bool = True
+) -> list[Found]:
     """What is to be kept of a mail that was fetched."""
-    read = await asyncio.to_thread(classify, body.raw, received=arrived.received)
+    read = await asyncio.to_thread(classify, raw, received=received)
     async with db.read() as session:
         known = await look_up(
             session,
@@ -165,10 +170,10 @@ async def _of_mail(db: Database, arrived: Arrived, body: Body, reader: Reader) -
     mail = kept(
         read,
         cited=reader.of_interest(read.cited, known),
-        received=arrived.received,
-        whole=body.whole,
+        received=received,
+        whole=whole,
     )
-    name = external_id_of(read.heading, body.raw)
+    name = external_id_of(read.heading, raw)
     if reader.wrote(mail.sender, known.message(mail.cited, mail.tokens)):
         return list(_own(name, mail, read, known, reader))
     return [Found(name, mail)] if whose(mail, known, reader).is_ours else []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from crm_tui.config import Settings, SmtpSettings
+from crm_tui.providers import keys
 from crm_tui.providers.base import EmailSender, OutgoingMail, Sent
 from crm_tui.providers.outbox import OutboxSender
 from crm_tui.providers.secrets import Lookup
@@ -32,8 +33,27 @@ async def open_sender(
     if settings.email.provider == "outbox":
         yield OutboxSender(outbox_folder(settings, store))
         return
-    async with _Late(settings.providers.smtp, environment) as sender:
+    async with _mail_sender(settings, environment) as sender:
         yield sender
+
+
+def _mail_sender(settings: Settings, environment: Mapping[str, str]) -> OpenSender:
+    known, provider = settings.providers, settings.email.provider
+    match provider:
+        case "mailgun":
+            from crm_tui.providers.mailgun import MailgunSender  # noqa: PLC0415 - loads httpx
+
+            return MailgunSender(known.mailgun, keys.lookup(provider, environment))
+        case "resend":
+            from crm_tui.providers.resend import ResendSender  # noqa: PLC0415 - likewise
+
+            return ResendSender(known.resend, keys.lookup(provider, environment))
+        case "brevo":
+            from crm_tui.providers.brevo import BrevoSender  # noqa: PLC0415 - likewise
+
+            return BrevoSender(known.brevo, keys.lookup(provider, environment))
+        case _:
+            return _Late(known.smtp, environment)
 
 
 class _Late:

@@ -1,0 +1,289 @@
+"""From the raw records of a provider to events: hundreds in one transaction, thousands a second.
+
+Every event has a key made of its account and its name there, so that the same happening told twice,
+late or in any order is one. What follows from events is such that a repetition leaves it as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.types import utc_text
+from crm_tui.providers.base import said
+from crm_tui.providers.events import Happening, ProviderEvent, Unreadable
+from crm_tui.services import events, statuses
+from crm_tui.services.events import NewEvent
+from crm_tui.services.inbox.consequences import proven
+from crm_tui.services.polling import following, touches
+from crm_tui.services.polling.concerning import Known, Ours, look_up
+from crm_tui.services.polling.words import told
+from crm_tui.services.sending import worker_log
+from crm_tui.services.sending.account import Account
+from crm_tui.vocabulary import ContactStatus, EventKind, MessageState
+
+AT_ONCE = 400
+"""How many records one transaction applies at most, to be over in less than a quarter second."""
+
+KINDS = {
+    Happening.DELIVERED: EventKind.DELIVERED,
+    Happening.DEFERRED: EventKind.DEFERRED,
+    Happening.OPENED: EventKind.OPENED,
+    Happening.CLICKED: EventKind.CLICKED,
+    Happening.BOUNCED_HARD: EventKind.BOUNCED,
+    Happening.BOUNCED_SOFT: EventKind.SOFT_BOUNCED,
+    Happening.FAILED: EventKind.NOT_SENT,
+    Happening.COMPLAINED: EventKind.COMPLAINED,
+    Happening.UNSUBSCRIBED: EventKind.UNSUBSCRIBED,
+}
+"""What stands on the timeline. That a message was sent stands there since it was."""
+
+_MOVES = {
+    Happening.OPENED: ContactStatus.OPENED,
+    Happening.CLICKED: ContactStatus.CLICKED,
+}
+_BY_MACHINES = frozenset(
+    {Happening.DELIVERED, Happening.DEFERRED, Happening.BOUNCED_SOFT, Happening.FAILED}
+)
+
+
+class Reads(Protocol):
+    """What reads the records of one account: its stream."""
+
+    @property
+    def provider(self) -> str:
+        """The provider, as in the settings."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """What tells two accounts of one provider apart."""
+        ...
+
+    def parse_event(self, raw: Any) -> Sequence[ProviderEvent]:
+        """What a record says."""
+        ...
+
+
+def source_of(stream: Reads) -> str:
+    """The source of an account's raw records."""
+    return f"{stream.provider}:{stream.account}"
+
+
+@dataclass(slots=True)
+class Applied:
+    """What applying came to.
+
+    Attributes:
+        events: how many events were new.
+        unmatched: answers that wait for the operator.
+        unread: records that could not be read, or say something unknown.
+    """
+
+    events: int = 0
+    unmatched: int = 0
+    unread: int = 0
+
+    def add(self, other: Applied) -> None:
+        """Count another one, too."""
+        self.events += other.events
+        self.unmatched += other.unmatched
+        self.unread += other.unread
+
+
+class Parsed(NamedTuple):
+    """What a record says; `problem`: why that is not clear."""
+
+    events: Sequence[ProviderEvent]
+    problem: str
+
+
+def parse(stream: Reads, payload: Any) -> Parsed:
+    """Read a record, whatever it holds."""
+    try:
+        found = stream.parse_event(payload)
+    except Unreadable as error:
+        return Parsed((), said(f"it cannot be read: {error}"))
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        return Parsed((), said(f"it cannot be read: {type(error).__name__} {error}"))
+    unknown = next((each for each in found if each.kind is Happening.UNKNOWN), None)
+    words = f"an unknown kind of event: {unknown.reason or 'unnamed'}" if unknown else ""
+    return Parsed(found, said(words))
+
+
+class _Raw(NamedTuple):
+    id: int
+    payload: Any
+
+
+_WAITING = (
+    "SELECT id, payload FROM raw_record WHERE applied_at IS NULL AND batch_id IS NULL"
+    " AND source = ? ORDER BY id LIMIT ?"
+)
+_DONE = "UPDATE raw_record SET applied_at = ?, business_id = ?, problem = ? WHERE id = ?"
+_DROP = "DELETE FROM raw_record WHERE id = ?"
+_THERE = "SELECT key FROM event WHERE key IN (SELECT value FROM json_each(?))"
+
+
+async def waiting(session: ReadSession, stream: Reads, *, most: int = AT_ONCE) -> list[_Raw]:
+    """The records of an account that wait to be applied, in the order they came."""
+    connection = await session.connection()
+    rows = await connection.exec_driver_sql(_WAITING, (source_of(stream), most))
+    found: Sequence[Any] = rows.all()
+    return [_Raw(number, json.loads(payload)) for number, payload in found]
+
+
+async def apply(
+    session: WriteSession,
+    stream: Reads,
+    records: Sequence[_Raw],
+    account: Account,
+    *,
+    now: datetime,
+) -> Applied:
+    """Tell of the leads what records say; those that turn out not to be ours are forgotten."""
+    applying = _Applying(stream, account, now)
+    for raw in records:
+        applying.read(raw)
+    known = await look_up(session, stream.provider, (event for _, event in applying.read_events))
+    if await applying.prove(session, known):
+        known = await look_up(
+            session, stream.provider, (event for _, event in applying.read_events)
+        )
+    await applying.tell(session, known)
+    await applying.finish(session)
+    return applying.applied
+
+
+@dataclass(slots=True)
+class _News:
+    """An event of ours, and what it says."""
+
+    event: ProviderEvent
+    message: Ours
+    new: NewEvent
+
+
+@dataclass(slots=True)
+class _Applying:
+    """Some records, on their way into the store together."""
+
+    stream: Reads
+    account: Account
+    now: datetime
+    applied: Applied = field(default_factory=Applied)
+    read_events: list[tuple[int, ProviderEvent]] = field(default_factory=list)
+    _problems: dict[int, str] = field(default_factory=dict)
+    _of_business: dict[int, int] = field(default_factory=dict)
+    _ours: set[int] = field(default_factory=set)
+    _all: list[int] = field(default_factory=list)
+
+    def read(self, raw: _Raw) -> None:
+        """Read a record; one that cannot be read is kept as it is, and said."""
+        self._all.append(raw.id)
+        parsed = parse(self.stream, raw.payload)
+        if parsed.problem:
+            self._problems[raw.id] = parsed.problem
+            self._ours.add(raw.id)
+            self.applied.unread += 1
+        self.read_events += [(raw.id, event) for event in parsed.events]
+
+    async def prove(self, session: WriteSession, known: Known) -> bool:
+        """Note that messages nobody was sure of were sent, as the provider tells of them."""
+        seen = set[int]()
+        for _, event in self.read_events:
+            message = known.message(event)
+            if message is None or message.id in seen:
+                continue
+            if event.provider_id is None and event.key is None:
+                continue  # the provider's lists say nothing of a certain message
+            unnamed = message.provider_id is None and event.provider_id is not None
+            if message.state not in {MessageState.UNCERTAIN, MessageState.QUEUED} and not unnamed:
+                continue
+            seen.add(message.id)
+            await proven(session, message.id, self.account, at=event.occurred_at, now=self.now)
+            if unnamed:
+                connection = await session.connection()
+                await connection.exec_driver_sql(
+                    "UPDATE message SET provider_id = ? WHERE id = ? AND provider_id IS NULL"
+                    " AND state <> 'sending'",
+                    (event.provider_id, message.id),
+                )
+        return bool(seen)
+
+    async def tell(self, session: WriteSession, known: Known) -> None:
+        """Write what is new on the timelines, and what follows from it."""
+        news = await self._news(session, known)
+        rows = [events.row(each.new, now=self.now) for each in news if not each.message.erased]
+        await events.insert_rows(session, rows)
+        self.applied.events += len(rows)
+        facts = following.facts_of((each.event, each.message) for each in news)
+        await following.write_facts(session, facts)
+        await following.follow(session, [(each.event, each.message) for each in news], now=self.now)
+        changed = await touches.judge_again(
+            session, {each.message.id for each in news if each.event.kind in touches.BEARS_ON}
+        )
+        await events.note_activity(session, rows)
+        await events.renew_activity(session, changed)
+        moved = {
+            each.message.business_id
+            for each in news
+            if (to := each.new.moves_to) and to.rank > each.message.status.rank
+        }
+        await statuses.refold(session, sorted(moved | changed), sites=False)
+
+    async def _news(self, session: WriteSession, known: Known) -> list[_News]:
+        """Those of the events that are about a message of ours and were not told yet."""
+        about: dict[str, _News] = {}
+        for raw_id, event in self.read_events:
+            message = known.message(event)
+            if message is None:
+                continue
+            self._of_business[raw_id] = message.business_id
+            if not message.erased:
+                self._ours.add(raw_id)
+            if event.kind in KINDS:
+                key = f"{source_of(self.stream)}:{event.name}"
+                about.setdefault(key, self._about(key, raw_id, event, message))
+        connection = await session.connection()
+        rows = await connection.exec_driver_sql(_THERE, (json.dumps(list(about)),))
+        there = {key for (key,) in rows.all()}
+        return [each for key, each in about.items() if key not in there]
+
+    def _about(self, key: str, raw_id: int, event: ProviderEvent, message: Ours) -> _News:
+        summary, data = told(event, message)
+        new = NewEvent(
+            message.business_id,
+            KINDS[event.kind],
+            event.occurred_at,
+            summary,
+            self.stream.provider,
+            key=key,
+            moves_to=_MOVES.get(event.kind),
+            by_machine=event.kind in _BY_MACHINES,
+            data={"raw": raw_id} | data,
+            message_id=message.id,
+        )
+        return _News(event, message, new)
+
+    async def finish(self, session: WriteSession) -> None:
+        """Note that the records were applied; forget those of messages that are not ours."""
+        at = utc_text(self.now)
+        connection = await session.connection()
+        done = [
+            (at, self._of_business.get(each), self._problems.get(each), each)
+            for each in self._all
+            if each in self._ours
+        ]
+        if done:
+            await connection.exec_driver_sql(_DONE, done)
+        dropped = [(each,) for each in self._all if each not in self._ours]
+        if dropped:
+            await connection.exec_driver_sql(_DROP, dropped)
+        for raw_id, words in self._problems.items():
+            line = f"Record {raw_id} of {self.stream.provider} was kept as it came: {words}"
+            await worker_log.add(session, line, is_problem=True, now=self.now)

@@ -1,0 +1,200 @@
+"""Finding out of uncertain messages whether they were sent: asked of the provider, never guessed.
+
+A provider that knows a repetition by its key gets the same mail again under the same key. Others are
+asked whether they have it. What neither can tell waits for a report of what became of it, or for
+the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy import literal_column, select
+
+from crm_tui.db.engine import Database
+from crm_tui.db.models import Message
+from crm_tui.providers.base import (
+    Blocked,
+    EmailSender,
+    Handed,
+    OutgoingMail,
+    ProviderError,
+    Refused,
+    Sent,
+    Unsendable,
+)
+from crm_tui.services.sending.account import Account
+from crm_tui.services.sending.ending import end_campaigns, leave_out
+from crm_tui.services.sending.record import REFUSED_BEFORE
+from crm_tui.services.sending.recover import was_sent
+from crm_tui.vocabulary import Channel, MessageState
+
+REMEMBERS = frozenset({"resend"})
+"""Providers that know a repeated mail by its key and do not send it twice."""
+
+_REMEMBERED_FOR = timedelta(hours=23)
+"""How long such a key is good; an hour less than the day that is promised."""
+
+_ASKED_FOR = timedelta(days=2)
+"""How long a provider is asked whether it has a message."""
+
+_MOST = 50
+"""How many messages are asked about in one pass."""
+
+
+class _Finds(Protocol):
+    async def find(self, handed: Handed) -> Sent | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Uncertain:
+    """A message of which nobody knows whether it was sent, as it was handed over."""
+
+    id: int
+    key: str
+    message_id: str
+    token: str
+    campaign_id: int | None
+    address: str
+    subject: str
+    body: str
+    html: str | None
+    headers: dict[str, str]
+    claimed_at: datetime
+
+    @property
+    def handed(self) -> Handed:
+        """What it can be found by."""
+        return Handed(
+            key=self.key,
+            message_id=self.message_id,
+            to=self.address,
+            text=self.body,
+            at=self.claimed_at,
+        )
+
+    def mail(self, account: Account) -> OutgoingMail:
+        """The same mail again, byte for byte."""
+        references = tuple(self.headers.get("References", "").split())
+        return OutgoingMail(
+            key=self.key,
+            message_id=self.message_id,
+            date=self.claimed_at.astimezone(account.zone),
+            sender_name=account.name,
+            sender=account.address,
+            to=self.address,
+            subject=self.subject,
+            text=self.body,
+            html=self.html,
+            in_reply_to=self.headers.get("In-Reply-To"),
+            references=references,
+            list_unsubscribe=() if self.campaign_id is None else (account.opt_out(self.token),),
+        )
+
+
+async def find_out(
+    db: Database,
+    sender: object,
+    account: Account,
+    *,
+    channel: Channel = Channel.EMAIL,
+    now: Callable[[], datetime],
+) -> int:
+    """Ask the provider about uncertain messages; of how many it is known now.
+
+    Args:
+        db: the store.
+        sender: what the provider is reached by; one that can tell has `find`.
+        account: whose messages.
+        channel: which messages.
+        now: the clock.
+    """
+    repeats = account.provider in REMEMBERS
+    if not repeats and not hasattr(sender, "find"):
+        return 0
+    since = now() - (_REMEMBERED_FOR if repeats else _ASKED_FOR)
+    settled = 0
+    for each in await _uncertain(db, account.provider, channel, since=since):
+        try:
+            answer = await _ask(sender, each, account, repeats=repeats)
+        except (Refused, Blocked, Unsendable) as error:
+            await _was_not_sent(db, each, error, now=now())
+            settled += 1
+            continue
+        except ProviderError:
+            break  # the pump says what is wrong with the provider
+        if answer is not None:
+            await _was_sent(db, each, answer, account, now=now())
+            settled += 1
+    return settled
+
+
+async def _ask(
+    sender: object, message: _Uncertain, account: Account, *, repeats: bool
+) -> Sent | None:
+    if repeats:
+        mail_sender: EmailSender = sender  # type: ignore[assignment]  # what repeats sends mails
+        return await mail_sender.send(message.mail(account))
+    finder: _Finds = sender  # type: ignore[assignment]  # it has `find`
+    return await finder.find(message.handed)
+
+
+async def _uncertain(
+    db: Database, provider: str, channel: Channel, *, since: datetime
+) -> Sequence[_Uncertain]:
+    async with db.read() as session:
+        rows = await session.scalars(
+            select(Message)
+            .where(
+                Message.state == literal_column(f"'{MessageState.UNCERTAIN}'"),
+                Message.provider == provider,
+                Message.channel == channel,
+                Message.claimed_at > since,
+            )
+            .order_by(Message.claimed_at)
+            .limit(_MOST)
+        )
+        return [
+            _Uncertain(
+                each.id,
+                each.key,
+                each.message_id,
+                each.token,
+                each.campaign_id,
+                each.address,
+                each.subject or "",
+                each.body or "",
+                each.html,
+                each.headers,
+                each.claimed_at,
+            )
+            for each in rows
+            if each.claimed_at is not None
+        ]
+
+
+async def _was_sent(
+    db: Database, message: _Uncertain, answer: Sent, account: Account, *, now: datetime
+) -> None:
+    async with db.write(durable=True) as session:
+        await was_sent(session, message.id, account, at=message.claimed_at, now=now)
+        row = await session.get_one(Message, message.id, populate_existing=True)
+        row.provider_id = answer.provider_id or row.provider_id
+        await session.flush()
+
+
+async def _was_not_sent(
+    db: Database, message: _Uncertain, error: ProviderError, *, now: datetime
+) -> None:
+    """The provider refuses it: it was not sent, and will not be."""
+    async with db.write(durable=True) as session:
+        row = await session.get_one(Message, message.id, populate_existing=True)
+        if row.state is MessageState.UNCERTAIN:
+            row.state, row.reason = MessageState.FAILED, error.words
+            await session.flush()
+            if row.campaign_id is not None:
+                await leave_out(session, [row], REFUSED_BEFORE, now=now)
+            await end_campaigns(session, [row.campaign_id], now=now)
