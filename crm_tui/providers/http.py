@@ -141,11 +141,12 @@ def by_retry_after(answer: Answer) -> float | None:
     return answer.retry_after()
 
 
-Explain = Callable[[Answer], ProviderError | None]
-"""What an answer that is no success means, where a provider says more than its status does."""
+Explain = Callable[[Answer, str], ProviderError | None]
+"""What an answer that is no success means, where a provider says more than its status does; with
+its words as one safe line without the key."""
 
 
-def by_status(answer: Answer) -> ProviderError | None:
+def by_status(_answer: Answer, _words: str) -> ProviderError | None:
     """Nothing more than its status says."""
     return None
 
@@ -243,7 +244,7 @@ class Api:
                 if answer.status not in _AGAIN:
                     self.check_login(answer)
                     return answer
-                if (explained := self.explain(answer)) is not None:
+                if (explained := self.explain(answer, self.words(answer))) is not None:
                     raise explained
                 trouble = self.trouble(answer)
                 pause = self.wait(answer) if answer.status == 429 else answer.retry_after()
@@ -292,7 +293,7 @@ class Api:
             LoginRefused: it was not.
             ProviderError: what `explain` makes of a refusal.
         """
-        if not answer.ok and (explained := self.explain(answer)) is not None:
+        if not answer.ok and (explained := self.explain(answer, self.words(answer))) is not None:
             raise explained
         if answer.status in {401, 403}:
             words = self.words(answer) or "no reason given"
