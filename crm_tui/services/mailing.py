@@ -16,15 +16,20 @@ from crm_tui.db.models import Message
 from crm_tui.services.inbox.collecting import Collected, collect
 from crm_tui.services.inbox.saving import Saver
 from crm_tui.services.sending import last_sent, put_off, standing, worker_log
-from crm_tui.services.sending.account import Account, account, outbox_folder
+from crm_tui.services.sending.account import Account, account, outbox_folder, text_account
 from crm_tui.services.sending.certainty import find_out
 from crm_tui.services.sending.claim import HELD_CHUNK, Claimer, release_held, to_release
 from crm_tui.services.sending.pump import Pump, Pumped
 from crm_tui.services.sending.recover import Recovered, recover
-from crm_tui.services.sending.senders import OpenSender, open_sender
+from crm_tui.services.sending.senders import (
+    OpenSender,
+    OpenSmsSender,
+    open_sender,
+    open_sms_sender,
+)
 from crm_tui.services.sending.standing import Standing
 from crm_tui.text import plural
-from crm_tui.vocabulary import MessageState
+from crm_tui.vocabulary import Channel, MessageState
 
 HELD_EVERY = timedelta(minutes=10)
 """How often is looked at what is held for something missing."""
@@ -79,9 +84,9 @@ class Mailing:
         self._changed = changed
         self._stopping = stopping
         self._held_since: datetime | None = None
-        self._asked_at: datetime | None = None
+        self._asked_at: dict[str, datetime] = {}
         self._saver = Saver(db, settings, environment=environment, now=now)
-        self._sender: OpenSender | None = None
+        self._sender: OpenSender | OpenSmsSender | None = None
         self._leave: asyncio.Timeout | None = None
 
     def leave(self) -> None:
@@ -127,16 +132,20 @@ class Mailing:
         began = self._now()
         came_in = await self._collect(mine, report) if poll else Collected()
         report.stopped = known.stopped
-        pumped = Pumped()
-        if not (came_in.problem or known.stopped) and mine.address:
-            await self._saver.prepare()
+        pumped, texts = Pumped(), text_account(self.settings)
+        if not (came_in.problem or known.stopped) and (mine.address or texts):
             await self._settle(known, home)
             await self._release()
             await put_off.keep_hours(self.db, mine, now=self._now())
-            claimer = Claimer(account=mine, owner=owner, home=home, spread=spread)
             until = began + self.poll_every if self.reads else None
-            pumped = await self._send(claimer, report, until=until, insist=insist)
-            await self._save_sent(mine, report, insist=insist)
+            if texts is not None:  # first: they are few
+                claimer = Claimer(account=texts, owner=owner, home=home, spread=spread)
+                pumped.also(await self._text(claimer, report, until=until, insist=insist))
+            if mine.address:
+                await self._saver.prepare()
+                claimer = Claimer(account=mine, owner=owner, home=home, spread=spread)
+                pumped.also(await self._send(claimer, report, until=until, insist=insist))
+                await self._save_sent(mine, report, insist=insist)
         sent = pumped.sent or pumped.failed or pumped.uncertain or pumped.skipped
         if sent or came_in.applied or came_in.unmatched:
             self._changed()
@@ -230,21 +239,39 @@ class Mailing:
         async with open_sender(
             self.settings, store=self.db.path, environment=self._environment
         ) as sender:
-            self._sender = sender
-            await self._find_out(sender, claimer.account, insist=insist)
-            try:
-                async with last_sent.Noting(sender, self.db.path) as noting:
-                    pumped = await Pump(
-                        self.db,
-                        claimer,
-                        noting,
-                        self._now,
-                        self._stopping,
-                        until=until,
-                        insist=insist,
-                    ).run()
-            finally:
-                self._sender = None
+            return await self._pump(sender, claimer, report, until=until, insist=insist)
+
+    async def _text(
+        self, claimer: Claimer, report: Report, *, until: datetime | None, insist: bool
+    ) -> Pumped:
+        """Send the text messages that are due."""
+        async with open_sms_sender(self.settings, environment=self._environment) as sender:
+            return await self._pump(sender, claimer, report, until=until, insist=insist)
+
+    async def _pump(
+        self,
+        sender: OpenSender | OpenSmsSender,
+        claimer: Claimer,
+        report: Report,
+        *,
+        until: datetime | None,
+        insist: bool,
+    ) -> Pumped:
+        self._sender = sender
+        await self._find_out(sender, claimer.account, insist=insist)
+        try:
+            async with last_sent.Noting(sender, self.db.path) as noting:
+                pumped = await Pump(
+                    self.db,
+                    claimer,
+                    noting,
+                    self._now,
+                    self._stopping,
+                    until=until,
+                    insist=insist,
+                ).run()
+        finally:
+            self._sender = None
         report.sent += pumped.sent
         report.failed += pumped.failed
         report.uncertain += pumped.uncertain
@@ -253,15 +280,16 @@ class Mailing:
             await self.log(pumped.problem, is_problem=True)
         elif pumped.sent or pumped.failed:
             refused = f", {pumped.failed:,} refused" if pumped.failed else ""
-            await self.log(f"{plural(pumped.sent, 'mail')} sent{refused}.")
+            word = "text message" if claimer.account.channel is Channel.SMS else "mail"
+            await self.log(f"{plural(pumped.sent, word)} sent{refused}.")
         return pumped
 
     async def _find_out(self, sender: object, mine: Account, *, insist: bool) -> None:
         """Ask the provider about mails of which nobody knows whether they were sent."""
-        now, since = self._now(), self._asked_at
+        now, since = self._now(), self._asked_at.get(mine.provider)
         if since is not None and _NONE <= now - since < _ASK_EVERY and not insist:
             return
-        self._asked_at = now
+        self._asked_at[mine.provider] = now
         async with self._until_stopped():
             if settled := await find_out(self.db, sender, mine, now=self._now):
                 words = plural(settled, "uncertain mail")

@@ -64,6 +64,18 @@ class Pumped:
     stopped: str = ""
     interrupted: bool = False
 
+    def also(self, other: Pumped) -> None:
+        """Count what another run came to, of another account."""
+        self.sent += other.sent
+        self.failed += other.failed
+        self.uncertain += other.uncertain
+        self.skipped += other.skipped
+        times = [at for at in (self.wait_until, other.wait_until) if at is not None]
+        self.wait_until = min(times, default=None)
+        self.problem = self.problem or other.problem
+        self.stopped = self.stopped or other.stopped
+        self.interrupted = self.interrupted or other.interrupted
+
     def add(self, turn: Turn) -> None:
         """Count what a turn came to."""
         tally, claims = turn.tally, turn.claims

@@ -1,4 +1,4 @@
-"""Opening what the settings say mail goes through."""
+"""Opening what the settings say mail and text messages go through."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 from crm_tui.config import Settings, SmtpSettings
 from crm_tui.providers import keys
-from crm_tui.providers.base import EmailSender, OutgoingMail, Sent
+from crm_tui.providers.base import EmailSender, OutgoingMail, Sent, SmsSender
 from crm_tui.providers.outbox import OutboxSender
 from crm_tui.providers.secrets import Lookup
 from crm_tui.providers.smtp import SmtpSender
@@ -54,6 +54,27 @@ def _mail_sender(settings: Settings, environment: Mapping[str, str]) -> OpenSend
             return BrevoSender(known.brevo, keys.lookup(provider, environment))
         case _:
             return _Late(known.smtp, environment)
+
+
+class OpenSmsSender(SmsSender, Protocol):
+    """A sender of text messages of the settings."""
+
+    @property
+    def unanswered(self) -> int:
+        """How many messages the provider was handed and has not answered for."""
+        ...
+
+
+@asynccontextmanager
+async def open_sms_sender(
+    settings: Settings, *, environment: Mapping[str, str]
+) -> AsyncIterator[OpenSmsSender]:
+    """What text messages go through; its key is looked for with the first of them."""
+    from crm_tui.providers.twilio import TwilioSender  # noqa: PLC0415 - loads httpx
+
+    key = keys.lookup("twilio", environment)
+    async with TwilioSender(settings.providers.twilio, key) as sender:
+        yield sender
 
 
 class _Late:
