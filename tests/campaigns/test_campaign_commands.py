@@ -157,8 +157,11 @@ def test_from_a_filter_to_mails_that_were_sent(program: Program, mailbox: Mailbo
     assert campaign["counts"]["audience"] == sum(campaign["counts"][name] for name in COUNTS[1:])
     assert (campaign["counts"]["sent"], campaign["counts"]["queued"]) == (3, 3)
     assert campaign["recipients"] == 3
-    assert campaign["rates"]["reply"] == {"numerator": 0, "denominator": 3, "value": 0.0}
-    assert campaign["rates"]["open"] == {"numerator": None, "denominator": 3, "value": None}
+    reply, opened = campaign["rates"]["reply"], campaign["rates"]["open"]
+    assert (reply["numerator"], reply["denominator"], reply["value"]) == (0, 3, 0.0)
+    assert reply["interval"] == [0.0, pytest.approx(0.5615, abs=1e-4)]
+    assert (opened["numerator"], opened["denominator"], opened["value"]) == (None, 3, None)
+    assert (opened["measured"], opened["raw_numerator"], opened["interval"]) == (False, None, None)
     sent = [each for each in campaign["messages"] if each["state"] == "sent"]
     assert len(campaign["messages"]) == 6
     for key in ("business_id", "step", "to", "state", "reason", "message_id", "sent_at"):

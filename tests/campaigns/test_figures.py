@@ -15,6 +15,7 @@ from crm_tui.errors import BadInput
 from crm_tui.services.campaigns import ledger, running
 from crm_tui.services.campaigns.figures import Rate
 from crm_tui.services.campaigns.listing import campaigns
+from crm_tui.services.campaigns.measured import measures
 from crm_tui.vocabulary import CampaignState, MessageState
 from tests.campaigns.making import (
     AGAIN,
@@ -58,6 +59,7 @@ async def test_the_counts_add_up_and_rates_stand_beside_theirs(db: Database, now
     assert counts.pop("audience") == 10 == sum(counts.values())
     assert (found.counts.sent, found.counts.failed, found.counts.held) == (3, 1, 1)
     assert found.rates == (
+        Rate("delivery", None, 0),
         Rate("open", None, 3),
         Rate("click", None, 3),
         Rate("reply", 1, 3),
@@ -73,6 +75,93 @@ def test_a_rate_that_cannot_be_measured_is_not_nought() -> None:
     assert (Rate("open", None, 3).value, Rate("open", None, 3).measured) == (None, False)
     assert (Rate("reply", 0, 0).value, Rate("reply", 0, 0).measured) == (None, True)
     assert Rate("reply", 1, 4).value == 0.25
+
+
+async def sent_through(db: Database, now: datetime, lead: int, provider: str, **facts: Any) -> None:
+    """The first mail to a lead is sent through a provider, and this came of it."""
+    sent = {"state": MessageState.SENT, "sent_at": now, "body": "Hello", "version": 1}
+    values = {**sent, "provider": provider, **facts}
+    await change_messages(db, Message.business_id == lead, FIRST, **values)
+
+
+async def test_opens_by_people_count_among_those_it_was_delivered_to_and_machines_stand_beside(
+    db: Database, now: datetime
+) -> None:
+    leads = await add_leads(db, 6, now)
+    campaign = await a_running(db, SETTINGS, now)
+    there = {"delivered_at": now}
+    await sent_through(db, now, leads[0], "mailgun", **there, opened_at=now, clicked_at=now)
+    await sent_through(db, now, leads[1], "mailgun", **there, machine_opened_at=now)
+    await sent_through(db, now, leads[2], "resend", **there, machine_clicked_at=now)
+    await sent_through(db, now, leads[3], "brevo", **there)
+    await sent_through(db, now, leads[4], "brevo")  # it is not known yet whether it came
+    await sent_through(db, now, leads[5], "mailgun", **there, bounced_at=now)  # came back later
+    found = await figures_of(db, campaign)
+    assert found.rates[:4] == (
+        Rate("delivery", 4, 6),
+        Rate("open", 1, 4, raw=2),
+        Rate("click", 1, 4, raw=2),
+        Rate("reply", 0, 4),
+    )
+    assert found.steps[0].rates == found.rates
+
+
+async def test_only_what_can_be_measured_is_in_the_denominator(db: Database, now: datetime) -> None:
+    leads = await add_leads(db, 4, now)
+    campaign = await a_running(db, SETTINGS, now)
+    await sent_through(db, now, leads[0], "mailgun", delivered_at=now, opened_at=now)
+    await sent_through(db, now, leads[1], "smtp")
+    await sent_through(db, now, leads[2], "outbox", replied_at=now)
+    await sent_through(db, now, leads[3], "twilio", delivered_at=now)
+    found = await figures_of(db, campaign)
+    assert found.rates[:4] == (
+        Rate("delivery", 2, 2),
+        Rate("open", 1, 1, raw=1, unmeasured=3),
+        Rate("click", 0, 1, raw=0, unmeasured=3),
+        Rate("reply", 1, 4),
+    )
+
+
+async def test_who_answers_has_got_it_even_where_nobody_said_so(
+    db: Database, now: datetime
+) -> None:
+    leads = await add_leads(db, 2, now)
+    campaign = await a_running(db, SETTINGS, now)
+    await sent_through(db, now, leads[0], "mailgun", replied_at=now)
+    await sent_through(db, now, leads[1], "mailgun")
+    found = await figures_of(db, campaign)
+    assert found.rates[:4] == (
+        Rate("delivery", 1, 2),
+        Rate("open", 0, 1, raw=0),
+        Rate("click", 0, 1, raw=0),
+        Rate("reply", 1, 1),
+    )
+
+
+async def test_a_lead_of_several_steps_counts_once(db: Database, now: datetime) -> None:
+    await add_leads(db, 1, now)
+    campaign = await a_running(db, SETTINGS, now, steps=(a_step(), a_step(AGAIN, delay="3d")))
+    sent = {"state": MessageState.SENT, "sent_at": now, "body": "Hello", "provider": "brevo"}
+    await change_messages(db, Message.id > 0, **sent, delivered_at=now, opened_at=now)
+    found = await figures_of(db, campaign)
+    assert found.rates[:2] == (Rate("delivery", 1, 1), Rate("open", 1, 1, raw=1))
+
+
+@pytest.mark.parametrize(
+    ("provider", "told"),
+    [
+        ("mailgun", (True, True, True)),
+        ("resend", (True, True, True)),
+        ("brevo", (True, True, True)),
+        ("twilio", (False, False, True)),
+        ("smtp", (False, False, False)),
+        ("outbox", (False, False, False)),
+        ("nobody", (False, False, False)),
+        (None, (False, False, False)),
+    ],
+)
+def test_what_a_provider_tells_of(provider: str | None, told: tuple[bool, bool, bool]) -> None:
+    assert measures(provider) == told
 
 
 async def test_a_campaign_without_recipients_has_figures(db: Database, now: datetime) -> None:

@@ -67,15 +67,15 @@ class Verdict:
 
     Attributes:
         rate: by which rate they were compared: "open", "click" or "reply".
+        sentence: what can be said, for people.
         enough: whether there is enough to say anything.
         winner: "a" or "b" where one does better by more than chance; else None.
-        sentence: all of it for people.
     """
 
     rate: str
-    enough: bool
-    winner: str | None
     sentence: str
+    enough: bool = False
+    winner: str | None = None
 
 
 def verdict(rate: str, a: Share, b: Share) -> Verdict:
@@ -87,36 +87,31 @@ def verdict(rate: str, a: Share, b: Share) -> Verdict:
     """
     missing = _missing(a, b)
     if missing is None:
-        return Verdict(rate, False, None, f"Not enough data yet: {_NOBODY[rate]} so far.")
+        return Verdict(rate, f"Not enough data yet: {_NOBODY[rate]} so far.")
     if missing:
         sentence = f"Not enough data yet: about {missing:,} more recipients needed."
-        return Verdict(rate, False, None, sentence)
+        return Verdict(rate, sentence)
     if not _differ(a, b):
         told = f"A {share_words(a)}, B {share_words(b)}"
         sentence = f"No difference in {_MORE[rate]} that could not be chance: {told}."
-        return Verdict(rate, True, None, sentence)
+        return Verdict(rate, sentence, enough=True)
     better, winner, worse = ("B", b, a) if b.events * a.of > a.events * b.of else ("A", a, b)
     told = f"{share_words(winner)} against {share_words(worse)}"
-    return Verdict(rate, True, better.lower(), f"{better} gets more {_MORE[rate]}: {told}.")
+    sentence = f"{better} gets more {_MORE[rate]}: {told}."
+    return Verdict(rate, sentence, enough=True, winner=better.lower())
 
 
 def _missing(a: Share, b: Share) -> int | None:
     """How many more recipients it takes, about; None where nobody did it and that cannot be told."""
-    least = LEAST
-    common = _common(a, b)
-    if a.of >= LEAST and b.of >= LEAST and not common:
+    did, of = a.events + b.events, a.of + b.of
+    if min(a.of, b.of) >= LEAST and not did:
         return None
-    rarer = min(common, 1 - common)
-    if rarer > 0:
-        least = max(least, ceil(LEAST_EXPECTED / rarer))
+    rarer = min(did, of - did)
+    least = max(LEAST, ceil(LEAST_EXPECTED * of / rarer)) if rarer else LEAST
     return sum(max(least - each.of, 0) for each in (a, b))
 
 
-def _common(a: Share, b: Share) -> float:
-    return (a.events + b.events) / (a.of + b.of) if a.of + b.of else 0.0
-
-
 def _differ(a: Share, b: Share) -> bool:
-    common = _common(a, b)
+    common = (a.events + b.events) / (a.of + b.of)
     spread = sqrt(common * (1 - common) * (1 / a.of + 1 / b.of))
     return spread > 0 and abs(a.events / a.of - b.events / b.of) / spread > _Z

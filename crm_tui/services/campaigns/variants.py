@@ -50,7 +50,7 @@ def letter_of(key: str, share: int) -> str:
     return SECOND if drawn * 100 < share << 64 else OWN
 
 
-def _of(campaign_id: int) -> Select[tuple[int]]:
+def _of(campaign_id: int) -> Select[int]:
     return select(CampaignStep.id).where(CampaignStep.campaign_id == campaign_id)
 
 
