@@ -1,0 +1,462 @@
+"""Mail through Brevo's API v3: sending, and what became of it, read from the events of each day.
+
+Brevo gives its events no number, tells them by days in a zone it does not name, and answers no more
+than 100 questions an hour. So a list of days, from yesterday to tomorrow, is read from its beginning
+to its end, its end is asked for again at every poll, and now and then the list is read anew: what
+came late stands somewhere before the end (`_Place`). An event is known by what it says; two of one
+message that say the same within the same second are one.
+
+Sources: Brevo's API reference, its pages on rate limits, idempotency and retention rules, and its
+OpenAPI description.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from email.header import Header
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from crm_tui.config.sections import BrevoSettings
+from crm_tui.providers.base import (
+    Capabilities,
+    GivenUp,
+    Handed,
+    Misconfigured,
+    OutgoingMail,
+    Sent,
+    Unavailable,
+    Unsendable,
+    said,
+)
+from crm_tui.providers.brevo_api import listed, number_in, open_api
+from crm_tui.providers.brevo_check import check
+from crm_tui.providers.brevo_events import bracketed, parse_event, raw_event, tags_of, text_of
+from crm_tui.providers.events import Asked, Cursor, Page, ProviderEvent, RawEvent
+from crm_tui.providers.http import Answer, Api
+from crm_tui.providers.message import address, build
+from crm_tui.providers.secrets import Lookup
+
+__all__ = ["CAPABILITIES", "BrevoSender", "BrevoStream", "check", "parse_event"]
+
+CAPABILITIES = Capabilities(
+    name="brevo",
+    title="Brevo",
+    channel="email",
+    idempotent=False,
+    measures_opens=True,
+    measures_clicks=True,
+    send="HTTPS; a mail without HTML is given one, as Brevo takes none without",
+    idempotency="a key that Brevo remembers for 30 minutes; not relied upon",
+    delivery="events with times to the second",
+    opened="every open",
+    clicked="every click, with its link",
+    machine="opens by a proxy (Apple Mail) are flagged; clicks are not",
+    bounce_kind="hard or soft, as Brevo tells",
+    inbound="none: answers are read by IMAP",
+    retention="for ever unless the account has a retention rule, of a month at least",
+    limits="1,000 mails a second; 100 other requests an hour for the whole account",
+    price="300 mails a day free",
+    price_date="2026-11",
+    policy=(
+        "Brevo asks for active, explicit and specific consent; contacts found in directories have"
+        " not given it."
+    ),
+    source="Brevo API reference; Rate limits; Anti-Spam Policy",
+)
+
+EVERY = timedelta(seconds=90)
+"""How often the end of the list is asked for: 40 of the 100 requests an hour."""
+KEEPS = timedelta(days=30)
+"""The shortest time that a retention rule can set; without one, Brevo keeps its events."""
+PAGE = 2500
+"""Records of a page; Brevo gives 5,000 at most."""
+
+_AGAIN = timedelta(minutes=15)
+"""How often the list is read anew from yesterday on."""
+_AGAIN_IF_MOVED = timedelta(minutes=5)
+"""How soon it is read anew where something was put in before its end."""
+_FOR_EACH_PAGE = timedelta(minutes=3)
+"""How much longer a list waits to be read anew for each page it takes."""
+_DEEP = timedelta(hours=6)
+_DEEP_DAYS = 7
+"""How often, and how far back, the days before yesterday are read anew."""
+_OVERLAP = 50
+"""Records before the end that are asked for again."""
+_FURTHEST = 85
+"""Days that are looked back at most; Brevo takes no range of more than 90."""
+_BLOCKED_PAGE = 100
+_LONGEST_NAME = 70
+
+# -- sending ---------------------------------------------------------------------------------------
+
+
+class BrevoSender:
+    """Sends mails through one account at Brevo."""
+
+    def __init__(
+        self,
+        settings: BrevoSettings,
+        key: Lookup,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        api: Api | None = None,
+    ) -> None:
+        self._api = api or open_api(settings, key, transport=transport)
+        self._unanswered = 0
+        self._given_up = False
+
+    async def __aenter__(self) -> Self:
+        await self._api.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._api.__aexit__(kind, error, trace)
+
+    @property
+    def unanswered(self) -> int:
+        """How many mails Brevo was handed and has not answered for."""
+        return self._unanswered
+
+    def give_up(self) -> None:
+        """Hand nothing more over."""
+        self._given_up = True
+
+    async def send(self, mail: OutgoingMail) -> Sent:
+        """Hand one mail to Brevo, once.
+
+        Raises:
+            ProviderError: by what to do about it; only Unclear leaves open whether it was sent.
+        """
+        body = as_json(mail)
+        if self._given_up:
+            raise GivenUp("Sending was given up before this mail was handed over.")
+        self._unanswered += 1
+        try:
+            answer = await self._api.send("smtp/email", json=body)
+        finally:
+            self._unanswered -= 1
+        if not answer.ok:
+            words = self._api.words(answer)
+            raise Unsendable(f"Brevo does not take this mail ({answer.status}: {words})")
+        try:
+            message = text_of(answer.object(), "messageId")
+        except Unavailable:  # taken all the same: the events tell its name
+            message = ""
+        provider_id = bracketed(message) if message else None
+        words = f"taken as {provider_id}" if provider_id else "taken; its name was not told"
+        return Sent(mail.message_id, provider_id, said(words))
+
+    async def find(self, handed: Handed) -> Sent | None:
+        """What Brevo knows of a mail: by its key, among what went to its recipient that day."""
+        at, to = handed.at.astimezone(UTC).date(), address(handed.to)
+        days = at - timedelta(days=1), at + timedelta(days=1)
+        params: dict[str, str | int] = {"email": to, "sort": "desc", "limit": 500}
+        # The list of mails has a limit of its own, far above that of events.
+        for path, name in (
+            ("smtp/emails", "transactionalEmails"),
+            ("smtp/statistics/events", "events"),
+        ):
+            found, _ = await listed(self._api, path, name, days, params)
+            for each in found:
+                if isinstance(each, dict) and handed.key in tags_of(each):
+                    message = text_of(each, "messageId")
+                    provider_id = bracketed(message) if message else None
+                    return Sent(handed.message_id, provider_id, "found among Brevo's records")
+        return None
+
+
+def as_json(mail: OutgoingMail) -> dict[str, Any]:
+    """What Brevo is asked to send.
+
+    Brevo gives every mail a Message-ID of its own. Ours travels as the last of its References, so
+    that it stands in those of every answer, and the mails of a thread stay together.
+
+    Raises:
+        Unsendable: it is no mail, or Brevo would change what it says.
+        Misconfigured: the sender's name is too long.
+    """
+    build(mail)  # for what it finds fault with
+    for what, words in (("subject", mail.subject), ("text", mail.text), ("HTML", mail.html or "")):
+        if found := re.search(r"\{\{|\{%", words):
+            raise Unsendable(
+                f"The {what} contains {found[0]}, which Brevo takes for a field to be filled in;"
+                " take it out."
+            )
+    headers = {
+        "idempotencyKey": str(uuid.uuid5(uuid.NAMESPACE_OID, mail.key)),  # Brevo wants a UUID
+        "References": " ".join(dict.fromkeys((*mail.references, mail.message_id))),
+    }
+    if mail.in_reply_to:
+        headers["In-Reply-To"] = mail.in_reply_to
+    if mail.list_unsubscribe:
+        headers["List-Unsubscribe"] = ", ".join(f"<{uri}>" for uri in mail.list_unsubscribe)
+    sender = {"email": address(mail.sender)}
+    if name := _display_name(mail.sender_name):
+        sender["name"] = name
+    body: dict[str, Any] = {
+        "sender": sender,
+        "to": [{"email": address(mail.to)}],
+        "subject": mail.subject,
+        "htmlContent": mail.html or _as_html(mail.text),
+        "textContent": mail.text,
+        "headers": headers,
+        "tags": [mail.key],
+    }
+    if mail.reply_to:
+        body["replyTo"] = {"email": address(mail.reply_to)}
+    return body
+
+
+def _display_name(written: str) -> str:
+    name = written.strip()
+    if len(name) > _LONGEST_NAME:
+        raise Misconfigured(
+            f"The sender's name has {len(name)} characters, and Brevo takes {_LONGEST_NAME}.",
+            fix="Shorten name in [sender].",
+        )
+    if name.isascii() or not re.search(r'[,;:<>()@"\\.\[\]]', name):
+        return name
+    # Brevo drops a name with both letters beyond ASCII and one of these, unless it is encoded.
+    return Header(name, "utf-8", maxlinelen=10_000).encode()
+
+
+_LINK = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]']")
+
+
+def _as_html(text: str) -> str:
+    """A text as HTML that looks the same, its links to be clicked."""
+    parts, end = [], 0
+    for link in _LINK.finditer(text):
+        url = html.escape(link[0])
+        parts += [html.escape(text[end : link.start()]), f'<a href="{url}">{url}</a>']
+        end = link.end()
+    parts.append(html.escape(text[end:]))
+    return f'<html><body><div style="white-space: pre-wrap">{"".join(parts)}</div></body></html>'
+
+
+# -- polling ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where reading stands: in the list of all records from a certain day on.
+
+    The list grows at its end. What comes late may be put in before the end, which moves all that
+    follows: then `anchor`, the name of a record shortly before the end, is found elsewhere.
+
+    Attributes:
+        first: the day the list begins with.
+        offset: how many of its records were read.
+        began: when it was begun to be read from its beginning.
+        deep: when a list of many days was last begun.
+        reached: when the end was last reached.
+        ended: whether the end was reached since it was begun.
+        pages: how many pages it took.
+        moved: whether something was put in, or taken out, before the place.
+    """
+
+    first: date
+    began: datetime
+    deep: datetime
+    reached: datetime | None = None
+    offset: int = 0
+    pages: int = 0
+    anchor: str = ""
+    ended: bool = False
+    moved: bool = False
+
+    @classmethod
+    def of(cls, cursor: Cursor) -> Self | None:
+        """The place a cursor stands for; None for one that says nothing."""
+        try:
+            reached = cursor["reached"]
+            return cls(
+                first=date.fromisoformat(cursor["first"]),
+                began=datetime.fromisoformat(cursor["began"]),
+                deep=datetime.fromisoformat(cursor["deep"]),
+                reached=None if reached is None else datetime.fromisoformat(reached),
+                offset=int(cursor["offset"]),
+                pages=int(cursor["pages"]),
+                anchor=str(cursor["anchor"]),
+                ended=bool(cursor["ended"]),
+                moved=bool(cursor["moved"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def cursor(self) -> Cursor:
+        """As it is kept."""
+        return {
+            "first": self.first.isoformat(),
+            "began": self.began.isoformat(),
+            "deep": self.deep.isoformat(),
+            "reached": None if self.reached is None else self.reached.isoformat(),
+            "offset": self.offset,
+            "pages": self.pages,
+            "anchor": self.anchor,
+            "ended": self.ended,
+            "moved": self.moved,
+        }
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether the list is to be read anew: the sooner, the fewer pages that takes."""
+        least = _AGAIN_IF_MOVED if self.moved else _AGAIN
+        passed = now - self.began
+        return self.ended and not timedelta() <= passed < max(least, self.pages * _FOR_EACH_PAGE)
+
+
+class BrevoStream:
+    """What became of the mails that were sent through one account at Brevo."""
+
+    provider = "brevo"
+    name = "events"
+    keeps = KEEPS
+
+    def __init__(
+        self,
+        settings: BrevoSettings,
+        key: Lookup,
+        *,
+        account: str,
+        now: Callable[[], datetime],
+        transport: httpx.AsyncBaseTransport | None = None,
+        api: Api | None = None,
+        page: int = PAGE,
+    ) -> None:
+        """`account`: the domain mail is sent from. `page`: records of a page."""
+        self.account = account
+        self._api = api or open_api(settings, key, transport=transport)
+        self._now = now
+        self._page = page
+        self._overlap = min(_OVERLAP, page // 4)
+        self._every = EVERY
+
+    async def __aenter__(self) -> Self:
+        await self._api.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._api.__aexit__(kind, error, trace)
+
+    @property
+    def every(self) -> timedelta:
+        """How often it is polled: less often where others use up what the account may ask."""
+        return self._every
+
+    def parse_event(self, raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
+        """What a record says.
+
+        Raises:
+            Unreadable: it lacks what it should have.
+        """
+        return parse_event(raw)
+
+    async def fetch_events(self, cursor: Cursor, asked: Asked) -> Page:
+        """The next page of the list, beginning shortly before what was read.
+
+        Raises:
+            ProviderError: it could not be fetched.
+        """
+        place, gap = self._go_on(_Place.of(cursor), asked)
+        offset = max(place.offset - self._overlap, 0)
+        params: dict[str, str | int] = {"sort": "asc", "limit": self._page, "offset": offset}
+        days = place.first, asked.now.astimezone(UTC).date() + timedelta(days=1)
+        path = "smtp/statistics/events"
+        found, answer = await listed(self._api, path, "events", days, params)
+        self._spread(answer)
+        events = [raw_event(each) for each in found]
+        names = [each.external_id for each in events]
+        end = offset + len(events)
+        anchored = max(end - self._overlap, 0) - offset
+        full = len(events) >= self._page
+        place = replace(
+            place,
+            offset=end,
+            pages=place.pages + 1 if full or not place.ended else place.pages,
+            moved=place.moved or (place.anchor != "" and names[:1] != [place.anchor]),
+            anchor=names[anchored] if 0 <= anchored < len(names) else "",
+            ended=place.ended or not full,
+            reached=self._reached(place, asked.now, full=full),
+        )
+        return Page(
+            events=events,
+            cursor=place.cursor(),
+            more=full or place.is_due(asked.now),
+            server_time=answer.server_time,
+            gap=gap,
+        )
+
+    def _go_on(
+        self, place: _Place | None, asked: Asked
+    ) -> tuple[_Place, tuple[datetime, datetime] | None]:
+        """Where to read now, and what is lost for being away too long."""
+        now, today = asked.now, asked.now.astimezone(UTC).date()
+        furthest = today - timedelta(days=_FURTHEST)
+        if place is not None and not place.is_due(now) and place.first >= furthest:
+            return place, None
+        if place is None:
+            deep, reached = now, asked.since or now
+        else:
+            is_deep = not timedelta() <= now - place.deep < _DEEP
+            deep, reached = now if is_deep else place.deep, place.reached or place.began
+        days = _DEEP_DAYS if deep == now else 1
+        first = min(today, reached.astimezone(UTC).date()) - timedelta(days=1)
+        first = max(min(first, today - timedelta(days=days)), furthest)
+        lost = (reached, now - KEEPS) if now - reached > KEEPS else None
+        return _Place(first=first, began=now, deep=deep, reached=reached), lost
+
+    def _reached(self, place: _Place, now: datetime, *, full: bool) -> datetime | None:
+        """When the end was last reached, as far as it matters: a quiet poll changes no cursor."""
+        known = place.reached
+        is_news = not place.ended or known is None or now - known >= _AGAIN
+        return now if is_news and not full else known
+
+    def _spread(self, answer: Answer) -> None:
+        """Ask less often where what is left for the hour would not last, as others ask too."""
+        left = number_in(answer, "x-sib-ratelimit-remaining")
+        reset = number_in(answer, "x-sib-ratelimit-reset")
+        self._every = EVERY
+        if left is not None and reset is not None and reset > 60:
+            seconds = min(reset / max(left / 2, 1), reset)
+            self._every = max(EVERY, timedelta(seconds=seconds))
+
+    async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:
+        """The contacts that Brevo has stopped sending to since then, and why.
+
+        Raises:
+            ProviderError: it could not be asked.
+        """
+        first = since.astimezone(UTC).date() - timedelta(days=1)
+        days = first, asked.now.astimezone(UTC).date() + timedelta(days=1)
+        found: dict[str, RawEvent] = {}
+        offset = 0
+        while True:
+            params: dict[str, str | int] = {
+                "sort": "asc",
+                "limit": _BLOCKED_PAGE,
+                "offset": offset,
+            }
+            path = "smtp/blockedContacts"
+            page, _ = await listed(self._api, path, "contacts", days, params)
+            found |= {raw.external_id: raw for raw in map(raw_event, page)}
+            if len(page) < _BLOCKED_PAGE:
+                return list(found.values())
+            offset += len(page)
