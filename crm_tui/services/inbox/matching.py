@@ -5,7 +5,7 @@ Linking one tells of the lead what would have been told had it been known at onc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +15,14 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import RawRecord, Unmatched
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services import derived, leads, points, setting_aside, undo
+from crm_tui.services import derived, leads, points, setting_aside, texts_in, undo
 from crm_tui.services.contacts import email
 from crm_tui.services.inbox.concerning import Whose, domain_of, look_up
 from crm_tui.services.inbox.consequences import MAILBOX
 from crm_tui.services.inbox.records import Kept, read
 from crm_tui.services.inbox.telling import Telling, tell
 from crm_tui.services.sending.account import account
+from crm_tui.services.texts_in import TextIn
 from crm_tui.text import plain_line
 from crm_tui.vocabulary import ContactKind, UnmatchedKind, UnmatchedState
 
@@ -129,10 +130,15 @@ async def link(
     """
     name = await leads.require(session, business_id)
     waits, mail = await _waiting(session, item_id)
-    raw = await session.get_one(RawRecord, waits.raw_id)
+    raw = None if waits.raw_id is None else await session.get_one(RawRecord, waits.raw_id)
     waits.state, waits.business_id, waits.resolved_at = state, business_id, now
-    raw.business_id = business_id
+    if raw is not None:
+        raw.business_id = business_id
     await session.flush()
+    if text := texts_in.from_waiting(waits.payload, waits.raw_id):
+        await _link_text(session, business_id, text, settings=settings, now=now)
+        return name
+    assert raw is not None
     if waits.kind is not UnmatchedKind.BOUNCE:
         await _remember(session, business_id, mail, settings=settings, now=now)
     entry = await undo.recorded_as(session)
@@ -151,6 +157,18 @@ async def link(
     return name
 
 
+async def _link_text(
+    session: WriteSession, business_id: int, text: TextIn, *, settings: Settings, now: datetime
+) -> None:
+    """Tell of a lead what somebody answered by text message, whose number is its from now on."""
+    added = await points.add(session, business_id, ContactKind.PHONE, text.sender, now=now)
+    if added:
+        await derived.renew(session, [business_id], score=settings.score, now=now)
+    entry = await undo.recorded_as(session)
+    again = replace(text, key=f"{text.key}@{entry}")
+    await texts_in.tell_lead(session, again, business_id, linked=True, now=now)
+
+
 async def create(
     session: WriteSession, item_id: int, name: str, *, settings: Settings, now: datetime
 ) -> int:
@@ -163,7 +181,8 @@ async def create(
     waits, mail = await _waiting(session, item_id)
     if waits.kind is UnmatchedKind.BOUNCE:
         raise BadInput("A mail that came back is not from anybody; link it to the lead, or let go.")
-    fields = {"name": name, "email": mail.sender}
+    reached = "phone" if texts_in.from_waiting(waits.payload, None) else "email"
+    fields = {"name": name, reached: mail.sender}
     business_id = await leads.add(
         session,
         fields,
@@ -193,7 +212,7 @@ async def dismiss(session: WriteSession, item_id: int, *, now: datetime) -> str:
 async def _waiting(session: ReadSession, item_id: int) -> tuple[Unmatched, Kept]:
     row = await session.execute(
         select(Unmatched, RawRecord.payload)
-        .join(RawRecord, RawRecord.id == Unmatched.raw_id)
+        .outerjoin(RawRecord, RawRecord.id == Unmatched.raw_id)
         .where(
             Unmatched.id == item_id,
             Unmatched.state == UnmatchedState.OPEN,
@@ -203,7 +222,14 @@ async def _waiting(session: ReadSession, item_id: int) -> tuple[Unmatched, Kept]
     found = row.first()
     if found is None:
         raise NotFound(f"Nothing with the number {item_id} waits in the inbox.")
-    return found[0], read(found[1])
+    waits, payload = found
+    if text := texts_in.from_waiting(waits.payload, waits.raw_id):
+        at = text.occurred_at
+        said = Kept(
+            kind=waits.kind, sender=text.sender, text=text.text, received=at, occurred_at=at
+        )
+        return waits, said
+    return waits, read(payload)
 
 
 async def _suggestions(session: ReadSession, mail: Kept) -> tuple[Suggestion, ...]:
