@@ -13,29 +13,39 @@ from sqlalchemy import func, select
 
 from crm_tui.db.engine import Database
 from crm_tui.db.models import CampaignVariant, Message
-from crm_tui.errors import BadInput
+from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import undo
-from crm_tui.services.campaigns import drafts, freezing
+from crm_tui.services.campaigns import drafts, freezing, gate, mending, preview, running
 from crm_tui.services.campaigns.audience import Audience
 from crm_tui.services.campaigns.drafts import Step
 from crm_tui.services.campaigns.variants import Variant, letter_of
+from crm_tui.services.merge import merge
+from crm_tui.services.sending.claim import to_release
+from crm_tui.services.sending.standing import home_of
 from crm_tui.vocabulary import MessageState
 from tests.campaigns.making import (
     AGAIN,
     FOOT,
     HELLO,
+    WITH_CITY,
+    WITH_SITE,
     a_draft,
     a_frozen,
     a_running,
     a_step,
     add_leads,
+    change_lead,
     change_messages,
     figures_of,
     settings_to_send,
 )
+from tests.sending.queue import Desk, a_claimer
 
 SETTINGS = settings_to_send()
 OTHER = "---\nsubject: Another one, {{ business.name }}\n---\nHello {{ business.name }}" + FOOT
+
+
+NO_OPT_OUT = "---\nsubject: Short\n---\nHello"
 
 
 def tried(source: str = HELLO, second: str = OTHER, *, share: int = 50, **more: Any) -> Step:
@@ -108,6 +118,140 @@ async def test_every_recipient_gets_one_of_the_texts_and_a_step_without_a_second
     first = min(step for _, step in found if step is not None)
     assert {found[each] for each in found if each[1] == first} == {"a", "b"}
     assert {found[each] for each in found if each[1] != first} == {None}
+
+
+async def test_what_one_of_the_texts_lacks_is_found_for_whoever_may_get_it(
+    db: Database, now: datetime
+) -> None:
+    leads = await add_leads(db, 2, now)
+    await change_lead(db, leads[0], city="Queens")
+    found = await preview.lacking(db, (tried(second=WITH_CITY),), leads, settings=SETTINGS)
+    assert list(found) == [leads[1]]
+    assert "business.city" in found[leads[1]]
+
+
+async def test_each_text_is_shown_and_checked(db: Database, now: datetime) -> None:
+    (lead,) = await add_leads(db, 1, now)
+    steps = (tried(second=NO_OPT_OUT), a_step(AGAIN, delay="3d"))
+    async with db.read() as session:
+        subjects = {
+            letter: (
+                await preview.mail(
+                    session, preview.saying(steps, 1, letter), 1, lead, settings=SETTINGS
+                )
+            ).subject
+            for letter in "ab"
+        }
+        checks = await gate.checks(session, steps, recipients=1, settings=SETTINGS, store=db.path)
+    assert subjects == {"a": "For Plumber 1", "b": "Short"}
+    about = {each.check: (each.verdict, each.why) for each in checks if "step 1" in each.check}
+    assert about["step 1, text A"][0] is gate.Verdict.PASSED
+    assert about["step 1, text B"] == (
+        gate.Verdict.BLOCKS,
+        "Step 1, text B does not say {{ unsubscribe }} and {{ sender.postal_address }} to everybody.",
+    )
+    for position, letter in ((1, "c"), (2, "b"), (3, "a")):
+        with pytest.raises(NotFound):
+            preview.saying(steps, position, letter)
+
+
+async def test_a_text_that_needs_a_site_holds_those_without_one(
+    db: Database, now: datetime
+) -> None:
+    await add_leads(db, 2, now)
+    _, frozen = await a_frozen(db, SETTINGS, now, steps=(tried(second=WITH_SITE),))
+    assert (frozen.recipients, frozen.held) == (2, 2)
+
+
+async def _drawn(db: Database) -> tuple[int, int]:
+    """The first message says the step's own text, the second one the other."""
+    async with db.read() as session:
+        first, second = await session.scalars(select(Message.id).order_by(Message.id))
+    await change_messages(db, Message.id == first, variant="a")
+    await change_messages(db, Message.id == second, variant="b")
+    return first, second
+
+
+async def test_each_gets_the_text_that_was_drawn_as_it_reads_when_it_goes(
+    db: Database, now: datetime
+) -> None:
+    await add_leads(db, 2, now)
+    campaign = await a_running(db, SETTINGS, now, steps=(tried(),))
+    await _drawn(db)
+    async with db.write() as session:
+        await running.pause(session, campaign, now=now)
+        changed = a_step(OTHER.replace("Another", "A better"))
+        assert await mending.edit_step(session, campaign, 1, changed, letter="b", now=now) == 2
+        with pytest.raises(NotFound, match="no text c"):
+            await mending.edit_step(session, campaign, 1, changed, letter="c", now=now)
+        await running.resume(session, campaign, now=now)
+    mails = await Desk(db, a_claimer(home=home_of(db.path))).send(now)
+    assert [mail.subject for mail in mails] == ["For Plumber 1", "A better one, Plumber 2"]
+    async with db.read() as session:
+        sent = await session.execute(select(Message.variant, Message.version).order_by(Message.id))
+        assert [tuple(row) for row in sent] == [("a", 1), ("b", 2)]
+        (step,) = (await drafts.load(session, campaign)).draft.steps
+    assert step.version == 1
+    assert step.variant is not None
+    assert (step.variant.version, step.variant.share) == (2, 50)
+
+
+async def test_a_text_that_nobody_waits_for_any_more_stays(db: Database, now: datetime) -> None:
+    await add_leads(db, 1, now)
+    campaign = await a_running(db, SETTINGS, now, steps=(tried(),))
+    await change_messages(db, variant="a")
+    async with db.write() as session:
+        await running.pause(session, campaign, now=now)
+        assert await mending.edit_step(session, campaign, 1, a_step(AGAIN), now=now) == 2
+        with pytest.raises(BadInput, match="Nobody waits"):
+            await mending.edit_step(session, campaign, 1, a_step(AGAIN), letter="b", now=now)
+
+
+async def test_who_was_held_by_one_text_is_looked_at_again_when_that_one_is_changed(
+    db: Database, now: datetime
+) -> None:
+    await add_leads(db, 2, now)
+    campaign = await a_running(db, SETTINGS, now, steps=(tried(WITH_CITY, WITH_CITY),))
+    _, second = await _drawn(db)
+    assert await Desk(db, a_claimer(home=home_of(db.path))).send(now) == []
+    async with db.write() as session:
+        await running.pause(session, campaign, now=now)
+        await mending.edit_step(session, campaign, 1, a_step(AGAIN), letter="b", now=now)
+    async with db.read() as session:
+        due = await session.execute(select(Message.id).where(Message.due_at.is_not(None)))
+    assert due.scalars().all() == [second]
+    await change_messages(db, Message.id == second, due_at=None)
+    async with db.read() as session:
+        assert await to_release(session, everything=False) == [second]
+
+
+async def test_a_message_that_is_tried_again_says_what_was_drawn(
+    db: Database, now: datetime
+) -> None:
+    await add_leads(db, 6, now)
+    campaign = await a_running(db, SETTINGS, now, steps=(tried(),))
+    before = await letters(db)
+    await change_messages(db, state=MessageState.FAILED, reason="550 full")
+    async with db.write() as session:
+        assert await mending.retry(session, campaign, now=now) == 6
+    assert await letters(db) == before
+
+
+async def test_merged_leads_keep_what_each_was_sent(db: Database, now: datetime) -> None:
+    kept, merged = await add_leads(db, 2, now)
+    await a_running(db, SETTINGS, now, steps=(tried(),))
+    await change_messages(db, Message.business_id == kept, variant="a")
+    await change_messages(db, Message.business_id == merged, variant="b")
+    async with undo.action(db, "merged", now=now) as session:
+        await merge(session, kept, [merged], score=SETTINGS.score, now=now)
+    async with db.read() as session:
+        rows = await session.execute(
+            select(Message.business_id, Message.variant, Message.state).order_by(Message.id)
+        )
+        assert [tuple(row) for row in rows] == [
+            (kept, "a", MessageState.QUEUED),
+            (kept, "b", MessageState.SKIPPED),
+        ]
 
 
 async def test_who_joins_later_gets_one_too_and_undo_and_redo_do_not_draw_again(

@@ -118,7 +118,7 @@ async def checks(
     )
     return [
         _recipients(recipients),
-        *(_sender(settings) if mails else (_name(settings),)),
+        *(_sender(settings) if mails else (_name(settings, "text messages"),)),
         *((_opt_out(settings),) if mails else ()),
         *_texts(steps),
         *((_server(settings),) if mails else ()),
@@ -148,7 +148,7 @@ def _recipients(recipients: int) -> Check:
 def _sender(settings: Settings) -> Iterator[Check]:
     sender = settings.sender
     in_config = "under [sender] in config.toml."
-    yield _name(settings)
+    yield _name(settings, "mails")
     found = mailable(sender.email)
     problem = "" if found.is_address else found.problem
     yield _line(
@@ -167,11 +167,11 @@ def _sender(settings: Settings) -> Iterator[Check]:
     )
 
 
-def _name(settings: Settings) -> Check:
+def _name(settings: Settings, what: str) -> Check:
     name = settings.sender.name.strip()
     return _line(
         "sender name",
-        "" if name else "The messages do not say who writes.",
+        "" if name else f"The {what} do not say who writes.",
         "Set name under [sender] in config.toml.",
         f"{visible(name, 60)} writes.",
     )
@@ -219,21 +219,29 @@ def _texts(steps: Sequence[Step]) -> Iterator[Check]:
     if not steps:
         yield Check("message", Verdict.BLOCKS, "There is no message yet.", NO_MESSAGE)
     for number, step in enumerate(steps, start=1):
-        template = step.read()
-        problems = check_template(template)
-        missing = [field for field in MUST_SAY[step.channel] if not says_always(template, field)]
-        wrong = ""
-        if problems:
-            wrong = f"Step {number} cannot be sent: {problems[0].sentence}"
-        elif missing:
-            said = " and ".join(f"{{{{ {field} }}}}" for field in missing)
-            wrong = f"Step {number} does not say {said} to everybody."
-        yield _line(
-            "message" if len(steps) == 1 else f"step {number}",
-            wrong,
-            CORRECT if problems else SAY_ALWAYS,
-            f"{visible(step.template, 60)} says how to opt out and {_AND_SAYS[step.channel]}.",
-        )
+        named = "message" if len(steps) == 1 else f"step {number}"
+        texts = step.texts
+        for letter, text in texts.items():
+            of_it = f", text {letter.upper()}" if len(texts) > 1 else ""
+            yield _text(text, f"{named}{of_it}", f"Step {number}{of_it}")
+
+
+def _text(step: Step, named: str, called: str) -> Check:
+    template = step.read()
+    problems = check_template(template)
+    missing = [field for field in MUST_SAY[step.channel] if not says_always(template, field)]
+    wrong = ""
+    if problems:
+        wrong = f"{called} cannot be sent: {problems[0].sentence}"
+    elif missing:
+        said = " and ".join(f"{{{{ {field} }}}}" for field in missing)
+        wrong = f"{called} does not say {said} to everybody."
+    return _line(
+        named,
+        wrong,
+        CORRECT if problems else SAY_ALWAYS,
+        f"{visible(step.template, 60)} says how to opt out and {_AND_SAYS[step.channel]}.",
+    )
 
 
 def _server(settings: Settings) -> Check:

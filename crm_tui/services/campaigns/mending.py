@@ -13,8 +13,9 @@ from crm_tui.db.models import Campaign, CampaignStep, Message
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import events, undo
-from crm_tui.services.campaigns import drafts
+from crm_tui.services.campaigns import drafts, variants
 from crm_tui.services.campaigns.drafts import Step, sendable
+from crm_tui.services.campaigns.variants import OWN
 from crm_tui.services.events import NewEvent
 from crm_tui.services.filters.columns import no_index
 from crm_tui.services.sending.ending import end_campaigns
@@ -29,15 +30,22 @@ _AT_ONCE = 300
 
 
 async def edit_step(
-    session: WriteSession, campaign_id: int, position: int, step: Step, *, now: datetime
+    session: WriteSession,
+    campaign_id: int,
+    position: int,
+    step: Step,
+    *,
+    letter: str = OWN,
+    now: datetime,
 ) -> int:
-    """Change what a step says to those who have not got it yet; returns its new version.
+    """Change what a step says to those who have not got it yet; returns the text's new version.
 
     A delay counts for those of whom the step before is sent from now on. Who was held by what the
-    step lacked is looked at again.
+    step lacked is looked at again. Where two texts are tried, one is changed; who gets it was
+    drawn, and stays.
 
     Raises:
-        NotFound: there is no such campaign or step.
+        NotFound: there is no such campaign, step or text of it.
         BadInput: the campaign runs or is over, everybody has got the step, or it cannot be sent.
     """
     kept = await drafts.load(session, campaign_id)
@@ -59,12 +67,22 @@ async def edit_step(
         raise NotFound(f"Campaign {campaign_id} has no step {position}.")
     if (step.delay is None) != (position == 1):
         raise BadInput("The first step has no delay, and every other one has.")
+    texts = kept.draft.steps[position - 1].texts
+    if letter not in texts:
+        raise NotFound(f"Step {position} of campaign {campaign_id} has no text {visible(letter)}.")
     sendable(step)
-    waiting = (Message.step_id == known.id, Message.state == MessageState.QUEUED)
+    waiting = [Message.step_id == known.id, Message.state == MessageState.QUEUED]
+    if len(texts) > 1:
+        waiting.append(Message.variant == letter)
     if kept.frozen and await session.scalar(select(Message.id).where(*waiting).limit(1)) is None:
         raise BadInput(f"Nobody waits for step {position} any more; it stays as it was sent.")
-    known.template, known.source, known.is_html = step.template, step.source, step.is_html
-    known.delay, known.version = step.delay, known.version + 1
+    version = texts[letter].version + 1
+    if letter == OWN:
+        known.template, known.source, known.is_html = step.template, step.source, step.is_html
+        known.version = version
+    else:
+        await variants.change(session, known.id, step, version=version)
+    known.delay = step.delay
     await session.flush()
     await session.execute(
         update(Message)
@@ -72,7 +90,7 @@ async def edit_step(
         .values(due_at=now)
         .execution_options(synchronize_session=None)
     )
-    return known.version
+    return version
 
 
 async def retry(

@@ -27,6 +27,7 @@ from crm_tui.services.templating.fields import FIELDS
 from crm_tui.services.templating.language import MissingField
 from crm_tui.services.templating.rendering import Rendered, render, reply_subject
 from crm_tui.services.zones import zone_of
+from crm_tui.text import visible
 
 _CHUNK = 500
 TOKEN = "0" * 24
@@ -84,6 +85,18 @@ def step_at(steps: Sequence[Step], position: int) -> Step:
     if not 1 <= position <= len(steps):
         raise NotFound(f"There is no step {position}; there are {len(steps)}.")
     return steps[position - 1]
+
+
+def saying(steps: Sequence[Step], position: int, letter: str) -> tuple[Step, ...]:
+    """The steps with one of the texts of a step in its place, to be shown or tried.
+
+    Raises:
+        NotFound: there is no such step or text.
+    """
+    texts = step_at(steps, position).texts
+    if letter not in texts:
+        raise NotFound(f"Step {position} has no text {visible(letter, 20)}.")
+    return (*steps[: position - 1], texts[letter], *steps[position:])
 
 
 def in_thread(steps: Sequence[Step], position: int, facts: MailFacts) -> Rendered:
@@ -157,8 +170,9 @@ async def lacking(
 def _lacking(
     steps: Sequence[Step], facts: Mapping[int, MailFacts], mine: Account
 ) -> dict[int, str]:
+    texts = [text for step in steps for text in step.texts.values()]
     found = {
-        business_id: next(filter(None, (lacks(step, known, mine) for step in steps)), "")
+        business_id: next(filter(None, (lacks(text, known, mine) for text in texts)), "")
         for business_id, known in facts.items()
     }
     return {business_id: why for business_id, why in found.items() if why}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Protocol
 
 from sqlalchemy import Select, delete, insert, select, update
 
@@ -94,17 +95,23 @@ async def keep(session: WriteSession, variants: Mapping[int, Variant]) -> None:
         )
 
 
-async def change(session: WriteSession, step_id: int, variant: Variant) -> None:
-    """Keep what a second text says now, and its version; who gets it was drawn, and stays."""
+class Text(Protocol):
+    """What a message says: a template, as it is kept with the campaign."""
+
+    @property
+    def template(self) -> str: ...  # noqa: D102 - what it is called
+    @property
+    def source(self) -> str: ...  # noqa: D102 - all of it
+    @property
+    def is_html(self) -> bool: ...  # noqa: D102
+
+
+async def change(session: WriteSession, step_id: int, text: Text, *, version: int) -> None:
+    """Keep what the second text of a step says from now on; who gets it was drawn, and stays."""
     await session.execute(
         update(CampaignVariant)
         .where(CampaignVariant.step_id == step_id, CampaignVariant.letter == SECOND)
-        .values(
-            template=variant.template,
-            source=variant.source,
-            is_html=variant.is_html,
-            version=variant.version,
-        )
+        .values(template=text.template, source=text.source, is_html=text.is_html, version=version)
     )
 
 
