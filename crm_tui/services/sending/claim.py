@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     and_,
@@ -30,7 +31,7 @@ from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.ahead import Ahead, Prepared
 from crm_tui.services.sending.backoff import Circuit, trial
 from crm_tui.services.sending.candidates import Candidate
-from crm_tui.services.sending.compose import NO_SITE, Composed, Held, Text
+from crm_tui.services.sending.compose import NO_SITE, Composed, Held
 from crm_tui.services.sending.ending import leave_out
 from crm_tui.services.sending.pace import Bucket, next_slot, take
 from crm_tui.services.sending.standing import Standing
@@ -45,14 +46,15 @@ HELD_CHUNK = 500
 class Claimed:
     """A message that is ours to send, and the mail it is.
 
-    `last` is when the one before it was claimed, for the pace.
+    `last` is when the one before it was claimed, for the pace. `mail` is an OutgoingMail, or a Text
+    of an account that sends text messages: whoever sends knows which.
     """
 
     id: int
     business_id: int
     origin_id: int
     campaign_id: int | None
-    mail: OutgoingMail | Text
+    mail: Any
     provider: str
     claimed_at: datetime
     last: datetime | None
