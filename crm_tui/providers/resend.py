@@ -1,0 +1,592 @@
+"""Resend: mails sent under a key that cannot send twice, and the state of every mail, polled.
+
+Resend tells no events, only the last state of each mail. So what came before a state is inferred (a
+mail that was clicked was opened and delivered), and when it happened is when it was seen. Whether a
+bounce is for good is told by Resend's list of whom it sends nothing to: an address that bounced is
+looked up there for an hour.
+
+The same mail under the same Idempotency-Key within 24 hours is sent once, so a lost answer is asked
+for again under the key of the message. After that `find` tells whether it went.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from crm_tui.config.sections import ResendSettings
+from crm_tui.providers.base import (
+    Blocked,
+    Capabilities,
+    GivenUp,
+    Handed,
+    Misconfigured,
+    OutgoingMail,
+    ProviderError,
+    Sent,
+    Unavailable,
+    Unclear,
+    Unsendable,
+    said,
+)
+from crm_tui.providers.events import (
+    Asked,
+    Cursor,
+    Happening,
+    Listed,
+    Page,
+    ProviderEvent,
+    RawEvent,
+    RawMail,
+    Unreadable,
+    Waiting,
+)
+from crm_tui.providers.http import Answer, Api
+from crm_tui.providers.message import address, build
+from crm_tui.providers.resend_api import (
+    MOST,
+    api_of,
+    listed,
+    moment,
+    name_of,
+    paging,
+    recipient_of,
+    tag_of,
+)
+from crm_tui.providers.resend_check import check
+from crm_tui.providers.resend_mail import rebuild
+from crm_tui.providers.secrets import Lookup
+
+__all__ = ["CAPABILITIES", "ResendSender", "ResendStream", "check", "parse_event"]
+
+CAPABILITIES = Capabilities(
+    name="resend",
+    title="Resend",
+    channel="email",
+    idempotent=True,
+    measures_opens=True,
+    measures_clicks=True,
+    send="POST /emails",
+    idempotency="Idempotency-Key: the same mail within 24 hours is sent once",
+    delivery="by the last state of each mail, polled; when is when it was seen",
+    opened="the first only, where the domain tracks opens",
+    clicked="the first only, without its link, where the domain tracks clicks",
+    machine="not told",
+    bounce_kind="for good where the address is on Resend's list within an hour, else for now",
+    inbound="mails to domains that receive at Resend",
+    retention="the last state; read for 7 days after sending",
+    limits="5 requests a second for a team; free: 100 mails a day, 3,000 a month, received ones too",
+    price="free; $20 a month for 50,000 mails",
+    price_date="2026-11",
+    policy="No mass, unsolicited mail without prior consent; complaints below 0.08 %, bounces below 4 %.",
+    source="Resend: Send Email, List Sent Emails, List Suppressions, Idempotency Keys, Usage Limits,"
+    " Errors; resend-openapi 1.5.0",
+)
+
+REMEMBERS = timedelta(hours=24)
+"""How long Resend remembers an Idempotency-Key."""
+POLLED = timedelta(days=7)
+"""How long after it was sent the state of a mail is read."""
+
+_STATES: Mapping[str, tuple[Happening, ...]] = {
+    "queued": (Happening.IGNORED,),
+    "scheduled": (Happening.IGNORED,),
+    "sent": (Happening.SENT,),
+    "delivered": (Happening.DELIVERED,),
+    "delivery_delayed": (Happening.DEFERRED,),
+    "opened": (Happening.DELIVERED, Happening.OPENED),
+    "clicked": (Happening.DELIVERED, Happening.OPENED, Happening.CLICKED),
+    "complained": (Happening.DELIVERED, Happening.COMPLAINED),
+    "bounced": (Happening.BOUNCED_SOFT,),  # for good where the address is listed
+    "failed": (Happening.FAILED,),
+    "canceled": (Happening.FAILED,),
+    "suppressed": (Happening.FAILED,),
+}
+"""What a state says, with what must have come before it."""
+
+_REASONS = {
+    "failed": "Resend could not send it",
+    "canceled": "it was canceled at Resend",
+    "suppressed": "the address is on Resend's list of whom it sends nothing to",
+}
+_LISTED = {"bounce": Listed.BOUNCE, "complaint": Listed.COMPLAINT}
+_FROM_LIST = {"bounce": Happening.BOUNCED_HARD, "complaint": Happening.COMPLAINED}
+
+_TRIES = 4
+_PAUSE = 1.0
+_LONGEST_PAUSE = 8.0
+_RECEIVED_AT_ONCE = 20
+_MOST_PAGES = 20
+"""Pages of mails that one poll reads at most; the next one goes on behind them."""
+_UNDECIDED = timedelta(hours=1)
+"""How long a bounced address is looked up before the bounce is taken for one that passes."""
+_SLACK = timedelta(hours=1)
+"""How far two clocks, and the order of a list, are believed to differ."""
+_BEHIND = timedelta(days=1)
+"""How late a mail that came in may turn up in the list."""
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_BODIES = frozenset({"html", "text", "attachments"})
+
+
+# -- sending -----------------------------------------------------------------------------------------
+
+
+class ResendSender:
+    """An `EmailSender` through Resend; also a `Finder`."""
+
+    def __init__(
+        self,
+        settings: ResendSettings,
+        key: Lookup,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        api: Api | None = None,
+    ) -> None:
+        self._api = api or api_of(settings, key, transport=transport)
+        self._given_up = False
+        self._unanswered = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._api.__aexit__(kind, error, trace)
+
+    @property
+    def unanswered(self) -> int:
+        """How many mails were handed over and are not answered for."""
+        return self._unanswered
+
+    def give_up(self) -> None:
+        """Hand nothing more over; what may have been handed over is not asked for again."""
+        self._given_up = True
+
+    async def send(self, mail: OutgoingMail) -> Sent:
+        """Hand a mail over, again under the same key where the answer was lost.
+
+        Raises:
+            ProviderError: by what to do about it.
+        """
+        body = body_of(mail)
+        trouble: ProviderError = GivenUp("nothing more was wanted")
+        for tried in range(_TRIES):
+            if self._given_up:
+                break
+            try:
+                answer = await self._post(body, mail.key)
+            except Unclear as error:
+                trouble = error
+            except Unavailable as error:
+                # A mail that may have gone in an earlier try is not certainly unsent after this one.
+                if not isinstance(trouble, Unclear):
+                    trouble = error
+                if error.after is None or error.after > _LONGEST_PAUSE:
+                    break
+                await self._api.sleep(error.after)
+                continue
+            else:
+                sent = await self._read(answer, mail)
+                if sent is not None:
+                    return sent
+                trouble = Unclear(
+                    "Resend's answer was not whole, or it is still at work on the mail"
+                )
+            if tried < _TRIES - 1:
+                await self._api.sleep(_PAUSE * 2**tried * (1 + self._api.jitter()))
+        raise trouble
+
+    async def _post(self, body: dict[str, Any], key: str) -> Answer:
+        self._unanswered += 1
+        try:
+            return await self._api.send("emails", json=body, headers={"Idempotency-Key": key})
+        finally:
+            self._unanswered -= 1
+
+    async def _read(self, answer: Answer, mail: OutgoingMail) -> Sent | None:
+        """What an answer says; None where it is to be asked for again.
+
+        Raises:
+            ProviderError: the mail was refused.
+        """
+        if answer.ok:
+            try:
+                provider_id = answer.object().get("id")
+            except Unavailable:
+                return None
+            if not isinstance(provider_id, str) or not provider_id:
+                return None
+            return Sent(mail.message_id, provider_id, f"Resend took it as {said(provider_id)}")
+        words = self._api.words(answer)
+        name = name_of(answer)
+        if answer.status == 409 and name == "invalid_idempotent_request":
+            # Its key was used for another wording: that one was taken, before the text was changed.
+            raise Unclear(f"Resend was handed this mail before, in other words: {words}")
+        if answer.status == 409:
+            return None
+        if name == "security_error" or answer.status == 451:
+            raise Blocked(f"Resend refused the mail: {words}")
+        if answer.status in {404, 405}:
+            raise Misconfigured(
+                f"There is no API of Resend at base_url ({answer.status}).",
+                fix="Correct base_url in [providers.resend]; it is https://api.resend.com.",
+            )
+        raise Unsendable(f"Resend does not take the mail ({answer.status}): {words}")
+
+    async def find(self, handed: Handed) -> Sent | None:
+        """What Resend knows of a mail whose key it may have forgotten.
+
+        Raises:
+            ProviderError: it could not be asked.
+        """
+        after = ""
+        for _ in range(_MOST_PAGES):
+            answer = await self._api.get("emails", paging(MOST, after))
+            items, more = listed(answer)
+            for item in items:
+                if recipient_of(item) == handed.to.lower() and await self._is(item, handed):
+                    return Sent(handed.message_id, item["id"], "Resend has it in its list")
+            last = moment(items[-1].get("created_at")) if items else None
+            if not more or (last is not None and last < handed.at - _SLACK):
+                return None
+            after = items[-1]["id"]
+        return None
+
+    async def _is(self, item: Mapping[str, Any], handed: Handed) -> bool:
+        """Whether a mail of the list is the one: by its tag, or else by its text and its time."""
+        answer = await self._api.get(f"emails/{quote(item['id'], safe='')}")
+        whole = answer.object() if answer.ok else {}
+        tag = tag_of(whole)
+        if tag is not None:
+            return tag == handed.key
+        at = moment(item.get("created_at"))
+        return whole.get("text") == handed.text and at is not None and at > handed.at - _SLACK
+
+
+def body_of(mail: OutgoingMail) -> dict[str, Any]:
+    """A mail as Resend takes it: the same mail is the same body, byte for byte.
+
+    Raises:
+        Unsendable: an address or a header holds what must not stand there.
+    """
+    build(mail)  # what could not travel as a mail is not handed over either
+    sender = address(mail.sender)
+    headers = {"Message-ID": mail.message_id}
+    if mail.in_reply_to:
+        headers["In-Reply-To"] = mail.in_reply_to
+    if mail.references:
+        headers["References"] = " ".join(mail.references)
+    if mail.list_unsubscribe:
+        headers["List-Unsubscribe"] = ", ".join(f"<{one}>" for one in mail.list_unsubscribe)
+    body: dict[str, Any] = {
+        "from": _named(mail.sender_name, sender),
+        "to": [address(mail.to)],
+        "subject": mail.subject,
+        "text": mail.text,
+    }
+    if mail.html is not None:
+        body["html"] = mail.html
+    if mail.reply_to:
+        body["reply_to"] = address(mail.reply_to)
+    body["headers"] = headers
+    if _TAG.fullmatch(mail.key):
+        body["tags"] = [{"name": "key", "value": mail.key}]
+    return body
+
+
+def _named(name: str, bare: str) -> str:
+    """An address with a name, quoted where the name could be read as something else."""
+    name = name.strip()
+    if re.search(r'[()<>\[\]:;@\\,."]', name):
+        escaped = name.replace("\\", r"\\").replace('"', r"\"")
+        name = f'"{escaped}"'
+    return f"{name} <{bare}>" if name else bare
+
+
+# -- polling -----------------------------------------------------------------------------------------
+
+
+class ResendStream:
+    """An `EventStream` of the mails of one domain: their states, and the mails that come in.
+
+    A poll reads the list of mails, the newest first, back to the oldest that is waited for; then the
+    mails that came in. The cursor says how far it came, and which bounces are not decided yet.
+    """
+
+    provider = "resend"
+    name = "emails"
+    every = timedelta(minutes=2)
+    keeps: timedelta | None = POLLED
+
+    def __init__(
+        self,
+        settings: ResendSettings,
+        key: Lookup,
+        *,
+        account: str,
+        now: Callable[[], datetime],
+        transport: httpx.AsyncBaseTransport | None = None,
+        api: Api | None = None,
+    ) -> None:
+        self.account = account
+        self._now = now
+        self._api = api or api_of(settings, key, transport=transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._api.__aexit__(kind, error, trace)
+
+    def parse_event(self, raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
+        """What a record says."""
+        return parse_event(raw)
+
+    async def fetch_events(self, cursor: Cursor, asked: Asked) -> Page:
+        """The next page of a poll."""
+        if cursor.get("step") == "received":
+            return await self._received(cursor, asked)
+        return await self._mails(cursor, asked)
+
+    async def _mails(self, cursor: Cursor, asked: Asked) -> Page:
+        """A page of the list of mails."""
+        oldest = min(
+            (each.sent_at for each in asked.waiting if each.sent_at > asked.now - POLLED),
+            default=None,
+        )
+        if oldest is None:
+            return await self._received({"received": cursor.get("received", {})}, asked)
+        answer, items, more = await self._page(cursor)
+        bounced = dict(cursor.get("bounced", {}))
+        events = await self._states(items, asked, bounced)
+        pages = int(cursor.get("pages", 0)) + 1
+        last = moment(items[-1].get("created_at")) if items else None
+        done = not more or (last is not None and last < oldest - _SLACK)
+        going_on = done or pages >= _MOST_PAGES
+        waited = {each.provider_id for each in asked.waiting}
+        after: dict[str, Any] = {}
+        if not done:
+            after = {"after": items[-1]["id"], "spare": items[-2:][0]["id"], "pages": pages}
+        following = {
+            "step": "received" if going_on else "emails",
+            **after,
+            "bounced": {each: at for each, at in bounced.items() if each in waited},
+            "received": cursor.get("received", {}),
+        }
+        return Page(events=events, cursor=following, more=True, server_time=answer.server_time)
+
+    async def _page(self, cursor: Cursor) -> tuple[Answer, list[dict[str, Any]], bool]:
+        """Where the list goes on; from its beginning where Resend does not know the place any more."""
+        for after in (cursor.get("after"), cursor.get("spare")):
+            if after and (answer := await self._api.get("emails", paging(MOST, after))).ok:
+                return answer, *listed(answer)
+        answer = await self._api.get("emails", paging(MOST, ""))
+        return answer, *listed(answer)
+
+    async def _states(
+        self, items: Sequence[Mapping[str, Any]], asked: Asked, bounced: dict[str, str]
+    ) -> list[RawEvent]:
+        """What a page of mails tells, bounces once they are decided.
+
+        `bounced` says since when each is looked up, "" for those that are told.
+        """
+        waited = {each.provider_id for each in asked.waiting}
+        found = []
+        for item in items:
+            state, mail_id = item.get("last_event"), item["id"]
+            if not self._is_ours(item):
+                continue
+            more: dict[str, Any] = {}
+            if state in {"bounced", "suppressed"}:
+                since = bounced.setdefault(mail_id, asked.now.isoformat())
+                if mail_id not in waited or not since:
+                    continue
+                listing = await self._listing(recipient_of(item))
+                is_hard = listing is not None and listing.get("origin") == "bounce"
+                young = asked.now - datetime.fromisoformat(since) < _UNDECIDED
+                if state == "bounced" and not is_hard and young:
+                    continue
+                bounced[mail_id] = ""
+                more = {"suppression": listing}
+            found.append(_raw(item, self._now(), more))
+        return found
+
+    async def _listing(self, recipient: str) -> dict[str, Any] | None:
+        """The entry of an address in the list of whom nothing is sent to; None where it has none."""
+        answer = await self._api.get(f"suppressions/{quote(recipient, safe='')}")
+        return answer.object() if answer.ok else None
+
+    def _is_ours(self, item: Mapping[str, Any]) -> bool:
+        sender = parseaddr(str(item.get("from", "")))[1]
+        domain = sender.rpartition("@")[2].lower()
+        return not self.account or domain == self.account.lower()
+
+    async def _received(self, cursor: Cursor, asked: Asked) -> Page:
+        """A page of the mails that came in; those that turn up late are found within a day."""
+        kept = dict(cursor.get("received", {}))
+        known: dict[str, str] = dict(kept.get("ids", {}))
+        back = {name: cursor[name] for name in ("after", "spare", "bounced") if name in cursor}
+        if asked.since is None:
+            return Page(events=(), cursor={**back, "received": kept}, more=False)
+        until = moment(kept.get("until")) or max(asked.since, asked.now - POLLED)
+        after = kept.get("after", "")
+        answer = await self._api.get("emails/receiving", paging(_RECEIVED_AT_ONCE, after))
+        items, more = listed(answer) if answer.ok else ([], False)
+        mails = []
+        for item in items:
+            at = moment(item.get("created_at"))
+            if at is not None and at > until - _BEHIND and item["id"] not in known:
+                mail = await self._mail(item["id"], at)
+                mails += [mail] if mail is not None else []
+                known[item["id"]] = at.isoformat()
+        last = moment(items[-1].get("created_at")) if items else None
+        if more and last is not None and last > until - _BEHIND:
+            received = {"until": until.isoformat(), "ids": known, "after": items[-1]["id"]}
+            following = {"step": "received", **back, "received": received}
+            return Page(
+                events=(), cursor=following, more=True, mails=mails, server_time=answer.server_time
+            )
+        newest = max((datetime.fromisoformat(at) for at in known.values()), default=until)
+        until = max(until, newest)
+        lately = {
+            each: at for each, at in known.items() if datetime.fromisoformat(at) > until - _BEHIND
+        }
+        received = {"until": until.isoformat(), "ids": lately}
+        return Page(
+            events=(),
+            cursor={**back, "received": received},
+            more=False,
+            mails=mails,
+            server_time=answer.server_time,
+        )
+
+    async def _mail(self, mail_id: str, received: datetime) -> RawMail | None:
+        answer = await self._api.get(f"emails/receiving/{quote(mail_id, safe='')}")
+        return RawMail(rebuild(answer.object()), received) if answer.ok else None
+
+    async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:
+        """The state of every mail that is waited for, and Resend's list of whom it sends nothing to."""
+        events: list[RawEvent] = []
+        for each in asked.waiting:
+            events += await self._state_of(each)
+        waited = {each.provider_id for each in asked.waiting}
+        after = ""
+        for _ in range(_MOST_PAGES):
+            answer = await self._api.get("suppressions", paging(MOST, after))
+            items, more = listed(answer)
+            events += [
+                RawEvent(
+                    f"suppression:{item['id']}",
+                    {"suppression": item, "waited": item.get("source_id") in waited},
+                )
+                for item in items
+                if item.get("origin") in _FROM_LIST
+            ]
+            last = moment(items[-1].get("created_at")) if items else None
+            if not more or (last is not None and last < since - _SLACK):
+                break
+            after = items[-1]["id"]
+        return events
+
+    async def _state_of(self, waiting: Waiting) -> list[RawEvent]:
+        answer = await self._api.get(f"emails/{quote(waiting.provider_id, safe='')}")
+        if not answer.ok:
+            return []
+        item = answer.object()
+        more: dict[str, Any] = {}
+        if item.get("last_event") in {"bounced", "suppressed"}:
+            more = {"suppression": await self._listing(recipient_of(item))}
+        return [_raw({"id": waiting.provider_id, **item}, self._now(), more)]
+
+
+def _raw(item: Mapping[str, Any], seen_at: datetime, more: Mapping[str, Any]) -> RawEvent:
+    """The state of a mail as a record: without what it says, and with when it was seen."""
+    payload = {name: value for name, value in item.items() if name not in _BODIES}
+    return RawEvent(
+        f"{item['id']}:{item.get('last_event')}",
+        {**payload, **more, "seen_at": seen_at.isoformat()},
+    )
+
+
+def parse_event(raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
+    """What a record says: the state of a mail with what led to it, or an entry of Resend's list.
+
+    Raises:
+        Unreadable: it lacks what it should have.
+    """
+    if "last_event" not in raw and isinstance(raw.get("suppression"), dict):
+        return [_of_list(raw["suppression"], waited=bool(raw.get("waited")))]
+    mail_id, state = _word(raw, "id"), _word(raw, "last_event")
+    seen_at = moment(raw.get("seen_at"))
+    if seen_at is None:
+        raise Unreadable("it does not say when it was seen")
+    of_state = partial(
+        ProviderEvent,
+        occurred_at=seen_at,
+        seen=True,
+        provider_id=mail_id,
+        key=tag_of(raw),
+        recipient=recipient_of(raw),
+        code=said(state),
+    )
+    kinds = _STATES.get(state)
+    if kinds is None:
+        return [of_state(name=f"{mail_id}:{state}", kind=Happening.UNKNOWN, reason=said(state))]
+    listing = raw.get("suppression")
+    origin = listing.get("origin") if isinstance(listing, dict) else None
+    listed = _LISTED.get(origin) if isinstance(origin, str) else None
+    if state == "bounced" and listed is Listed.BOUNCE:
+        kinds = (Happening.BOUNCED_HARD,)
+    reason = _REASONS.get(state, "")
+    return [
+        of_state(
+            name=f"{mail_id}:{kind}",
+            kind=kind,
+            reason=reason if kind is kinds[-1] else "",
+            listed=listed,
+        )
+        for kind in kinds
+    ]
+
+
+def _of_list(entry: Mapping[str, Any], *, waited: bool) -> ProviderEvent:
+    """An entry of Resend's list: it names the mail it came of, and whom nothing is sent to."""
+    entry_id, recipient = _word(entry, "id"), _word(entry, "email")
+    origin, at = entry.get("origin"), moment(entry.get("created_at"))
+    kind = _FROM_LIST.get(origin) if isinstance(origin, str) else None
+    if kind is None or at is None:
+        raise Unreadable("an entry of the list without its origin or its time")
+    source = entry.get("source_id")
+    source = source if isinstance(source, str) and source else None
+    return ProviderEvent(
+        name=f"{source}:{kind}" if source else f"suppression:{entry_id}",
+        kind=kind,
+        occurred_at=at,
+        provider_id=source if waited else None,
+        recipient=recipient.lower(),
+        listed=_LISTED[str(origin)],
+    )
+
+
+def _word(raw: Mapping[str, Any], name: str) -> str:
+    value = raw.get(name)
+    if not isinstance(value, str) or not value:
+        raise Unreadable(f"it has no {name}")
+    return value
