@@ -230,7 +230,7 @@ def _display_name(written: str) -> str:
     if name.isascii() or not re.search(r'[,;:<>()@"\\.\[\]]', name):
         return name
     # Brevo drops a name with both letters beyond ASCII and one of these, unless it is encoded.
-    return Header(name, "utf-8", maxlinelen=10_000).encode()
+    return Header(name, "utf-8", maxlinelen=75).encode(linesep="")
 
 
 _LINK = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]']")
