@@ -26,8 +26,8 @@ Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag.", autocompleti
 
 def register(leads: typer.Typer) -> None:
     """Add the commands to those about leads."""
-    commands = (add, edit, note, call, set_status, tag, untag, never, allow, archive, unarchive)
-    for command in commands:
+    on_timeline = (note, call, set_status, human)
+    for command in (add, edit, *on_timeline, tag, untag, never, allow, archive, unarchive):
         leads.command(command.__name__.replace("_", "-"))(command)
 
 
@@ -201,6 +201,29 @@ def allow(context: typer.Context, lead: LeadId, *, json: Json = False) -> None:
     from crm_tui.services import bulk
 
     _change(context, lead, bulk.allow_contact(), json=json)
+
+
+def human(
+    context: typer.Context,
+    lead: LeadId,
+    event: Annotated[
+        int,
+        typer.Argument(
+            metavar="EVENT", help="The entry, as leads show --json has it.", min=1, max=MOST_ID
+        ),
+    ],
+    *,
+    json: Json = False,
+) -> None:
+    """Say that a person opened or clicked what was taken for a machine's doing."""
+
+    async def work(session: WriteSession, now: datetime) -> str:
+        from crm_tui.services.machine_marks import mark_human
+
+        await mark_human(session, lead, event, now=now)
+        return f"Entry {event} of lead {lead} counts as a person's."
+
+    _act(context, lead, lambda name: f"said that a person read the mail to {name}", work, json=json)
 
 
 def archive(context: typer.Context, lead: LeadId, *, json: Json = False) -> None:

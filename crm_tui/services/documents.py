@@ -109,6 +109,7 @@ def page_document(
         ],
         "timeline": [
             {
+                "id": entry.id,
                 "at": _plain(entry.at),
                 "kind": entry.kind,
                 "summary": entry.summary,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -46,7 +46,10 @@ _OUTCOME_OF_CALL = {CallOutcome.NO: Outcome.LOST, CallOutcome.LATER: Outcome.LAT
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One line of the timeline: when (aware UTC), what, its text, and who or what caused it."""
+    """One line of the timeline: when (aware UTC), what, its text, and who or what caused it.
+
+    `machine` marks what no person did; the summary says why that is thought, where it is known.
+    """
 
     id: int
     key: str
@@ -84,9 +87,17 @@ async def entries(
         .limit(limit)
     )
     return [
-        TimelineEntry(id_, key, at, kind, summary, body or "", source, machine, data)
+        TimelineEntry(
+            id_, key, at, kind, _told(summary, data, machine), body or "", source, machine, data
+        )
         for id_, key, at, kind, summary, body, source, machine, data in rows
     ]
+
+
+def _told(summary: str, data: Mapping[str, Any], machine: bool) -> str:  # noqa: FBT001 - a column
+    """What happened; where a machine did it, why that is thought."""
+    why = data.get("machine") if machine else None
+    return f"{summary}, by a machine: {why}" if why else summary
 
 
 async def add_note(

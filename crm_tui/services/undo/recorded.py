@@ -140,7 +140,7 @@ RECORDED = {
         _recorded(Distinct, lead="low_id"),
         _recorded(Merge, lead="kept_id"),
         _recorded(Site, only=("business_id", "status", *MARKS), comes_and_goes=False),
-        _recorded(Message, only=("business_id", "state", "reason")),
+        _recorded(Message, only=("business_id", "state", "reason", "opened_at", "clicked_at")),
         _recorded(RawRecord, only=("business_id",), comes_and_goes=False),
         _recorded(CampaignExclusion),
         _recorded(Unmatched, only=("business_id", "state", "resolved_at"), comes_and_goes=False),
