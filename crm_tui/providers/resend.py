@@ -11,11 +11,12 @@ for again under the key of the message. After that `find` tells whether it went.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -40,14 +41,10 @@ from crm_tui.providers.base import (
 from crm_tui.providers.events import (
     Asked,
     Cursor,
-    Happening,
-    Listed,
     Page,
     ProviderEvent,
     RawEvent,
     RawMail,
-    Unreadable,
-    Waiting,
 )
 from crm_tui.providers.http import Answer, Api
 from crm_tui.providers.message import address, build
@@ -63,6 +60,7 @@ from crm_tui.providers.resend_api import (
 )
 from crm_tui.providers.resend_check import check
 from crm_tui.providers.resend_mail import rebuild
+from crm_tui.providers.resend_states import ON_LIST, parse_event, record_of
 from crm_tui.providers.secrets import Lookup
 
 __all__ = ["CAPABILITIES", "ResendSender", "ResendStream", "check", "parse_event"]
@@ -96,34 +94,12 @@ REMEMBERS = timedelta(hours=24)
 POLLED = timedelta(days=7)
 """How long after it was sent the state of a mail is read."""
 
-_STATES: Mapping[str, tuple[Happening, ...]] = {
-    "queued": (Happening.IGNORED,),
-    "scheduled": (Happening.IGNORED,),
-    "sent": (Happening.SENT,),
-    "delivered": (Happening.DELIVERED,),
-    "delivery_delayed": (Happening.DEFERRED,),
-    "opened": (Happening.DELIVERED, Happening.OPENED),
-    "clicked": (Happening.DELIVERED, Happening.OPENED, Happening.CLICKED),
-    "complained": (Happening.DELIVERED, Happening.COMPLAINED),
-    "bounced": (Happening.BOUNCED_SOFT,),  # for good where the address is listed
-    "failed": (Happening.FAILED,),
-    "canceled": (Happening.FAILED,),
-    "suppressed": (Happening.FAILED,),
-}
-"""What a state says, with what must have come before it."""
-
-_REASONS = {
-    "failed": "Resend could not send it",
-    "canceled": "it was canceled at Resend",
-    "suppressed": "the address is on Resend's list of whom it sends nothing to",
-}
-_LISTED = {"bounce": Listed.BOUNCE, "complaint": Listed.COMPLAINT}
-_FROM_LIST = {"bounce": Happening.BOUNCED_HARD, "complaint": Happening.COMPLAINED}
-
 _TRIES = 4
 _PAUSE = 1.0
 _LONGEST_PAUSE = 8.0
 _RECEIVED_AT_ONCE = 20
+_STILL = frozenset({408, 409, 425})
+"""Answers that leave open what became of the mail: it may still be at work on it."""
 _MOST_PAGES = 20
 """Pages of mails that one poll reads at most; the next one goes on behind them."""
 _UNDECIDED = timedelta(hours=1)
@@ -133,7 +109,6 @@ _SLACK = timedelta(hours=1)
 _BEHIND = timedelta(days=1)
 """How late a mail that came in may turn up in the list."""
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_BODIES = frozenset({"html", "text", "attachments"})
 
 
 # -- sending -----------------------------------------------------------------------------------------
@@ -151,7 +126,7 @@ class ResendSender:
         api: Api | None = None,
     ) -> None:
         self._api = api or api_of(settings, key, transport=transport)
-        self._given_up = False
+        self._over = asyncio.Event()
         self._unanswered = 0
 
     async def __aenter__(self) -> Self:
@@ -172,7 +147,7 @@ class ResendSender:
 
     def give_up(self) -> None:
         """Hand nothing more over; what may have been handed over is not asked for again."""
-        self._given_up = True
+        self._over.set()
 
     async def send(self, mail: OutgoingMail) -> Sent:
         """Hand a mail over, again under the same key where the answer was lost.
@@ -183,7 +158,7 @@ class ResendSender:
         body = body_of(mail)
         trouble: ProviderError = GivenUp("nothing more was wanted")
         for tried in range(_TRIES):
-            if self._given_up:
+            if self._over.is_set():
                 break
             try:
                 answer = await self._post(body, mail.key)
@@ -195,7 +170,7 @@ class ResendSender:
                     trouble = error
                 if error.after is None or error.after > _LONGEST_PAUSE:
                     break
-                await self._api.sleep(error.after)
+                await self._pause(error.after)
                 continue
             else:
                 sent = await self._read(answer, mail)
@@ -205,8 +180,20 @@ class ResendSender:
                     "Resend's answer was not whole, or it is still at work on the mail"
                 )
             if tried < _TRIES - 1:
-                await self._api.sleep(_PAUSE * 2**tried * (1 + self._api.jitter()))
+                await self._pause(_PAUSE * 2**tried * (1 + self._api.jitter()))
         raise trouble
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless nothing more is wanted."""
+        waits = [
+            asyncio.ensure_future(self._api.sleep(seconds)),
+            asyncio.ensure_future(self._over.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
 
     async def _post(self, body: dict[str, Any], key: str) -> Answer:
         self._unanswered += 1
@@ -234,7 +221,7 @@ class ResendSender:
         if answer.status == 409 and name == "invalid_idempotent_request":
             # Its key was used for another wording: that one was taken, before the text was changed.
             raise Unclear(f"Resend was handed this mail before, in other words: {words}")
-        if answer.status == 409:
+        if answer.status in _STILL:
             return None
         if name == "security_error" or answer.status == 451:
             raise Blocked(f"Resend refused the mail: {words}")
@@ -363,33 +350,27 @@ class ResendStream:
         """The next page of a poll."""
         if cursor.get("step") == "received":
             return await self._received(cursor, asked)
-        return await self._mails(cursor, asked)
-
-    async def _mails(self, cursor: Cursor, asked: Asked) -> Page:
-        """A page of the list of mails."""
         oldest = min(
             (each.sent_at for each in asked.waiting if each.sent_at > asked.now - POLLED),
             default=None,
         )
+        kept = {"bounced": cursor.get("bounced", {}), "received": cursor.get("received", {})}
         if oldest is None:
-            return await self._received({"received": cursor.get("received", {})}, asked)
+            return await self._received(kept, asked)
         answer, items, more = await self._page(cursor)
-        bounced = dict(cursor.get("bounced", {}))
+        bounced = dict(kept["bounced"])
         events = await self._states(items, asked, bounced)
-        pages = int(cursor.get("pages", 0)) + 1
-        last = moment(items[-1].get("created_at")) if items else None
-        done = not more or (last is not None and last < oldest - _SLACK)
-        going_on = done or pages >= _MOST_PAGES
         waited = {each.provider_id for each in asked.waiting}
-        after: dict[str, Any] = {}
-        if not done:
-            after = {"after": items[-1]["id"], "spare": items[-2:][0]["id"], "pages": pages}
-        following = {
-            "step": "received" if going_on else "emails",
-            **after,
-            "bounced": {each: at for each, at in bounced.items() if each in waited},
-            "received": cursor.get("received", {}),
-        }
+        kept["bounced"] = {each: at for each, at in bounced.items() if each in waited}
+        last = moment(items[-1].get("created_at")) if items else None
+        if not more or (last is not None and last < oldest - _SLACK):
+            return replace(await self._received(kept, asked), events=events)
+        pages = int(cursor.get("pages", 0)) + 1
+        place = {"after": items[-1]["id"], "spare": items[-2:][0]["id"]}
+        if pages >= _MOST_PAGES:
+            # The next poll goes on behind this page.
+            return replace(await self._received({**place, **kept}, asked), events=events)
+        following = {**place, "pages": pages, **kept}
         return Page(events=events, cursor=following, more=True, server_time=answer.server_time)
 
     async def _page(self, cursor: Cursor) -> tuple[Answer, list[dict[str, Any]], bool]:
@@ -425,11 +406,13 @@ class ResendStream:
                     continue
                 bounced[mail_id] = ""
                 more = {"suppression": listing}
-            found.append(_raw(item, self._now(), more))
+            found.append(record_of(item, self._now(), more))
         return found
 
     async def _listing(self, recipient: str) -> dict[str, Any] | None:
         """The entry of an address in the list of whom nothing is sent to; None where it has none."""
+        if not recipient:
+            return None
         answer = await self._api.get(f"suppressions/{quote(recipient, safe='')}")
         return answer.object() if answer.ok else None
 
@@ -439,56 +422,71 @@ class ResendStream:
         return not self.account or domain == self.account.lower()
 
     async def _received(self, cursor: Cursor, asked: Asked) -> Page:
-        """A page of the mails that came in; those that turn up late are found within a day."""
+        """A page of the mails that came in, as the last part of a poll.
+
+        What turns up late in the list is found within a day. An inbox that cannot be read just now
+        does not hold up the states of the mails: it is read by the next poll.
+        """
+        following = {name: at for name, at in cursor.items() if name not in {"step", "received"}}
         kept = dict(cursor.get("received", {}))
-        known: dict[str, str] = dict(kept.get("ids", {}))
-        back = {name: cursor[name] for name in ("after", "spare", "bounced") if name in cursor}
         if asked.since is None:
-            return Page(events=(), cursor={**back, "received": kept}, more=False)
+            return Page(events=(), cursor={**following, "received": kept}, more=False)
         until = moment(kept.get("until")) or max(asked.since, asked.now - POLLED)
-        after = kept.get("after", "")
-        answer = await self._api.get("emails/receiving", paging(_RECEIVED_AT_ONCE, after))
-        items, more = listed(answer) if answer.ok else ([], False)
-        mails = []
-        for item in items:
-            at = moment(item.get("created_at"))
-            if at is not None and at > until - _BEHIND and item["id"] not in known:
-                mail = await self._mail(item["id"], at)
-                mails += [mail] if mail is not None else []
-                known[item["id"]] = at.isoformat()
+        known = {each: datetime.fromisoformat(at) for each, at in kept.get("ids", {}).items()}
+        try:
+            answer, items, more = await self._inbox(kept.get("after", ""))
+            new = {
+                each["id"]: at
+                for each in items
+                if (at := moment(each.get("created_at"))) is not None
+                and at > until - _BEHIND
+                and each["id"] not in known
+            }
+            mails = [mail for each, at in new.items() if (mail := await self._mail(each, at))]
+        except Unavailable:
+            return Page(events=(), cursor={**following, "received": kept}, more=False)
+        known |= new
         last = moment(items[-1].get("created_at")) if items else None
-        if more and last is not None and last > until - _BEHIND:
-            received = {"until": until.isoformat(), "ids": known, "after": items[-1]["id"]}
-            following = {"step": "received", **back, "received": received}
-            return Page(
-                events=(), cursor=following, more=True, mails=mails, server_time=answer.server_time
-            )
-        newest = max((datetime.fromisoformat(at) for at in known.values()), default=until)
-        until = max(until, newest)
-        lately = {
-            each: at for each, at in known.items() if datetime.fromisoformat(at) > until - _BEHIND
+        goes_on = more and last is not None and last > until - _BEHIND
+        if not goes_on:
+            until = max(until, *known.values()) if known else until
+            known = {each: at for each, at in known.items() if at > until - _BEHIND}
+        received: dict[str, Any] = {
+            "until": until.isoformat(),
+            "ids": {each: at.isoformat() for each, at in known.items()},
         }
-        received = {"until": until.isoformat(), "ids": lately}
+        if goes_on:
+            following["step"] = "received"
+            received["after"] = items[-1]["id"]
         return Page(
             events=(),
-            cursor={**back, "received": received},
-            more=False,
+            cursor={**following, "received": received},
+            more=goes_on,
             mails=mails,
             server_time=answer.server_time,
         )
+
+    async def _inbox(self, after: str) -> tuple[Answer, list[dict[str, Any]], bool]:
+        """A page of what came in; from the beginning where its place is not known any more."""
+        answer = await self._api.get("emails/receiving", paging(_RECEIVED_AT_ONCE, after))
+        if after and not answer.ok:
+            answer = await self._api.get("emails/receiving", paging(_RECEIVED_AT_ONCE, ""))
+        # Accounts that receive nothing may not have the list at all.
+        return (answer, *listed(answer)) if answer.ok else (answer, [], False)
 
     async def _mail(self, mail_id: str, received: datetime) -> RawMail | None:
         answer = await self._api.get(f"emails/receiving/{quote(mail_id, safe='')}")
         return RawMail(rebuild(answer.object()), received) if answer.ok else None
 
     async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:
-        """The state of every mail that is waited for, and Resend's list of whom it sends nothing to."""
+        """What polling does not reach: the state of older mails, and Resend's list of addresses."""
         events: list[RawEvent] = []
         for each in asked.waiting:
-            events += await self._state_of(each)
+            if each.sent_at <= asked.now - POLLED:
+                events += await self._state_of(each.provider_id)
         waited = {each.provider_id for each in asked.waiting}
         after = ""
-        for _ in range(_MOST_PAGES):
+        while True:
             answer = await self._api.get("suppressions", paging(MOST, after))
             items, more = listed(answer)
             events += [
@@ -497,96 +495,19 @@ class ResendStream:
                     {"suppression": item, "waited": item.get("source_id") in waited},
                 )
                 for item in items
-                if item.get("origin") in _FROM_LIST
+                if item.get("origin") in ON_LIST
             ]
             last = moment(items[-1].get("created_at")) if items else None
             if not more or (last is not None and last < since - _SLACK):
-                break
+                return events
             after = items[-1]["id"]
-        return events
 
-    async def _state_of(self, waiting: Waiting) -> list[RawEvent]:
-        answer = await self._api.get(f"emails/{quote(waiting.provider_id, safe='')}")
+    async def _state_of(self, mail_id: str) -> list[RawEvent]:
+        answer = await self._api.get(f"emails/{quote(mail_id, safe='')}")
         if not answer.ok:
             return []
         item = answer.object()
         more: dict[str, Any] = {}
         if item.get("last_event") in {"bounced", "suppressed"}:
             more = {"suppression": await self._listing(recipient_of(item))}
-        return [_raw({"id": waiting.provider_id, **item}, self._now(), more)]
-
-
-def _raw(item: Mapping[str, Any], seen_at: datetime, more: Mapping[str, Any]) -> RawEvent:
-    """The state of a mail as a record: without what it says, and with when it was seen."""
-    payload = {name: value for name, value in item.items() if name not in _BODIES}
-    return RawEvent(
-        f"{item['id']}:{item.get('last_event')}",
-        {**payload, **more, "seen_at": seen_at.isoformat()},
-    )
-
-
-def parse_event(raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
-    """What a record says: the state of a mail with what led to it, or an entry of Resend's list.
-
-    Raises:
-        Unreadable: it lacks what it should have.
-    """
-    if "last_event" not in raw and isinstance(raw.get("suppression"), dict):
-        return [_of_list(raw["suppression"], waited=bool(raw.get("waited")))]
-    mail_id, state = _word(raw, "id"), _word(raw, "last_event")
-    seen_at = moment(raw.get("seen_at"))
-    if seen_at is None:
-        raise Unreadable("it does not say when it was seen")
-    of_state = partial(
-        ProviderEvent,
-        occurred_at=seen_at,
-        seen=True,
-        provider_id=mail_id,
-        key=tag_of(raw),
-        recipient=recipient_of(raw),
-        code=said(state),
-    )
-    kinds = _STATES.get(state)
-    if kinds is None:
-        return [of_state(name=f"{mail_id}:{state}", kind=Happening.UNKNOWN, reason=said(state))]
-    listing = raw.get("suppression")
-    origin = listing.get("origin") if isinstance(listing, dict) else None
-    listed = _LISTED.get(origin) if isinstance(origin, str) else None
-    if state == "bounced" and listed is Listed.BOUNCE:
-        kinds = (Happening.BOUNCED_HARD,)
-    reason = _REASONS.get(state, "")
-    return [
-        of_state(
-            name=f"{mail_id}:{kind}",
-            kind=kind,
-            reason=reason if kind is kinds[-1] else "",
-            listed=listed,
-        )
-        for kind in kinds
-    ]
-
-
-def _of_list(entry: Mapping[str, Any], *, waited: bool) -> ProviderEvent:
-    """An entry of Resend's list: it names the mail it came of, and whom nothing is sent to."""
-    entry_id, recipient = _word(entry, "id"), _word(entry, "email")
-    origin, at = entry.get("origin"), moment(entry.get("created_at"))
-    kind = _FROM_LIST.get(origin) if isinstance(origin, str) else None
-    if kind is None or at is None:
-        raise Unreadable("an entry of the list without its origin or its time")
-    source = entry.get("source_id")
-    source = source if isinstance(source, str) and source else None
-    return ProviderEvent(
-        name=f"{source}:{kind}" if source else f"suppression:{entry_id}",
-        kind=kind,
-        occurred_at=at,
-        provider_id=source if waited else None,
-        recipient=recipient.lower(),
-        listed=_LISTED[str(origin)],
-    )
-
-
-def _word(raw: Mapping[str, Any], name: str) -> str:
-    value = raw.get(name)
-    if not isinstance(value, str) or not value:
-        raise Unreadable(f"it has no {name}")
-    return value
+        return [record_of({**item, "id": mail_id}, self._now(), more)]

@@ -14,6 +14,9 @@ from crm_tui.providers.base import LoginRefused, Misconfigured, ProviderError, U
 from crm_tui.providers.http import Answer, Api, Login
 from crm_tui.providers.secrets import Lookup
 
+_LIMIT_SECONDS = 60.0
+"""A pause no longer than this is about requests a second, not about a quota."""
+
 MOST = 100
 """Items of a page at most."""
 
@@ -77,7 +80,7 @@ def name_of(answer: Answer) -> str:
 
 
 def _quota(when: str, asked: float | None, until: timedelta) -> Unavailable:
-    after = max(asked or 0.0, until.total_seconds())
+    after = asked if asked is not None and asked > _LIMIT_SECONDS else until.total_seconds()
     return Unavailable(
         f"Resend sends no more mails {when}: the account's quota is used up. Wait, or take a larger"
         " plan at resend.com/settings/billing.",

@@ -10,7 +10,7 @@ import httpx
 from crm_tui.config.sections import ResendSettings
 from crm_tui.providers.base import Check, ProviderError, said
 from crm_tui.providers.http import Answer, Api
-from crm_tui.providers.resend_api import MOST, VERIFY, api_of, listed
+from crm_tui.providers.resend_api import MOST, VERIFY, api_of, listed, paging
 from crm_tui.providers.secrets import Lookup
 
 
@@ -25,8 +25,7 @@ async def check(
     """Try an account out, sending nothing: its key, the domain of the sender, what it measures."""
     async with api or api_of(settings, key, transport=transport) as asked:
         try:
-            answer = await asked.get("domains", {"limit": MOST})
-            items, _more = listed(answer)
+            answer, items = await _domains(asked)
         except ProviderError as error:
             return [Check("key", ok=False, words=str(error))]
     checks = [Check("key", ok=True, words="The key is taken, and may read.")]
@@ -37,6 +36,17 @@ async def check(
         checks.append(_tracking(domain, found))
     checks.append(_limits(answer))
     return checks
+
+
+async def _domains(api: Api) -> tuple[Answer, list[dict[str, Any]]]:
+    """The account's domains, and the last answer."""
+    items: list[dict[str, Any]] = []
+    while True:
+        answer = await api.get("domains", paging(MOST, items[-1]["id"] if items else ""))
+        page, more = listed(answer)
+        items += page
+        if not more:
+            return answer, items
 
 
 def _domain(domain: str, found: Mapping[str, Any] | None) -> Check:

@@ -15,7 +15,7 @@ def rebuild(received: Mapping[str, Any]) -> bytes:
     text, html = received.get("text"), received.get("html")
     parts = [
         f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n'
-        + "\r\n".join(content.splitlines())
+        + "\r\n".join(re.split(r"\r\n|\r|\n", content))
         for kind, content in (("plain", text), ("html", html))
         if isinstance(content, str) and content
     ]
