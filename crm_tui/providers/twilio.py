@@ -301,7 +301,8 @@ class TwilioStream(TwilioAccount):
         listed, oldest = _moment(cursor.get("listed")), asked.now - _KEEPS
         since = max((listed or asked.since or asked.now) - _OVERLAP, oldest)
         url = path_of(self._settings, "/Messages")
-        day = since.strftime("%Y-%m-%d")
+        # Whole days are told apart, in the form that Twilio's own libraries send.
+        day = since.astimezone(UTC).strftime("%Y-%m-%dT00:00:00Z")
         answer = await self._api.get(url, {"DateSent>": day, "PageSize": self._page_size})
         messages, following = self._read(answer, url)
         left = sorted(

@@ -74,6 +74,8 @@ class FakeTwilio(FakeProvider):
         refused: numbers that are refused, each with the error code.
         daily_limit: how many messages are taken; then none are.
         opted_out: who answered STOP.
+        broken: messages that are answered with a 500 when they are asked for by name.
+        lists: the body of every page of messages, instead of what it should be.
         accepted: the messages that were accepted, in order.
     """
 
@@ -89,6 +91,8 @@ class FakeTwilio(FakeProvider):
     refused: dict[str, int] = field(default_factory=dict)
     daily_limit: int | None = None
     opted_out: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
+    lists: bytes | None = None
     messages: dict[str, Message] = field(default_factory=dict)
     _of: dict[str, list[Happened]] = field(default_factory=dict)
 
@@ -243,6 +247,8 @@ class FakeTwilio(FakeProvider):
         return message
 
     async def _fetch(self, request: Request) -> Response:
+        if request.path_params["sid"] in self.broken:
+            return _error(500, 20500, "An internal server error has occurred")
         message = self.messages.get(request.path_params["sid"])
         if message is None:
             return _error(404, 20404, "The requested resource was not found")
@@ -252,6 +258,8 @@ class FakeTwilio(FakeProvider):
         query = dict(request.query_params)
         page, size = int(query.get("Page", 0)), int(query.get("PageSize", 50))
         faults = self.world.faults
+        if self.lists is not None:
+            return Response(self.lists, media_type="application/json")
         if page and self.world.chance(faults.expired):
             return _error(400, 20006, "The page is not available any more")
         if page and faults.shifting:
@@ -372,11 +380,12 @@ def _is_within(sent: datetime | None, query: dict[str, str]) -> bool:
     if sent is None:
         return False
     day = sent.strftime("%Y-%m-%d")
+    asked = {name: value[: len(day)] for name, value in query.items()}
     return all(
         (
-            day >= query.get("DateSent>", day),
-            day <= query.get("DateSent<", day),
-            day == query.get("DateSent", day),
+            day >= asked.get("DateSent>", day),
+            day <= asked.get("DateSent<", day),
+            day == asked.get("DateSent", day),
         )
     )
 
