@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crm_tui.cli.campaign_variants import Text
 from crm_tui.cli.campaign_words import Campaign, Json, config_path, first_recipient, say_checks
 from crm_tui.cli.long_work import progress_of
 from crm_tui.cli.output import MOST_ID, Exit, invocation, say, show_json, with_store
@@ -295,6 +296,7 @@ def send_test(
         typer.Option("--lead", metavar="ID", help="As this lead would get it.", min=1, max=MOST_ID),
     ] = None,
     step: Annotated[int, typer.Option("--step", help="Which mail of it.", min=1)] = 1,
+    text: Text = "a",
     *,
     json: Json = False,
 ) -> None:
@@ -303,7 +305,7 @@ def send_test(
     from crm_tui.providers.base import Blocked, ProviderError, Refused, Unsendable
 
     async def work(db: Database) -> Tried:
-        from crm_tui.services.campaigns import drafts, trial
+        from crm_tui.services.campaigns import drafts, preview, trial
 
         async with db.read() as session:
             kept = await drafts.load(session, campaign)
@@ -313,7 +315,7 @@ def send_test(
                 chosen = None
         return await trial.send(
             db,
-            kept.draft.steps,
+            preview.saying(kept.draft.steps, step, text.lower()),
             step,
             to,
             business_id=chosen,

@@ -161,6 +161,7 @@ def row_document(row: CampaignRow) -> dict[str, Any]:
 
 async def show_document(db: Database, campaign: int, *, json: bool) -> None:
     """Show a campaign with its figures, and as a document with every message."""
+    from crm_tui.cli.campaign_variants import say_texts, step_document
     from crm_tui.services.campaigns import drafts, figures, ledger
 
     async with db.read() as session:
@@ -187,6 +188,7 @@ async def show_document(db: Database, campaign: int, *, json: bool) -> None:
                         "counts": each.counts.plain(),
                         "held": each.counts.held,
                         "rates": figures.documents(each.rates),
+                        **step_document(each),
                     }
                     for each, step in zip(found.steps, kept.draft.steps, strict=True)
                 ],
@@ -222,15 +224,20 @@ async def show_document(db: Database, campaign: int, *, json: bool) -> None:
     )
     for rate in found.rates:
         say(rate_words(rate))
+    for each in found.steps:
+        say_texts(each)
 
 
 def rate_words(rate: Rate) -> str:
-    """A rate with its counts: "reply: 3 of 40 (7.5 %)"."""
+    """A rate with its counts: "open: 3 of 40 (7.5%), 12 with machines; 5 more not measured"."""
     if not rate.measured:
         return f"{rate.name}: not measured"
     if rate.value is None:
-        return f"{rate.name}: nothing sent yet"
-    return f"{rate.name}: {rate.numerator:,} of {rate.denominator:,} ({rate.value:.1%})"
+        return f"{rate.name}: nothing {'delivered' if rate.raw is not None else 'sent'} yet"
+    said = f"{rate.name}: {rate.numerator:,} of {rate.denominator:,} ({rate.value:.1%})"
+    if rate.raw is not None and rate.raw != rate.numerator:
+        said += f", {rate.raw:,} with machines"
+    return f"{said}; {rate.unmeasured:,} more not measured" if rate.unmeasured else said
 
 
 async def _rows(db: Database, campaign: int, wanted: LedgerFilter) -> list[LedgerRow]:
@@ -255,8 +262,15 @@ def message_document(row: LedgerRow) -> dict[str, Any]:
         "state": row.state,
         "reason": row.reason,
         "message_id": row.message_id,
+        "variant": row.variant,
         "due_at": iso(row.due_at),
         "sent_at": iso(row.sent_at),
+        "delivered_at": iso(row.delivered_at),
+        "opened_at": iso(row.opened_at),
+        "clicked_at": iso(row.clicked_at),
+        "machine_opened_at": iso(row.machine_opened_at),
+        "machine_clicked_at": iso(row.machine_clicked_at),
+        "machine": row.machine,
         "replied_at": iso(row.replied_at),
         "bounced_at": iso(row.bounced_at),
         "unsubscribed_at": iso(row.unsubscribed_at),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crm_tui.cli import campaign_running
+from crm_tui.cli import campaign_running, campaign_variants
+from crm_tui.cli.campaign_variants import Text
 from crm_tui.cli.campaign_words import (
     Campaign,
     Json,
@@ -41,6 +42,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 campaign_running.register(app)
+campaign_variants.register(app)
 
 Query = Annotated[
     str,
@@ -216,7 +218,7 @@ def ledger(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILTER]", help="Which messages: state:failed step:2 is:held reason:… words."
+            metavar="[FILTER]", help="Which messages: state:failed step:2 text:b is:held words."
         ),
     ] = None,
     output: Annotated[
@@ -261,6 +263,7 @@ def preview(
         typer.Option("--lead", metavar="ID", help="As this lead gets it.", min=1, max=MOST_ID),
     ] = None,
     step: Annotated[int, typer.Option("--step", help="Which mail of it.", min=1)] = 1,
+    text: Text = "a",
     *,
     json: Json = False,
 ) -> None:
@@ -274,7 +277,8 @@ def preview(
         async with db.read() as session:
             kept = await drafts.load(session, campaign)
             chosen = lead or await first_recipient(session, campaign)
-            return await service.mail(session, kept.draft.steps, step, chosen, settings=settings)
+            said = service.saying(kept.draft.steps, step, text.lower())
+            return await service.mail(session, said, step, chosen, settings=settings)
 
     shown = with_store(context, work)
     if json:
@@ -350,6 +354,7 @@ def edit(
     after: Annotated[
         str | None, typer.Option("--after", metavar="DELAY", help="Another delay: 3d, 2bd, 4h.")
     ] = None,
+    text: Text = "a",
     *,
     json: Json = False,
 ) -> None:
@@ -364,7 +369,9 @@ def edit(
             steps = await drafts.steps_of(session, campaign)
             known = steps[step - 1].delay if step <= len(steps) else None
             new = drafts.step_of(found, subject=subject, delay=delay or known)
-            return await mending.edit_step(session, campaign, step, new, now=utc_now())
+            return await mending.edit_step(
+                session, campaign, step, new, letter=text.lower(), now=utc_now()
+            )
 
     version = with_store(context, work)
     if json:

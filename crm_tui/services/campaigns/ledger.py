@@ -13,36 +13,55 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    and_,
+    case,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from crm_tui.db.engine import Database, ReadSession
-from crm_tui.db.models import Business, CampaignExclusion, CampaignStep, Message
+from crm_tui.db.models import Business, CampaignExclusion, CampaignStep, Event, Message
 from crm_tui.db.types import listed
 from crm_tui.errors import WrongUsage
+from crm_tui.services.campaigns.variants import LETTERS
 from crm_tui.services.export import protected, replacing
 from crm_tui.text import fold, visible
-from crm_tui.vocabulary import MessageState
+from crm_tui.vocabulary import EventKind, MessageState
 
 _CHUNK = 1000
 _TERM = re.compile(r'(-)?(?:([a-z]+):)?(?:"([^"]*)"|(\S+))', re.IGNORECASE)
 _HELD = and_(
     Message.state == MessageState.QUEUED, Message.due_at.is_(None), Message.reason.is_not(None)
 )
+_BY_MACHINE = or_(Message.machine_opened_at.is_not(None), Message.machine_clicked_at.is_not(None))
 _FACTS = {
     "held": _HELD,
+    "delivered": Message.delivered_at.is_not(None),
     "opened": Message.opened_at.is_not(None),
     "clicked": Message.clicked_at.is_not(None),
+    "machine": _BY_MACHINE,
     "answered": Message.replied_at.is_not(None),
     "bounced": Message.bounced_at.is_not(None),
     "unsubscribed": Message.unsubscribed_at.is_not(None),
     "complained": Message.complained_at.is_not(None),
 }
 """What `is:` asks for."""
-_FIELDS = "state:failed, step:2, is:held or a word of the name, the address or the reason"
+_FIELDS = "state:failed, step:2, text:b, is:held or a word of the name, the address or the reason"
 
 
 class LedgerRow(NamedTuple):
-    """One message: one step for one business. Times are aware UTC."""
+    """One message: one step for one business. Times are aware UTC.
+
+    `variant` is the letter of its text where several are tried; `machine` says why what was last
+    opened or clicked by none of the people there is thought a machine's doing.
+    """
 
     id: int
     business_id: int
@@ -53,14 +72,19 @@ class LedgerRow(NamedTuple):
     reason: str | None
     due_at: datetime | None
     sent_at: datetime | None
+    delivered_at: datetime | None
     opened_at: datetime | None
     clicked_at: datetime | None
+    machine_opened_at: datetime | None
+    machine_clicked_at: datetime | None
     replied_at: datetime | None
     bounced_at: datetime | None
     unsubscribed_at: datetime | None
     complained_at: datetime | None
     message_id: str
     version: int | None
+    variant: str | None
+    machine: str | None
 
     @property
     def is_held(self) -> bool:
@@ -108,6 +132,10 @@ def _term(field: str, value: str) -> ColumnElement[bool]:
         if not value.isascii() or not value.isdigit() or len(value) > 6:
             raise WrongUsage(f'"{visible(value, 40)}" is no step; write step:2.')
         return CampaignStep.position == int(value)
+    if field == "text":
+        if value.lower() not in LETTERS:
+            raise WrongUsage(f'"{visible(value, 40)}" is no text; write text:a or text:b.')
+        return Message.variant == value.lower()
     if field == "is":
         if value.lower() not in _FACTS:
             raise WrongUsage(f"There is no is:{visible(value, 40)}; there are {', '.join(_FACTS)}.")
@@ -164,14 +192,19 @@ async def rows(session: ReadSession, ids: Sequence[int]) -> list[LedgerRow]:
             Message.reason,
             Message.due_at,
             Message.sent_at,
+            Message.delivered_at,
             Message.opened_at,
             Message.clicked_at,
+            Message.machine_opened_at,
+            Message.machine_clicked_at,
             Message.replied_at,
             Message.bounced_at,
             Message.unsubscribed_at,
             Message.complained_at,
             Message.message_id,
             Message.version,
+            Message.variant,
+            case((_BY_MACHINE, _why_machine())),
         )
         .join(CampaignStep, CampaignStep.id == Message.step_id)
         .join(Business, Business.id == Message.business_id)
@@ -179,6 +212,24 @@ async def rows(session: ReadSession, ids: Sequence[int]) -> list[LedgerRow]:
     )
     known = {row.id: LedgerRow._make(row) for row in found}
     return [known[each] for each in ids if each in known]
+
+
+def _why_machine() -> ScalarSelect[str | None]:
+    """Why the newest open or click of a message by a machine is thought to be one."""
+    return (
+        select(func.json_extract(Event.data, "$.machine"))
+        .where(
+            Event.message_id == Message.id,
+            Event.message_id.is_not(None),  # in the words of the index
+            Event.kind.in_((EventKind.OPENED, EventKind.CLICKED)),
+            Event.by_machine.is_(True),
+            Event.is_voided.is_(False),
+        )
+        .order_by(Event.occurred_at.desc(), Event.id.desc())
+        .limit(1)
+        .correlate(Message)
+        .scalar_subquery()
+    )
 
 
 async def leads_of(session: ReadSession, ids: Sequence[int]) -> list[int]:
@@ -216,7 +267,8 @@ async def first_lead(session: ReadSession, campaign_id: int) -> int | None:
 
 _COLUMNS = (
     "business_id name step to state reason due_at sent_at replied_at bounced_at unsubscribed_at "
-    "complained_at message_id version"
+    "complained_at message_id version variant delivered_at opened_at clicked_at machine_opened_at "
+    "machine_clicked_at machine"
 ).split()
 
 
