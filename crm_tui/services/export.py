@@ -29,7 +29,7 @@ from typing import Any, Literal, TextIO
 from sqlalchemy import func, select
 
 from crm_tui.db.engine import Database, ReadSession
-from crm_tui.db.models import Business, BusinessAlias, ContactPoint, Event, Task
+from crm_tui.db.models import Business, BusinessAlias, Consent, ContactPoint, Event, Task
 from crm_tui.errors import BadInput, Cancelled
 from crm_tui.services import lead_rows, leads
 from crm_tui.services.imports.readers.own import COLUMNS
@@ -228,15 +228,32 @@ async def _points(session: ReadSession, ids: Sequence[int]) -> dict[int, list[di
         .where(ContactPoint.business_id.in_(ids))
         .order_by(ContactPoint.is_primary.desc(), ContactPoint.id)
     )
+    given = await _consents(session, ids)
     points: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for lead_id, *values in rows:
         point = dict(zip(columns, values, strict=True))
+        point["consent"] = given.get((lead_id, point["value"]))
         if point["raw"] == point["value"]:
             point["raw"] = None
         if point["state"] is ContactState.UNKNOWN:
             point["state"] = None
         points[lead_id].append({name: value for name, value in point.items() if value})
     return points
+
+
+async def _consents(
+    session: ReadSession, ids: Sequence[int]
+) -> dict[tuple[int, str], dict[str, str]]:
+    """What stands of consent to text messages, by the lead and the number."""
+    rows = await session.execute(
+        select(Consent.business_id, Consent.value, Consent.given_at, Consent.how).where(
+            Consent.business_id.in_(ids), Consent.withdrawn_at.is_(None)
+        )
+    )
+    return {
+        (lead_id, value): {"given_at": at.isoformat(), "how": how}
+        for lead_id, value, at, how in rows
+    }
 
 
 @dataclass(slots=True)

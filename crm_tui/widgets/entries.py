@@ -51,6 +51,8 @@ _SHAPES: dict[EventKind, tuple[str, Role]] = {
     EventKind.TASK_ADDED: (NOTHING, Role.ATTENTION),
     EventKind.TASK_DONE: (REACHED, Role.GOOD),
     EventKind.DO_NOT_CONTACT: (TROUBLE, Role.BAD),
+    EventKind.CONSENT_GIVEN: (REACHED, Role.GOOD),
+    EventKind.CONSENT_WITHDRAWN: (TROUBLE, Role.ATTENTION),
     EventKind.EMAIL_SENT: (REACHED, Role.TEXT),
     EventKind.SMS_SENT: (REACHED, Role.TEXT),
     EventKind.OPENED: (BEGUN, Role.ATTENTION),

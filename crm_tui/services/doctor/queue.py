@@ -97,7 +97,7 @@ _UNTOLD = (
         ~exists().where(
             Event.message_id == Message.id,
             Event.message_id.is_not(None),  # in the words of the index
-            Event.kind == EventKind.EMAIL_SENT,
+            Event.kind.in_((EventKind.EMAIL_SENT, EventKind.SMS_SENT)),
         ),
     )
 )

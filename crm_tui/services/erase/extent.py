@@ -14,6 +14,7 @@ from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import (
     Business,
     BusinessAlias,
+    Consent,
     ContactPoint,
     Event,
     ImportRow,
@@ -334,6 +335,7 @@ async def _counts(session: ReadSession, found: Extent) -> dict[str, int]:
     counts = {"merged lead": len(found.ids) - 1}
     for sort, model, where in (
         ("contact point", ContactPoint, ()),
+        ("consent", Consent, ()),
         ("line of the timeline", Event, (Event.body.is_not(None),)),
         ("follow-up", Task, ()),
         ("mail", Message, ()),

@@ -17,6 +17,7 @@ from crm_tui.db.models import (
     BusinessAlias,
     BusinessTag,
     CampaignExclusion,
+    Consent,
     ContactPoint,
     Distinct,
     DomainCheck,
@@ -53,7 +54,14 @@ _BLANKED = (
 _STRUCTURE = ("overrules", "voids", "outcome")
 """What the status fold needs of an event, and what says nothing about a person."""
 
-_OWNED: tuple[Any, ...] = (ContactPoint, BusinessAlias, BusinessTag, Task, CampaignExclusion)
+_OWNED: tuple[Any, ...] = (
+    ContactPoint,
+    BusinessAlias,
+    BusinessTag,
+    Task,
+    CampaignExclusion,
+    Consent,
+)
 
 
 async def remove(

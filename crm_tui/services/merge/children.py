@@ -13,6 +13,7 @@ from crm_tui.db.models import (
     BusinessAlias,
     BusinessTag,
     CampaignExclusion,
+    Consent,
     Distinct,
     Event,
     ImportRow,
@@ -58,6 +59,7 @@ async def unite_children(session: WriteSession, keep_id: int, other_ids: Sequenc
     await _unite_tags(session, keep_id, other_ids)
     await _unite_pairs(session, keep_id, other_ids)
     await _unite_exclusions(session, keep_id, other_ids)
+    await _unite_consents(session, keep_id, other_ids)
 
 
 async def _unite_tags(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:
@@ -71,6 +73,25 @@ async def _unite_tags(session: WriteSession, keep_id: int, other_ids: Sequence[i
     await session.execute(delete(BusinessTag).where(BusinessTag.business_id.in_(other_ids)))
     if rows:
         await session.execute(insert(BusinessTag).on_conflict_do_nothing(), rows)
+
+
+async def _unite_consents(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:
+    """What each agreed to; of what stands for the same number, that which was given first."""
+    rows = await session.execute(
+        select(Consent.id, Consent.channel, Consent.value)
+        .where(Consent.business_id.in_([keep_id, *other_ids]), Consent.withdrawn_at.is_(None))
+        .order_by(Consent.given_at, Consent.id)
+    )
+    standing: dict[tuple[str, str], int] = {}
+    later = [each for each, *of in rows if standing.setdefault((of[0], of[1]), each) != each]
+    if later:
+        await session.execute(delete(Consent).where(Consent.id.in_(later)))
+    await session.execute(
+        update(Consent)
+        .where(Consent.business_id.in_(other_ids))
+        .values(business_id=keep_id)
+        .execution_options(synchronize_session=None)
+    )
 
 
 async def _unite_pairs(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:

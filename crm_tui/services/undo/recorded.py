@@ -17,6 +17,7 @@ from crm_tui.db.models import (
     BusinessAlias,
     BusinessTag,
     CampaignExclusion,
+    Consent,
     ContactPoint,
     Distinct,
     Event,
@@ -143,6 +144,7 @@ RECORDED = {
         _recorded(Message, only=("business_id", "state", "reason", "opened_at", "clicked_at")),
         _recorded(RawRecord, only=("business_id",), comes_and_goes=False),
         _recorded(CampaignExclusion),
+        _recorded(Consent),
         _recorded(Unmatched, only=("business_id", "state", "resolved_at"), comes_and_goes=False),
         _recorded(ImportRow, only=("business_id",), comes_and_goes=False),
     )
