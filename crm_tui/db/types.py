@@ -51,7 +51,9 @@ def utc_text(value: datetime) -> str:
     """
     if value.tzinfo is None:
         raise ValueError("a naive time cannot be stored")
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Half the time of strftime, which the store asks for by the thousand.
+    at = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 class Json(TypeDecorator[Any]):

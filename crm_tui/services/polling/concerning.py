@@ -50,7 +50,7 @@ _MESSAGES = (
     "SELECT m.id, m.key, m.business_id, m.campaign_id, m.channel, m.address, m.subject, m.state,"  # noqa: S608 - our own words
     " m.provider_id, m.segments, m.cost, b.erased_at IS NOT NULL, b.contact_status, "
     + ", ".join(f"m.{name}" for name in TIMES)
-    + " FROM {given} JOIN business AS b ON b.id = m.business_id WHERE m.provider = ?"
+    + " FROM {given} JOIN business AS b ON b.id = m.business_id WHERE +m.provider = ?"
 )
 _BY_ID = _MESSAGES.format(
     given="json_each(?) AS g JOIN message AS m ON m.provider_id = g.value"
@@ -139,7 +139,10 @@ def may_concern(event: ProviderEvent, known: Known) -> bool:
 
     Whether an answer concerns us is asked of the leads, when it is told.
     """
-    if known.message(event) is not None or event.kind is Happening.REPLIED:
+    message = known.message(event)
+    if message is not None:
+        return not message.erased
+    if event.kind is Happening.REPLIED:
         return True
     nameless = event.provider_id is None and event.key is None and not event.recipient
     return nameless and event.kind is Happening.UNKNOWN

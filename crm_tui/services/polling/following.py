@@ -36,6 +36,7 @@ _COLUMNS = {
     Happening.COMPLAINED: "complained_at",
     Happening.UNSUBSCRIBED: "unsubscribed_at",
 }
+_KEPT = tuple(dict.fromkeys(_COLUMNS.values()))
 _LISTED = {
     Listed.BOUNCE: ContactState.BOUNCED,
     Listed.COMPLAINT: ContactState.COMPLAINED,
@@ -102,7 +103,7 @@ def facts_of(told: Iterable[Told]) -> list[Facts]:
     found: dict[int, Facts] = {}
     for event, message in told:
         if message.id not in found:
-            times = {name: message.times[name] for name in sorted(set(_COLUMNS.values()))}
+            times = {name: message.times[name] for name in _KEPT}
             found[message.id] = Facts(message, times, message.segments, message.cost)
         found[message.id].note(event)
     return [each for each in found.values() if each.is_news]
@@ -170,8 +171,7 @@ async def follow(session: WriteSession, told: Iterable[Told], *, now: datetime) 
     """Do what follows: the states of addresses, the list of whom not to write to, the sequences."""
     following = _Following()
     for event, message in told:
-        if not message.erased:
-            following.take(event, message)
+        following.take(event, message)
     connection = await session.connection()
     for state, reasons in sorted(following.states.items(), key=lambda each: WORSE.index(each[0])):
         lesser = ", ".join(f"'{each}'" for each in WORSE[: WORSE.index(state)])

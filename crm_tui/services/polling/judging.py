@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 AT_ONCE = timedelta(seconds=10)
@@ -68,9 +69,14 @@ def judge(touches: Sequence[Touch], delivered_at: datetime | None) -> dict[str, 
 
 
 def _by_agent(touch: Touch) -> str:
-    agent = touch.agent.strip()
+    return by_agent(touch.agent.strip()) if touch.agent else ""
+
+
+@lru_cache(maxsize=2_000)
+def by_agent(agent: str) -> str:
+    """Why what calls itself like this is a machine; "" where it may be a person's."""
     if agent == APPLE:
-        return "opened by Apple's mail privacy proxy"
+        return "Apple's mail privacy proxy"
     if "GoogleImageProxy" in agent:
         return ""  # it fetches when a person opens
     return "a link scanner, by what it calls itself" if _SCANNERS.search(agent) else ""

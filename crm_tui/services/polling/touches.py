@@ -8,10 +8,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from crm_tui.db.engine import WriteSession
 from crm_tui.providers.events import Happening
 from crm_tui.services.events import OPERATOR
 from crm_tui.services.polling.judging import Touch, judge
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 BEARS_ON = frozenset({Happening.OPENED, Happening.CLICKED, Happening.DELIVERED})
 """What makes the opens and clicks of a message be judged anew."""
@@ -54,7 +58,7 @@ async def judge_again(session: WriteSession, message_ids: Collection[int]) -> se
         first: dict[tuple[str, bool], str] = {}
         for _, key, business_id, kind, at, by_machine, _source, data, *_known in those:
             reason = reasons.get(key, "")
-            if bool(reason) != bool(by_machine) or reason != json.loads(data).get("machine", ""):
+            if bool(reason) != bool(by_machine) or reason != _decode(data).get("machine", ""):
                 turned.append((int(bool(reason)), reason, key))
             if bool(reason) != bool(by_machine):
                 changed.add(business_id)
@@ -77,7 +81,7 @@ async def judge_again(session: WriteSession, message_ids: Collection[int]) -> se
 
 def _touch(row: Any) -> Touch:
     _, key, _, kind, at, _, _, data, *_ = row
-    facts = json.loads(data)
+    facts = _decode(data)
     return Touch(
         key=key,
         is_click=kind == "clicked",

@@ -25,19 +25,25 @@ def told(event: ProviderEvent, message: Ours) -> tuple[str, dict[str, Any]]:
     return _line(event, message), {name: value for name, value in facts.items() if value}
 
 
+_LINES = {
+    Happening.OPENED: "opened{subject}",
+    Happening.CLICKED: "clicked {link}",
+    Happening.DELIVERED: "delivered to {address}",
+    Happening.DEFERRED: "not yet delivered to {address}{why}",
+    Happening.BOUNCED_HARD: "came back from {address}{why}",
+    Happening.BOUNCED_SOFT: "not delivered to {address}{why}",
+    Happening.COMPLAINED: "reported a {what} as spam{why}",
+    Happening.UNSUBSCRIBED: "unsubscribed{why}",
+    Happening.FAILED: "the provider did not pass the {what} on{why}",
+}
+
+
 def _line(event: ProviderEvent, message: Ours) -> str:
     what = "text message" if message.channel is Channel.SMS else "mail"
-    why = f": {visible(event.reason, _LONGEST)}" if event.reason else ""
-    subject = f": {visible(message.subject, _LONGEST)}" if message.subject else f" the {what}"
-    url = visible(event.url, _LONGEST)
-    lines = {
-        Happening.OPENED: f"opened{subject}",
-        Happening.CLICKED: f"clicked {url}" if url else f"clicked a link of the {what}",
-        Happening.DELIVERED: f"delivered to {message.address}",
-        Happening.DEFERRED: f"not yet delivered to {message.address}{why}",
-        Happening.BOUNCED_HARD: f"came back from {message.address}{why}",
-        Happening.BOUNCED_SOFT: f"not delivered to {message.address}{why}",
-        Happening.COMPLAINED: f"reported a {what} as spam{why}",
-        Happening.UNSUBSCRIBED: f"unsubscribed{why}",
-    }
-    return lines.get(event.kind, f"the provider did not pass the {what} on{why}")
+    return _LINES[event.kind].format(
+        what=what,
+        address=message.address,
+        why=f": {visible(event.reason, _LONGEST)}" if event.reason else "",
+        subject=f": {visible(message.subject, _LONGEST)}" if message.subject else f" the {what}",
+        link=visible(event.url, _LONGEST) if event.url else f"a link of the {what}",
+    )
