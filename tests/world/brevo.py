@@ -80,6 +80,7 @@ class FakeBrevo(FakeProvider):
     blocked: list[dict[str, Any]] = field(default_factory=list)
     asked: Counter[datetime] = field(default_factory=Counter)
     _keys: dict[str, datetime] = field(default_factory=dict)
+    _others: list[Happened] = field(default_factory=list)
 
     @property
     def settings(self) -> BrevoSettings:
@@ -179,7 +180,7 @@ class FakeBrevo(FakeProvider):
         world = self.world
         if world.faults.shifting and offset > 0 and world.chance(0.3):
             self._put_in_front(first)
-        told = [each for each in self.told() if first <= self._day(each.at) <= last]
+        told = [each for each in self._all_told() if first <= self._day(each.at) <= last]
         if "email" in query:
             told = [each for each in told if self._recipient(each) == query["email"]]
         if query.get("sort", "desc") == "desc":
@@ -292,14 +293,19 @@ class FakeBrevo(FakeProvider):
         mail = self.mails.get(happened.message)
         return str(happened.facts.get("email") or (mail["to"][0]["email"] if mail else ""))
 
+    def _all_told(self) -> list[Happened]:
+        """What is told of anybody's mails, the oldest first."""
+        told = self.told()
+        return sorted([*self._others, *told], key=lambda each: each.at) if self._others else told
+
     def _put_in_front(self, first: date) -> None:
         """Something of somebody else's comes to the front of the list of the days."""
-        at = datetime(first.year, first.month, first.day, tzinfo=self.zone)
-        number = len(self.log)
+        number = len(self._others)
+        at = datetime(first.year, first.month, first.day, tzinfo=self.zone).astimezone(UTC)
+        at += timedelta(seconds=number % 60)
         facts = {"email": "somebody@other.example"}
-        at = at.astimezone(UTC) + timedelta(seconds=number % 60)
-        message = f"<{number}@other.example>"
-        self.log.append(Happened(number, message, "opened", at, self.world.now, facts))
+        other = Happened(number, f"<{number}@other.example>", "opened", at, at, facts)
+        self._others.append(other)
 
 
 def oracle(brevo: FakeBrevo) -> Sequence[tuple[str, str, str, str]]:
