@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
@@ -219,7 +220,17 @@ class ResendSender:
         words = self._api.words(answer)
         name = name_of(answer)
         if answer.status == 409 and name == "invalid_idempotent_request":
-            # Its key was used for another wording: that one was taken, before the text was changed.
+            # Its key came with another wording before, of a name or a text that was changed since.
+            handed = Handed(
+                key=mail.key,
+                message_id=mail.message_id,
+                to=address(mail.to),
+                text=mail.text,
+                at=mail.date,
+            )
+            with suppress(ProviderError):
+                if (sent := await self.find(handed)) is not None:
+                    return sent
             raise Unclear(f"Resend was handed this mail before, in other words: {words}")
         if answer.status in _STILL:
             return None
@@ -382,31 +393,40 @@ class ResendStream:
         return answer, *listed(answer)
 
     async def _states(
-        self, items: Sequence[Mapping[str, Any]], asked: Asked, bounced: dict[str, str]
+        self,
+        items: Sequence[Mapping[str, Any]],
+        asked: Asked,
+        bounced: dict[str, str],
+        *,
+        everyone: bool = False,
     ) -> list[RawEvent]:
         """What a page of mails tells, bounces once they are decided.
 
-        `bounced` says since when each is looked up, "" for those that are told.
+        Args:
+            items: the mails.
+            asked: which of them are waited for.
+            bounced: since when those that bounced are looked up, "" for those that are told.
+            everyone: whether those are told that nobody waits for any more, too.
         """
         waited = {each.provider_id for each in asked.waiting}
         found = []
         for item in items:
-            state, mail_id = item.get("last_event"), item["id"]
+            mail_id, state = item["id"], item.get("last_event")
             if not self._is_ours(item):
                 continue
-            more: dict[str, Any] = {}
-            if state in {"bounced", "suppressed"}:
-                since = bounced.setdefault(mail_id, asked.now.isoformat())
-                if mail_id not in waited or not since:
-                    continue
-                listing = await self._listing(recipient_of(item))
-                is_hard = listing is not None and listing.get("origin") == "bounce"
-                young = asked.now - datetime.fromisoformat(since) < _UNDECIDED
-                if state == "bounced" and not is_hard and young:
-                    continue
-                bounced[mail_id] = ""
-                more = {"suppression": listing}
-            found.append(record_of(item, self._now(), more))
+            if state not in ("bounced", "suppressed"):
+                found.append(record_of(item, self._now()))
+                continue
+            since = bounced.setdefault(mail_id, asked.now.isoformat())
+            if not since or not (everyone or mail_id in waited):
+                continue
+            listing = await self._listing(recipient_of(item))
+            is_hard = listing is not None and listing.get("origin") == "bounce"
+            young = asked.now - datetime.fromisoformat(since) < _UNDECIDED
+            if state == "bounced" and not is_hard and young and not everyone:
+                continue
+            bounced[mail_id] = ""
+            found.append(record_of(item, self._now(), suppression=listing))
         return found
 
     async def _listing(self, recipient: str) -> dict[str, Any] | None:
@@ -479,35 +499,31 @@ class ResendStream:
         return RawMail(rebuild(answer.object()), received) if answer.ok else None
 
     async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:
-        """What polling does not reach: the state of older mails, and Resend's list of addresses."""
+        """What polling does not reach: the states of older mails, and Resend's list of addresses."""
         events: list[RawEvent] = []
-        for each in asked.waiting:
-            if each.sent_at <= asked.now - POLLED:
-                events += await self._state_of(each.provider_id)
+        # Bounces that polling still looks up are left to it.
+        bounced = {each.provider_id: "" for each in asked.waiting}
+        async for items in self._back("emails", since - POLLED):
+            events += await self._states(items, asked, bounced, everyone=True)
         waited = {each.provider_id for each in asked.waiting}
-        after = ""
-        while True:
-            answer = await self._api.get("suppressions", paging(MOST, after))
-            items, more = listed(answer)
+        async for items in self._back("suppressions", since):
             events += [
                 RawEvent(
                     f"suppression:{item['id']}",
-                    {"suppression": item, "waited": item.get("source_id") in waited},
+                    {"suppression": item, "waited": str(item.get("source_id")) in waited},
                 )
                 for item in items
-                if item.get("origin") in ON_LIST
+                if str(item.get("origin")) in ON_LIST
             ]
+        return events
+
+    async def _back(self, path: str, since: datetime) -> AsyncIterator[list[dict[str, Any]]]:
+        """The pages of a list, the newest first, back to a time."""
+        after = ""
+        while True:
+            items, more = listed(await self._api.get(path, paging(MOST, after)))
+            yield items
             last = moment(items[-1].get("created_at")) if items else None
             if not more or (last is not None and last < since - _SLACK):
-                return events
+                return
             after = items[-1]["id"]
-
-    async def _state_of(self, mail_id: str) -> list[RawEvent]:
-        answer = await self._api.get(f"emails/{quote(mail_id, safe='')}")
-        if not answer.ok:
-            return []
-        item = answer.object()
-        more: dict[str, Any] = {}
-        if item.get("last_event") in {"bounced", "suppressed"}:
-            more = {"suppression": await self._listing(recipient_of(item))}
-        return [record_of({**item, "id": mail_id}, self._now(), more)]

@@ -42,7 +42,7 @@ ON_LIST = {"bounce": Happening.BOUNCED_HARD, "complaint": Happening.COMPLAINED}
 _BODIES = frozenset({"html", "text", "attachments"})
 
 
-def record_of(item: Mapping[str, Any], seen_at: datetime, more: Mapping[str, Any]) -> RawEvent:
+def record_of(item: Mapping[str, Any], seen_at: datetime, **more: object) -> RawEvent:
     """The state of a mail as a record: without what it says, and with when it was seen."""
     payload = {name: value for name, value in item.items() if name not in _BODIES}
     return RawEvent(
