@@ -126,7 +126,7 @@ class ResendSender:
         transport: httpx.AsyncBaseTransport | None = None,
         api: Api | None = None,
     ) -> None:
-        self._api = api or api_of(settings, key, transport=transport)
+        self.api = api or api_of(settings, key, transport=transport)
         self._over = asyncio.Event()
         self._unanswered = 0
 
@@ -139,7 +139,7 @@ class ResendSender:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._api.__aexit__(kind, error, trace)
+        await self.api.__aexit__(kind, error, trace)
 
     @property
     def unanswered(self) -> int:
@@ -181,13 +181,13 @@ class ResendSender:
                     "Resend's answer was not whole, or it is still at work on the mail"
                 )
             if tried < _TRIES - 1:
-                await self._pause(_PAUSE * 2**tried * (1 + self._api.jitter()))
+                await self._pause(_PAUSE * 2**tried * (1 + self.api.jitter()))
         raise trouble
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless nothing more is wanted."""
         waits = [
-            asyncio.ensure_future(self._api.sleep(seconds)),
+            asyncio.ensure_future(self.api.sleep(seconds)),
             asyncio.ensure_future(self._over.wait()),
         ]
         try:
@@ -199,7 +199,7 @@ class ResendSender:
     async def _post(self, body: dict[str, Any], key: str) -> Answer:
         self._unanswered += 1
         try:
-            return await self._api.send("emails", json=body, headers={"Idempotency-Key": key})
+            return await self.api.send("emails", json=body, headers={"Idempotency-Key": key})
         finally:
             self._unanswered -= 1
 
@@ -217,7 +217,7 @@ class ResendSender:
             if not isinstance(provider_id, str) or not provider_id:
                 return None
             return Sent(mail.message_id, provider_id, f"Resend took it as {said(provider_id)}")
-        words = self._api.words(answer)
+        words = self.api.words(answer)
         name = name_of(answer)
         if answer.status == 409 and name == "invalid_idempotent_request":
             # Its key came with another wording before, of a name or a text that was changed since.
@@ -251,7 +251,7 @@ class ResendSender:
         """
         after = ""
         for _ in range(_MOST_PAGES):
-            answer = await self._api.get("emails", paging(MOST, after))
+            answer = await self.api.get("emails", paging(MOST, after))
             items, more = listed(answer)
             for item in items:
                 if recipient_of(item) == handed.to.lower() and await self._is(item, handed):
@@ -264,7 +264,7 @@ class ResendSender:
 
     async def _is(self, item: Mapping[str, Any], handed: Handed) -> bool:
         """Whether a mail of the list is the one: by its tag, or else by its text and its time."""
-        answer = await self._api.get(f"emails/{quote(item['id'], safe='')}")
+        answer = await self.api.get(f"emails/{quote(item['id'], safe='')}")
         whole = answer.object() if answer.ok else {}
         tag = tag_of(whole)
         if tag is not None:
