@@ -67,15 +67,19 @@ class Answer:
         return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The body as JSON.
+        """The body as JSON, its texts such as can be kept: with no halves of characters.
 
         Raises:
             Unavailable: it was cut off on its way, or is none.
         """
         try:
-            return json.loads(self.content)
-        except ValueError:
+            found = json.loads(self.content)
+            if rb"\ud" in self.content.lower():
+                whole = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
+                found = json.loads(whole)
+        except (ValueError, RecursionError):
             raise Unavailable("the answer was no JSON, or only a part of it") from None
+        return found
 
     def object(self) -> dict[str, Any]:
         """The body as a JSON object.

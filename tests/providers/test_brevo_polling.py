@@ -499,6 +499,7 @@ async def test_a_key_that_is_no_longer_taken_is_said(brevo: FakeBrevo) -> None:
         (200, b"[]"),
         (200, b'{"events": 7}'),
         (200, b"<html>maintenance</html>"),
+        (200, b"[" * 100_000),
         (400, b'{"code": "out_of_range", "message": "limit is too large"}'),
         (418, b""),
     ],
@@ -530,6 +531,17 @@ async def test_records_that_are_none_are_kept_as_they_came(brevo: FakeBrevo) -> 
         {"unreadable": "x"},
         {"event": "opened"},
     ]
+
+
+async def test_halves_of_characters_are_replaced_so_that_what_comes_can_be_kept(
+    brevo: FakeBrevo,
+) -> None:
+    answer = rb'{"events": [{"event": "\uD83D\ude00", "link": "\uD83D", "email": "\\ud800"}]}'
+    account = Account(
+        brevo, transport=httpx.MockTransport(lambda _: httpx.Response(200, content=answer))
+    )
+    page = await account.fetch()
+    assert page.events[0].payload == {"event": "\U0001f600", "link": "?", "email": r"\ud800"}
 
 
 async def test_nothing_at_all_is_an_empty_page(brevo: FakeBrevo) -> None:
