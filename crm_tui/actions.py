@@ -72,6 +72,7 @@ AREA_TITLES = {
     "report": "Report of an import",
     "worker": "Worker log",
     "suppression": "Suppression list",
+    "settings": "Settings",
 }
 """What the areas are called."""
 
@@ -93,6 +94,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "report": ("report", "list"),
     "worker": ("worker", "list"),
     "suppression": ("suppression", "list"),
+    "settings": ("settings", "list"),
 }
 """The areas at hand on each screen, beside "everywhere": no key may mean two things among them."""
 
@@ -101,6 +103,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("everywhere.today", ("2",), "Today"),
     Action("everywhere.campaigns", ("3",), "Campaigns"),
     Action("everywhere.sites", ("5",), "Sites"),
+    Action("everywhere.settings", ("6",), "Settings"),
     Action("everywhere.palette", (":", "ctrl+p"), "Do something by name"),
     Action("everywhere.help", ("?",), "Keys"),
     Action("everywhere.back", ("escape",), "One step back or clear"),
@@ -242,6 +245,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("suppression.remove", ("x", "-"), "Take off the list"),
     Action("suppression.filter", ("/",), "Filter"),
     Action("worker.sending", ("S",), "Stop sending, or let it go"),
+    Action("settings.edit", ("e",), "Edit, or add the account"),
+    Action("settings.test", ("t",), "Try it, with calls that harm nobody"),
+    Action("settings.use", ("u",), "Send through it", instead_of="everywhere.undo"),
+    Action("settings.forget", ("x",), "Forget its key"),
+    Action("settings.sections", ("h",), "Sections"),
 )
 
 

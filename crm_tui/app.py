@@ -333,8 +333,13 @@ class CrmApp(Everywhere, inherit_bindings=False):
             self._throw_away = True
             self.session = Session()
             await self._use(path)
-            self.settings, self.mail_work = settings, self._mail_of(settings)
-            self._begin_mail()
+            await self.use_settings(settings)
+
+    async def use_settings(self, settings: Settings) -> None:
+        """Go on with other settings; who sends and reads mail begins anew with them."""
+        await self.mail_work.stop()
+        self.settings, self.mail_work = settings, self._mail_of(settings)
+        self._begin_mail()
 
     def status(self) -> tuple[str, Role]:
         """What the top line says at the right: the job that runs, else the mail or the store."""

@@ -80,6 +80,13 @@ class Host(Protocol):
     changes: int
     """How often the store was seen to have changed since the start."""
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether all of this is made up and goes with the app."""
+
+    async def use_settings(self, settings: Settings) -> None:
+        """Go on with other settings, as the configuration file has them now."""
+
     def now(self) -> datetime:
         """The current time, aware UTC."""
 

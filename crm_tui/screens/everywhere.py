@@ -40,6 +40,12 @@ def _sites() -> Screen[None]:
     return SitesScreen()
 
 
+def _settings() -> Screen[None]:
+    from crm_tui.screens.settings import SettingsScreen
+
+    return SettingsScreen()
+
+
 class Everywhere(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
     """An app with areas, whose keys for what can be done everywhere are pressed on any screen."""
 
@@ -49,6 +55,7 @@ class Everywhere(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         "today": _today,
         "campaigns": _campaigns,
         "sites": _sites,
+        "settings": _settings,
     }
     DEFAULT_MODE = "leads"
 
@@ -77,6 +84,15 @@ class Everywhere(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
     def action_sites(self) -> None:
         """To the sites."""
         self._go_to("sites")
+
+    def action_settings(self) -> None:
+        """To the settings."""
+        self._go_to("settings")
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether all of this is made up and goes with the app."""
+        return self._throw_away
 
     def action_palette(self) -> None:
         """Find an action, a lead or something done by its name."""

@@ -78,8 +78,9 @@ class MailWork:
     def has_account(self) -> bool:
         """Whether there is something to send through, or a mailbox to read."""
         settings = self._settings
-        sends = settings.email.provider == "outbox" or bool(settings.providers.smtp.host)
-        return bool((settings.sender.email and sends) or settings.providers.imap.host)
+        sends = settings.email.provider != "smtp" or bool(settings.providers.smtp.host)
+        reads, texts = settings.providers.imap.host, settings.sms.provider
+        return bool((settings.sender.email and sends) or reads or texts)
 
     @property
     def _publishes(self) -> bool:

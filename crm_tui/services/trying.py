@@ -57,7 +57,7 @@ async def try_account(
 
 async def _try_api(name: str, asked: Any, key: Lookup, settings: Settings) -> list[Check]:
     adapter = import_module(f"crm_tui.providers.{name}")
-    sender = settings.sender.email
+    sender = "" if name in known.TEXTS else settings.sender.email  # texts: that of the account
     try:
         done: list[Check] = await adapter.check(asked, key, sender=sender)
     except ProviderError as error:

@@ -32,6 +32,7 @@ class LineField:
         hint: What is shown while it is empty.
         picks: Texts often wanted, which the arrows go through.
         reading: Tells below the line what is understood of it.
+        hidden: Whether what is typed is not shown, as of a password.
     """
 
     name: str
@@ -40,6 +41,7 @@ class LineField:
     hint: str = ""
     picks: Sequence[str] = ()
     reading: Reading | None = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Line(Input):
             placeholder=field.hint,
             id=field.name,
             select_on_focus=bool(field.picks),
+            password=field.hidden,
         )
         self._picks = field.picks
         self.cursor_blink = False

@@ -67,7 +67,7 @@ def _refusal(config: Path, changes: Changes) -> str:
 def test_however_it_is_written_it_is_changed_or_left_alone(config: Path, text: str) -> None:
     config.write_text(text)
     before = tomllib.loads(text)
-    changes = {"providers.smtp": {"port": 25}, "email": {"provider": "outbox"}}
+    changes: Changes = {"providers.smtp": {"port": 25}, "email": {"provider": "outbox"}}
     if said := _refusal(config, changes):
         assert "Set there yourself" in said
         assert config.read_text() == text

@@ -14,6 +14,7 @@ from crm_tui.clock import utc_now
 from crm_tui.config import load_settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Setting, StreamGap, SyncCursor
+from crm_tui.providers.catalog import capabilities
 from tests.accounts.keyrings import Forgetful, Keeping, Locked, in_use
 from tests.conftest import Cli, Ran
 
@@ -72,7 +73,7 @@ def test_an_account_is_added_with_its_key_in_the_keyring(
     assert ran.code == 0
     assert kept.kept == {("crm-tui-mailgun", "key"): KEY}
     assert ran.json["key"] == {"found": True, "place": "keyring", "problem": ""}
-    assert "opt-in" in ran.err
+    assert "Mailgun: " + capabilities("mailgun").policy.rstrip(".") in ran.err
     settings = load_settings(config)
     assert settings.email.provider == "mailgun"
     assert settings.providers.mailgun.domain == "mg.studio.example"

@@ -216,8 +216,10 @@ def sends(name: str, settings: Settings) -> bool:
 
 def does(name: str, settings: Settings) -> str:
     """What the account does at present, in two words; "" where nothing."""
+    if lacking(name, settings):
+        return ""
     if name == IMAP:
-        return "reads mail" if settings.providers.imap.host else ""
+        return "reads mail"
     if not sends(name, settings):
         return ""
     return "sends texts" if name in TEXTS else "sends mail"

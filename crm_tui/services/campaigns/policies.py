@@ -33,7 +33,7 @@ def policy_of(provider: str) -> str:
         return ""
     can = capabilities(provider)
     law = _LAW_OF_TEXTS if can.channel == "sms" else _LAW
-    return f"{can.policy.rstrip('.')}. {law}"
+    return f"{can.title}: {can.policy.rstrip('.')}. {law}"
 
 
 def has_policy(provider: str) -> bool:
