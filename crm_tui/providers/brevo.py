@@ -160,21 +160,20 @@ class BrevoSender:
         return Sent(mail.message_id, provider_id, said(words))
 
     async def find(self, handed: Handed) -> Sent | None:
-        """What Brevo knows of a mail: by its key, among what went to its recipient that day."""
-        at, to = handed.at.astimezone(UTC).date(), address(handed.to)
+        """What Brevo knows of a mail: by its key, among those that went to its recipient that day.
+
+        The list of mails may be asked for far more often than that of events, which polling reads
+        anyway: they have the key too.
+        """
+        at = handed.at.astimezone(UTC).date()
         days = at - timedelta(days=1), at + timedelta(days=1)
-        params: dict[str, str | int] = {"email": to, "sort": "desc", "limit": 500}
-        # The list of mails has a limit of its own, far above that of events.
-        for path, name in (
-            ("smtp/emails", "transactionalEmails"),
-            ("smtp/statistics/events", "events"),
-        ):
-            found, _ = await listed(self._api, path, name, days, params)
-            for each in found:
-                if isinstance(each, dict) and handed.key in tags_of(each):
-                    message = text_of(each, "messageId")
-                    provider_id = bracketed(message) if message else None
-                    return Sent(handed.message_id, provider_id, "found among Brevo's records")
+        params: dict[str, str | int] = {"email": address(handed.to), "sort": "desc", "limit": 500}
+        found, _ = await listed(self._api, "smtp/emails", "transactionalEmails", days, params)
+        for each in found:
+            if isinstance(each, dict) and handed.key in tags_of(each):
+                message = text_of(each, "messageId")
+                provider_id = bracketed(message) if message else None
+                return Sent(handed.message_id, provider_id, "found among the mails Brevo sent")
         return None
 
 

@@ -334,9 +334,7 @@ async def test_a_server_that_is_not_there_got_nothing() -> None:
 # -- finding ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("as_json", [False, True])
-async def test_a_mail_is_found_by_its_key(brevo: FakeBrevo, *, as_json: bool) -> None:
-    brevo.tag_as_json = as_json
+async def test_a_mail_is_found_by_its_key(brevo: FakeBrevo) -> None:
     async with sender_of(brevo) as sender:
         await sender.send(mail(key="f" * 32))
         sent = await sender.send(mail())
@@ -348,34 +346,20 @@ async def test_a_mail_is_found_by_its_key(brevo: FakeBrevo, *, as_json: bool) ->
     assert found.message_id == sent.message_id
 
 
-async def test_a_mail_is_found_among_the_events_where_the_list_has_no_tags(
-    brevo: FakeBrevo,
-) -> None:
+async def test_finding_takes_nothing_of_the_hourly_limit(brevo: FakeBrevo) -> None:
     async with sender_of(brevo) as sender:
-        sent = await sender.send(mail())
-        body = brevo.mails[sent.provider_id or ""]
-        listed = httpx.MockTransport(
-            lambda request: httpx.Response(
-                200,
-                json={
-                    "events": [
-                        {
-                            "event": "requests",
-                            "messageId": (sent.provider_id or "").strip("<>"),
-                            "email": body["to"][0]["email"],
-                            "date": NOW.isoformat(),
-                            "tags": body["tags"],
-                        }
-                    ]
-                }
-                if request.url.path.endswith("events")
-                else {"count": 1, "transactionalEmails": [{"messageId": "<x>"}, "nonsense"]},
-            )
-        )
+        for _ in range(3):
+            assert await sender.find(handed()) is None
+    assert brevo.asked.total() == 0
+
+
+@pytest.mark.parametrize("records", [[], [{}], ["x", None], [{"messageId": "<x>", "tags": None}]])
+async def test_what_has_no_tags_is_nobodys(brevo: FakeBrevo, records: list[Any]) -> None:
+    listed = httpx.MockTransport(
+        lambda _: httpx.Response(200, json={"transactionalEmails": records})
+    )
     async with BrevoSender(brevo.settings, brevo.key, transport=listed) as sender:
-        found = await sender.find(handed())
-    assert found is not None
-    assert found.provider_id == sent.provider_id
+        assert await sender.find(handed()) is None
 
 
 async def test_finding_tells_trouble_from_nothing(brevo: FakeBrevo) -> None:

@@ -150,6 +150,17 @@ async def test_what_happened_is_told_in_our_words(brevo: FakeBrevo) -> None:
     assert events[3].url == "https://example.com/site"
 
 
+async def test_a_mail_whose_answer_was_lost_is_proven_by_its_events(brevo: FakeBrevo) -> None:
+    """They bring the key that it was sent under, however tags are written."""
+    brevo.tag_as_json = True
+    sent(brevo, 7)
+    account = Account(brevo)
+    await account.poll()
+    (raw,) = account.kept.values()
+    (event,) = account.stream.parse_event(raw)
+    assert event.key == f"{7:032x}"
+
+
 async def test_the_stream_says_what_it_is(brevo: FakeBrevo) -> None:
     stream = Account(brevo).stream
     assert (stream.provider, stream.account, stream.name) == ("brevo", "example.com", "events")
