@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run demo test test-long crash check format docs bench bench-peers wheel screenshots clean
+.PHONY: setup run demo test test-long crash check format docs bench bench-peers emulate wheel screenshots clean
 
 setup: $(STAMP)
 
@@ -49,6 +49,7 @@ format: setup
 
 docs: setup
 	$(BIN)/python docs/keys/make.py
+	$(BIN)/python docs/providers/make.py
 
 bench: setup
 	$(BIN)/python -m benchmarks
@@ -59,6 +60,12 @@ PEERS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/crm-tui-bench/peers
 bench-peers:
 	$(PYTHON) -m venv $(PEERS)/harlequin && $(PEERS)/harlequin/bin/pip install --quiet harlequin
 	$(PYTHON) -m venv $(PEERS)/posting && $(PEERS)/posting/bin/pip install --quiet posting 'tree-sitter==0.25.2'
+
+# Servers of Twilio and Resend that others wrote, which some tests run against where they are there.
+# (The newest version by npm's own word is another program.)
+CRM_TUI_EMULATE ?= $(HOME)/.cache/crm-tui-tests/emulate
+emulate:
+	npm install --no-save --no-audit --no-fund --prefix $(CRM_TUI_EMULATE) emulate@0.12.2 node@22
 
 screenshots: setup
 	$(BIN)/python docs/screenshots/make.py

@@ -82,8 +82,8 @@ CODES: Mapping[int, Code] = {
     20403: Code(Means.SETUP, "The account is suspended or closed", FUND),
     20404: Code(
         Means.SETUP,
-        "Twilio does not know this account",
-        "Copy account_sid in [providers.twilio] from Twilio's console.",
+        "Twilio does not know this account, or its messaging service",
+        "Copy account_sid and from_number in [providers.twilio] from Twilio's console.",
     ),
     20429: Code(Means.LIMIT, "Twilio asks to be asked less often"),
     21211: Code(Means.BAD_NUMBER, "This is no valid number"),
