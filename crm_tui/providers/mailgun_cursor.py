@@ -11,9 +11,10 @@ The cursor is JSON; what of it is missing or wrong is as if it had never been:
     gap       up to where a gap has been told
     owed      mails that came in and are not fetched: where they lie, and when they came
     kept      mails that were fetched, for as long as their records are read again
-    pass      a reading under way: by which API, when it began, from where it was asked, the last
-              time seen, the next page, where it stood when a page could last not be had, whether
-              only mails are left to be fetched (walked), and whether those are for the next time
+    pass      a reading under way: by which API, when it was opened by this machine's clock, when it
+              began by the one that is behind, from where it was asked, the last time seen, the next
+              page, where it stood when a page could last not be had, whether only mails are left to
+              be fetched (walked), and whether those are for the next time (stalled)
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Place:
         self.next: str | None = None
         self.walked = self.stalled = False
         self._began: datetime | None = None
+        self._opened = asked.now
         self._reached: datetime | None = None
         self._resumed: datetime | None = None
         self._go_on_with(cursor.get("pass"), asked.now)
@@ -118,6 +120,8 @@ class Place:
                 record = read(event.payload)
                 if record.stored_at:
                     owed = Owed(record.stored_at[:_MOST_URLS], record.at or now)
+                    if self.owed.get(event.external_id) != owed:
+                        self.stalled = False  # it is new, or lies elsewhere than it was said to
                     self.owed[event.external_id] = owed
         for name in [name for name, owed in self.owed.items() if owed.at < now - _OWED_FOR]:
             del self.owed[name]
@@ -165,6 +169,7 @@ class Place:
         if self.has_more and self._began is not None:
             found["pass"] = {
                 "by": self._by,
+                "opened": _iso(self._opened),
                 "began": _iso(self._began),
                 "start": _iso(self.start),
                 "reached": _iso(self._reached),
@@ -182,11 +187,11 @@ class Place:
         """Take up a reading that is under way, unless it is an old one or goes by the other API."""
         if not isinstance(reading, Mapping) or reading.get("by") != self._by:
             return
-        began, start = _time(reading.get("began")), _time(reading.get("start"))
-        if began is None or start is None or abs(now - began) > _STALE:
+        opened, began = _time(reading.get("opened")), _time(reading.get("began"))
+        start, following = _time(reading.get("start")), reading.get("next")
+        if opened is None or began is None or start is None or abs(now - opened) > _STALE:
             return
-        following = reading.get("next")
-        self._began, self.start = began, start
+        self._opened, self._began, self.start = opened, began, start
         self._reached = _time(reading.get("reached"))
         self._resumed = _time(reading.get("resumed"))
         self.next = following if isinstance(following, str) and following else None

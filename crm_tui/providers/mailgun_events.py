@@ -136,7 +136,7 @@ def read(raw: Mapping[str, Any]) -> Record:
         bounce_type=_text(status, "bounce-type").lower(),
         url=_text(raw, "url"),
         agent=_text(client, "user-agent"),
-        bot=_text(client, "bot").lower(),
+        bot=plain_line(_text(client, "bot")).lower(),
         client_type=_text(client, "client-type").lower(),
         stored_at=_urls(_object(raw, "storage").get("url")),
     )

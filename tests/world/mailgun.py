@@ -15,7 +15,6 @@ Its answers are held against Mailgun's own description by the tests.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -71,6 +70,8 @@ class FakeMailgun(FakeProvider):
         stored: mails that came in, by their keys.
         broken_storage: keys of stored mails that cannot be fetched, and the status instead.
         list_limit: entries in a page of a list at most.
+        page_limit: records in a page of the log at most.
+        tokens: what the tokens of further pages stand for: t0 is the first.
         refuses_old: whether a beginning before what is kept is refused.
     """
 
@@ -86,7 +87,9 @@ class FakeMailgun(FakeProvider):
     stored: dict[str, bytes] = field(default_factory=dict)
     broken_storage: dict[str, int] = field(default_factory=dict)
     list_limit: int = 1000
+    page_limit: int = 300
     refuses_old: bool = False
+    tokens: list[dict[str, Any]] = field(default_factory=list)
     _sorted: tuple[object, list[Happened], list[datetime]] = (None, [], [])
 
     def routes(self) -> list[Route]:
@@ -272,19 +275,18 @@ class FakeMailgun(FakeProvider):
         asked = dict(request.query_params)
         token = request.path_params.get("token")
         if token is not None:
-            asked = _opened(token).get("asked", {})
+            asked = self._opened(token).get("asked", {})
         if asked.get("ascending") != "yes" or int(asked.get("limit", 100)) > 300:
             return _refused(400, "invalid query")
         start = datetime.fromtimestamp(float(asked["begin"]), UTC)
         end = datetime.fromtimestamp(float(asked.get("end", 4e9)), UTC)
         words = [asked["event"]] if "event" in asked else None
-        found = self._cut(
-            start, end, int(asked.get("limit", 100)), token, words, to=asked.get("recipient")
-        )
+        limit, to = int(asked.get("limit", 100)), asked.get("recipient")
+        found = self._cut(start, end, limit, token, words, to=to)
         if found is None:
             return _refused(400, "the page is not there any more")
         page, following = found
-        following = _closed({**_opened(following or token or ""), "asked": asked})
+        following = self._closed({**self._opened(following or token), "asked": asked})
         base = f"{self.base_url}/v3/{self.domain}/events"
         if self.world.chance(self.world.faults.poisoned):
             base = ELSEWHERE
@@ -309,17 +311,14 @@ class FakeMailgun(FakeProvider):
 
         A token says after which moment to go on, and what of that moment has been told.
         """
-        faults, world = self.world.faults, self.world
-        last, told = start - timedelta(days=1), set[int]()
-        if token:
-            if world.chance(faults.expired):
-                return None
-            opened = _opened(token)
-            if "last" in opened:
-                last, told = datetime.fromisoformat(opened["last"]), set(opened["told"])
+        faults, opened = self.world.faults, self._opened(token)
+        if token and self.world.chance(faults.expired):
+            return None
+        last: datetime = opened.get("last", start - timedelta(days=1))
+        told: frozenset[int] = opened.get("told", frozenset())
         if token and faults.shifting:
             # Something new came to the front: the page begins with what was told before.
-            last, told = last - timedelta(seconds=1), set()
+            last, told = last - timedelta(seconds=1), frozenset()
         found = (
             each
             for each in self._told_between(max(start, last), end)
@@ -327,13 +326,25 @@ class FakeMailgun(FakeProvider):
             and (words is None or each.word in words)
             and (to is None or to.lower() == self._recipient(each))
         )
-        page = list(islice(found, limit))
+        page = list(islice(found, min(limit, self.page_limit)))
         if not page:
             return [], None
         last = page[-1].at
-        same = {each.number for each in page if each.at == last}
-        already = told if token and _opened(token).get("last") == last.isoformat() else set()
-        return page, _closed({"last": last.isoformat(), "told": sorted(same | already)})
+        told = frozenset(each.number for each in page if each.at == last)
+        if opened.get("last") == last:
+            told |= opened["told"]
+        return page, self._closed({"last": last, "told": told})
+
+    def _closed(self, what: dict[str, Any]) -> str:
+        """A token that stands for something."""
+        self.tokens.append(what)
+        return f"t{len(self.tokens) - 1}"
+
+    def _opened(self, token: str | None) -> dict[str, Any]:
+        """What a token stands for; nothing where there is none such."""
+        number = re.fullmatch(r"t(\d{1,9})", token or "")
+        known = number is not None and int(number[1]) < len(self.tokens)
+        return self.tokens[int(number[1])] if number is not None and known else {}
 
     def _told_between(self, start: datetime, end: datetime) -> Iterator[Happened]:
         """What is told of a time; put in order once for each moment of the world."""
@@ -483,15 +494,3 @@ def _moment(text: str | None) -> datetime | None:
         return None
     at = parsedate_to_datetime(text)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
-
-
-def _closed(what: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(what).encode()).decode()
-
-
-def _opened(token: str) -> dict[str, Any]:
-    try:
-        found = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        return {}
-    return found if isinstance(found, dict) else {}
