@@ -33,9 +33,10 @@ FIX_CREDITS = "Buy credits under My plan at app.brevo.com, or wait until tomorro
 _OUT_OF_CREDITS = 3600.0
 """Seconds until an account without credits is tried again: a free one has new ones every day."""
 _FIX_KEY = (
-    "Create an API key (xkeysib-…, not an SMTP key) under SMTP & API at app.brevo.com and give it"
-    " anew; where Brevo names an unknown IP address, allow that under Security, Authorised IPs."
+    "Create an API key (it begins with xkeysib-; an SMTP key does not do) under SMTP & API at"
+    " app.brevo.com and give it anew."
 )
+_FIX_ADDRESS = "Allow it at app.brevo.com under Security, Authorised IPs."
 _FIX_SENDER = f"Verify the address, or authenticate its domain, at {SENDERS}."
 _FIX_PROFILE = "Complete its profile at app.brevo.com and wait until Brevo has validated it."
 _FIX_BASE = "Correct base_url in [providers.brevo], or take it out."
@@ -89,6 +90,12 @@ def explain(answer: Answer, words: str) -> ProviderError | None:
             Unavailable(
                 f"The account at Brevo is out of credits ({about}). {FIX_CREDITS}",
                 after=_OUT_OF_CREDITS,
+            ),
+        ),
+        (
+            "ip address" in words.lower(),
+            Misconfigured(
+                f"Brevo does not know this machine's IP address ({about}).", fix=_FIX_ADDRESS
             ),
         ),
         (

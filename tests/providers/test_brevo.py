@@ -210,8 +210,8 @@ REFUSALS: list[tuple[Refusal, type[ProviderError], str]] = [
     ),
     (
         Refusal(401, "unauthorized", "We have detected you are using an unrecognised IP address"),
-        LoginRefused,
-        "allow that under Security, Authorised IPs.",
+        Misconfigured,
+        "Allow it at app.brevo.com under Security, Authorised IPs.",
     ),
     (
         Refusal(402, "not_enough_credits", "Not enough credits"),
