@@ -76,7 +76,7 @@ _HERE = {
         limits="your provider's; Gmail takes 15 connections",
         price="that of your mailbox",
         price_date="2026-11",
-        policy="Reads your own mailbox, and changes nothing in it.",
+        policy="Reads your own mailbox and marks nothing; only save_sent puts sent mails into it.",
         source="RFC 9051, RFC 3464, RFC 5965, RFC 3834",
     ),
     OUTBOX: Capabilities(

@@ -1,0 +1,91 @@
+"""Make docs/providers.md from what the providers' modules say of themselves: `make docs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from crm_tui.providers.base import Capabilities
+from crm_tui.providers.catalog import APIS, NAMES, capabilities
+from crm_tui.providers.keys import VARIABLES, service_of
+
+PAGE = Path(__file__).parent.parent / "providers.md"
+
+FEATURES = (
+    ("Send", "send"),
+    ("Idempotency", "idempotency"),
+    ("Delivery", "delivery"),
+    ("Opens", "opened"),
+    ("Clicks", "clicked"),
+    ("Machine flag", "machine"),
+    ("Bounce kind", "bounce_kind"),
+    ("Inbound", "inbound"),
+    ("Retention", "retention"),
+    ("Limits", "limits"),
+    ("Price", "price"),
+    ("Price as of", "price_date"),
+)
+"""The rows of the matrix: what they are called, and what each adapter says there."""
+
+_INTRODUCTION = """\
+# Providers
+
+This page is made from what the program knows of each provider (`make docs`). Everything that comes
+back is polled: no server of yours has to be reachable. In the app the same stands under Settings
+(`6`), with how each account is doing; on the command line, `crm-tui providers list`.
+
+An account is added with `crm-tui providers add NAME`, or with `e` in the settings. Its key goes into
+the keyring of your system; where there is none, it is read from the environment. It is never written
+into the configuration file, a log or the screen. `crm-tui providers test NAME` tries it out with calls
+that send nothing, and `crm-tui providers use NAME` sends through it.
+
+## What each can do
+"""
+
+_MACHINES = """\
+Opens and clicks that machines make (privacy proxies, scanners of links) are kept and shown, and move
+no status: by the provider's own flag where it has one, else by what gives them away, such as an open
+within seconds of the delivery.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    known = [capabilities(name) for name in NAMES]
+    parts = [_INTRODUCTION, "\n".join(_matrix(known)), "", _MACHINES]
+    parts += ["## What each asks of you", "", *_policies(known), "", "## Keys", "", *_keys(), ""]
+    parts += ["## What this follows", "", *(f"- {each.title}: {each.source}" for each in known)]
+    return "\n".join(parts) + "\n"
+
+
+def _matrix(known: list[Capabilities]) -> Iterator[str]:
+    yield _row("", *(each.title for each in known))
+    yield "|---" * (len(known) + 1) + "|"
+    for title, name in FEATURES:
+        yield _row(f"**{title}**", *(getattr(each, name) for each in known))
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _policies(known: list[Capabilities]) -> Iterator[str]:
+    for each in known:
+        yield f"- **{each.title}**: {each.policy}"
+
+
+def _keys() -> Iterator[str]:
+    yield "| provider | in the keyring | in the environment |"
+    yield "|---|---|---|"
+    for name in APIS:
+        title = capabilities(name).title
+        yield _row(title, f"`{service_of(name)}`, user `key`", f"`{VARIABLES[name]}`")
+    for name in ("smtp", "imap"):
+        variable = f"CRM_TUI_{name.upper()}_PASSWORD"
+        user = f"`{service_of(name)}`, user as under `username`"
+        yield _row(capabilities(name).title, user, f"`{variable}`")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"Wrote {PAGE}")
