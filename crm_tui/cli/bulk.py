@@ -61,6 +61,10 @@ def change_many(
         str | None,
         typer.Option("--never", metavar="REASON", help="Never contact them again."),
     ] = None,
+    consent: Annotated[
+        str | None,
+        typer.Option("--consent", metavar="HOW", help="Record how they agreed to text messages."),
+    ] = None,
     *,
     allow: Annotated[bool, typer.Option("--allow", help="Allow contact again.")] = False,
     archive: Annotated[bool, typer.Option("--archive", help="Put them away.")] = False,
@@ -87,6 +91,7 @@ def change_many(
         None if change is None else bulk.set_field(*assignment(change), settings),
         None if follow_up is None else _follow_up(context, what, follow_up, now),
         None if never is None else bulk.never_contact(never),
+        None if consent is None else bulk.give_consent(consent),
         bulk.allow_contact() if allow else None,
         bulk.archive() if archive else None,
         bulk.unarchive() if unarchive else None,

@@ -47,6 +47,7 @@ def check(context: typer.Context, campaign: Campaign, *, json: Json = False) -> 
     settings = invocation(context).settings
 
     async def work(db: Database) -> list[Check]:
+        from crm_tui.services import consent
         from crm_tui.services.campaigns import drafts, figures, gate
 
         found = await gate.look_up_policy(settings)
@@ -60,6 +61,7 @@ def check(context: typer.Context, campaign: Campaign, *, json: Json = False) -> 
                 settings=settings,
                 store=db.path,
                 policy=found,
+                no_consent=await consent.missing(session, campaign),
             )
 
     checks = with_store(context, work)
@@ -144,7 +146,9 @@ def _ask_to_start(context: typer.Context, campaign: int) -> None:
         now = utc_now()
         async with db.read() as session:
             kept = await drafts.require_draft(session, campaign)
-        found = await audience.look(db, kept.draft.audience, settings=settings, now=now)
+        found = await audience.look(
+            db, kept.draft.audience, settings=settings, now=now, channels=kept.draft.channels
+        )
         ids = [each.business_id for each in found.recipients]
         until = await preview.finish_time(
             db, kept.draft.steps, ids, settings=settings, now=kept.draft.starts_at or now

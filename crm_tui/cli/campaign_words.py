@@ -113,6 +113,11 @@ async def look_up_domains(db: Database, wanted: Audience, settings: Settings) ->
 def say_added(frozen: Frozen, beginning: str) -> None:
     """Say who was taken in, and who was left out."""
     say(f"{beginning} {plural(frozen.recipients, 'lead')}.")
+    if frozen.no_consent:
+        say(
+            f"{frozen.no_consent:,} of {frozen.recipients:,} have not agreed to text messages: held"
+            " until they do (crm-tui leads consent)."
+        )
     if frozen.held:
         say(f"{frozen.held:,} of them wait until their site is published: crm-tui sites publish")
     if frozen.recent:
@@ -182,6 +187,7 @@ async def show_document(db: Database, campaign: int, *, json: bool) -> None:
                     {
                         "step": each.position,
                         "template": each.template,
+                        "channel": step.channel,
                         "subject": step.subject,
                         "delay": step.delay,
                         "version": step.version,
@@ -259,6 +265,8 @@ def message_document(row: LedgerRow) -> dict[str, Any]:
         "name": row.name,
         "step": row.step,
         "to": row.address,
+        "channel": row.channel,
+        "segments": row.segments,
         "state": row.state,
         "reason": row.reason,
         "message_id": row.message_id,

@@ -66,7 +66,10 @@ SparedDays = Annotated[
 Template = Annotated[
     str,
     typer.Option(
-        "--template", metavar="NAME", help="What the mail says.", autocompletion=template_names
+        "--template",
+        metavar="NAME",
+        help="What the mail or text message says.",
+        autocompletion=template_names,
     ),
 ]
 
@@ -123,10 +126,16 @@ def create(
                 "excluded": _excluded(frozen),
                 "messages": frozen.recipients * len(draft.steps),
                 "held": frozen.held,
+                "no_consent": frozen.no_consent,
                 "recent": frozen.recent,
             }
         )
     say_added(frozen, f"Campaign {campaign} is a draft for")
+    if any(each.channel == "sms" for each in draft.steps):
+        from crm_tui.services.campaigns.text_checks import why_no_texts
+
+        if why := why_no_texts(settings):
+            say(why)
     if frozen.stopped:
         say(f"Stopped before all were taken down; `campaigns start {campaign}` does the rest.")
         raise typer.Exit(Exit.IN_PART)
@@ -290,13 +299,17 @@ def preview(
                 "text": shown.text,
                 "html": shown.html,
                 "missing": shown.missing or None,
+                "segments": shown.segments,
             }
         )
         return
     if shown.missing:
         say(f"It would wait: {shown.missing}. What is missing is shown as in the examples.")
     say(f"To: {shown.to}")
-    say(f"Subject: {shown.subject}")
+    if shown.size:
+        say(f"Text message: {shown.size}.")
+    else:
+        say(f"Subject: {shown.subject}")
     typer.echo(visible_lines(shown.text), nl=False)
 
 

@@ -142,7 +142,7 @@ def template_names(context: typer.Context, incomplete: str) -> list[tuple[str, s
 
     config = context.find_root().params.get("config_file") or default_config_path()
     try:
-        found = Templates(own_folder(Path(config))).all().values()
+        found = Templates(own_folder(Path(config))).every().values()
     except UserError:
         return []
     return [(each.name, each.description) for each in found if each.name.startswith(incomplete)]

@@ -11,7 +11,7 @@ import typer
 from crm_tui.cli.completions import tags
 from crm_tui.cli.output import MOST_ID, invocation, say, show_json, with_store
 from crm_tui.cli.tasks import time_ahead
-from crm_tui.clock import utc_now
+from crm_tui.clock import parse_time, utc_now
 from crm_tui.errors import WrongUsage
 from crm_tui.vocabulary import CallOutcome, ContactStatus
 
@@ -27,7 +27,7 @@ Tag = Annotated[str, typer.Argument(metavar="TAG", help="The tag.", autocompleti
 def register(leads: typer.Typer) -> None:
     """Add the commands to those about leads."""
     on_timeline = (note, call, set_status, human)
-    for command in (add, edit, *on_timeline, tag, untag, never, allow, archive, unarchive):
+    for command in (add, edit, *on_timeline, tag, untag, consent, never, allow, archive, unarchive):
         leads.command(command.__name__.replace("_", "-"))(command)
 
 
@@ -181,6 +181,44 @@ def untag(context: typer.Context, lead: LeadId, tag: Tag, *, json: Json = False)
     from crm_tui.services import bulk
 
     _change(context, lead, bulk.remove_tag(tag), json=json)
+
+
+def consent(
+    context: typer.Context,
+    lead: LeadId,
+    how: Annotated[
+        str, typer.Option("--how", help="How they agreed, such as 'asked for it on the phone'.")
+    ] = "",
+    date: Annotated[
+        str | None,
+        typer.Option("--date", metavar="WHEN", help="When, 2026-11-20 [default: now]."),
+    ] = None,
+    *,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="They take it back; --how may say why.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Record that a lead agreed to text messages at its main number, or takes that back."""
+    zone = invocation(context).settings.operator.zone
+    given_at = None if date is None else parse_time(date, zone=zone)
+    if date is not None and (given_at is None or withdraw):
+        raise typer.BadParameter(
+            "--withdraw counts from now." if withdraw else f"{date!r} is no date; write 2026-11-20."
+        )
+    done = "took back the consent of {}" if withdraw else "recorded the consent of {}"
+
+    async def work(session: WriteSession, now: datetime) -> str:
+        from crm_tui.services import consent as service
+
+        await service.for_lead(session, lead, how, withdraw_it=withdraw, given_at=given_at, now=now)
+        return (
+            f"Lead {lead} gets no more text messages."
+            if withdraw
+            else f"Lead {lead} agreed to text messages."
+        )
+
+    _act(context, lead, lambda name: f"{done.format(name)} (text messages)", work, json=json)
 
 
 def never(

@@ -12,6 +12,7 @@ from crm_tui.cli.completions import template_names
 from crm_tui.cli.output import MOST_ID, Exit, invocation, say, show_json, show_table, with_store
 from crm_tui.errors import BadInput
 from crm_tui.text import plural, visible_lines
+from crm_tui.vocabulary import Channel
 
 if TYPE_CHECKING:
     from crm_tui.db.engine import Database
@@ -36,7 +37,7 @@ def list_templates(context: typer.Context, *, json: Json = False) -> None:
     """List the templates: those that came with the program, and your own."""
     from crm_tui.services.templating import checking
 
-    found = _templates(context).all()
+    found = _templates(context).every()
     if json:
         show_json({"templates": [_document(template) for template in found.values()]})
         return
@@ -99,6 +100,9 @@ def show(
             }
         )
         return
+    if template.channel is Channel.SMS:
+        sys.stdout.write(f"{visible_lines(mail.text)}\n")
+        return
     say(f"Subject: {mail.subject}")
     sys.stdout.write(visible_lines(mail.html if html and mail.html else mail.text))
 
@@ -119,7 +123,7 @@ def check(
     from crm_tui.services.templating import checking
 
     templates = _templates(context)
-    chosen = [templates.named(name)] if name is not None else list(templates.all().values())
+    chosen = [templates.named(name)] if name is not None else list(templates.every().values())
     problems = [(template, problem) for template in chosen for problem in checking.check(template)]
     if json:
         show_json(

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, func, select, update
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Consent, Message
@@ -27,6 +27,7 @@ LONGEST = 300
 """Characters of how somebody agreed."""
 
 _SOME = 500
+_TEXTS = (Message.channel == Channel.SMS, Message.state == MessageState.QUEUED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,20 @@ async def agreed(session: ReadSession, numbers: Mapping[int, str]) -> set[int]:
     return found
 
 
+async def missing(session: ReadSession, campaign_id: int) -> int:
+    """How many leads of a campaign wait for a text message they have not agreed to."""
+    given = exists().where(
+        Consent.business_id == Message.business_id,
+        Consent.channel == Channel.SMS,
+        Consent.value == Message.address,
+        Consent.withdrawn_at.is_(None),
+    )
+    counted = select(func.count(Message.business_id.distinct())).where(
+        Message.campaign_id == campaign_id, *_TEXTS, ~given
+    )
+    return (await session.execute(counted)).scalar_one()
+
+
 def how_words(how: str) -> str:
     """How somebody agreed, as it is kept, in a line.
 
@@ -159,6 +174,13 @@ async def give(
     await _tell(session, new, EventKind.CONSENT_GIVEN, words, at=at, now=now)
     await _look_again(session, new, now=now)
     return Told(list(new), sorted(there), [e for e in business_ids if e not in numbers])
+
+
+async def may_agree(session: ReadSession, business_ids: Collection[int]) -> list[int]:
+    """Those of the leads that have a number and have not agreed to text messages at it."""
+    numbers = await _numbers(session, business_ids)
+    there = await agreed(session, numbers)
+    return [each for each in business_ids if each in numbers and each not in there]
 
 
 async def withdraw(
@@ -218,9 +240,6 @@ async def _tell(
         *(NewEvent(each, kind, at, words, OPERATOR) for each in leads),
         now=now,
     )
-
-
-_TEXTS = (Message.channel == Channel.SMS, Message.state == MessageState.QUEUED)
 
 
 async def _look_again(session: WriteSession, leads: Collection[int], *, now: datetime) -> None:

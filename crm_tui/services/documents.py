@@ -76,6 +76,7 @@ def page_document(
                     "state": point.state,
                     "state_reason": point.state_reason or None,
                     "suppressed": point.barred or None,
+                    "agreed_to_texts": point.agreed or None,
                 }
                 for point in page.points
             ],

@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from crm_tui.clock import local_stamp
 from crm_tui.config import Settings
 from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.models import Business, BusinessTag, ContactPoint, Site, Tag, Task
+from crm_tui.db.models import Business, BusinessTag, Consent, ContactPoint, Site, Tag, Task
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import contacts, derived, events, points, scoring, typed
 from crm_tui.services.barred import why_barred
@@ -42,6 +43,8 @@ class PointRow:
     state_reason: str
     barred: str = ""
     """Why it is on the list of those not to be contacted, itself or by its domain; else ""."""
+    agreed: str = ""
+    """Of a number, how and when they agreed to text messages to it; else ""."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +269,21 @@ async def points_of(session: ReadSession, lead_id: int) -> tuple[PointRow, ...]:
     ]
     reached = (ContactKind.EMAIL, ContactKind.PHONE)
     barred = await why_barred(session, [each.value for each in found if each.kind in reached])
-    return tuple(replace(each, barred=barred.get(each.value, "")) for each in found)
+    given = await _agreed(session, lead_id)
+    return tuple(
+        replace(each, barred=barred.get(each.value, ""), agreed=given.get(each.value, ""))
+        for each in found
+    )
+
+
+async def _agreed(session: ReadSession, lead_id: int) -> dict[str, str]:
+    """How and when a lead agreed to text messages, by the number."""
+    rows = await session.execute(
+        select(Consent.value, Consent.how, Consent.given_at).where(
+            Consent.business_id == lead_id, Consent.withdrawn_at.is_(None)
+        )
+    )
+    return {value: f"{how}, {local_stamp(at)[:10]}" for value, how, at in rows}
 
 
 async def _set_point(

@@ -14,7 +14,17 @@ from crm_tui.config import ScoreSettings, Settings
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business
 from crm_tui.errors import BadInput
-from crm_tui.services import derived, fields, never, outcomes, shelving, tags, tasks, timeline
+from crm_tui.services import (
+    consent,
+    derived,
+    fields,
+    never,
+    outcomes,
+    shelving,
+    tags,
+    tasks,
+    timeline,
+)
 from crm_tui.services.fields import FieldChange
 from crm_tui.services.when import say_date
 from crm_tui.text import visible
@@ -153,6 +163,27 @@ def allow_contact() -> Change:
         asks=lambda whom: f"allow contact with {whom} again",
         pending=_timeless(never.allowable),
         apply=allow,
+    )
+
+
+def give_consent(how: str) -> Change:
+    """Record that leads agreed to text messages, at their main numbers.
+
+    Raises:
+        BadInput: it is not said how.
+    """
+    said = consent.how_words(how)
+
+    async def give(
+        session: WriteSession, ids: Sequence[int], /, *, now: datetime
+    ) -> Collection[int]:
+        return (await consent.give(session, ids, said, now=now)).changed
+
+    return Change(
+        done=lambda whom: f"recorded that {whom} agreed to text messages: {said}",
+        asks=lambda whom: f"record that {whom} agreed to text messages",
+        pending=_timeless(consent.may_agree),
+        apply=give,
     )
 
 

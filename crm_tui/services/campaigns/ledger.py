@@ -33,7 +33,7 @@ from crm_tui.errors import WrongUsage
 from crm_tui.services.campaigns.variants import LETTERS
 from crm_tui.services.export import protected, replacing
 from crm_tui.text import fold, visible
-from crm_tui.vocabulary import EventKind, MessageState
+from crm_tui.vocabulary import Channel, EventKind, MessageState
 
 _CHUNK = 1000
 _TERM = re.compile(r'(-)?(?:([a-z]+):)?(?:"([^"]*)"|(\S+))', re.IGNORECASE)
@@ -85,6 +85,8 @@ class LedgerRow(NamedTuple):
     version: int | None
     variant: str | None
     machine: str | None
+    channel: Channel
+    segments: int | None
 
     @property
     def is_held(self) -> bool:
@@ -205,6 +207,8 @@ async def rows(session: ReadSession, ids: Sequence[int]) -> list[LedgerRow]:
             Message.version,
             Message.variant,
             case((_BY_MACHINE, _why_machine())),
+            Message.channel,
+            Message.segments,
         )
         .join(CampaignStep, CampaignStep.id == Message.step_id)
         .join(Business, Business.id == Message.business_id)

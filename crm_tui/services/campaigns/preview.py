@@ -15,10 +15,12 @@ from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput, NotFound
+from crm_tui.services.campaigns.cost import price, size_words
 from crm_tui.services.campaigns.drafts import Step
+from crm_tui.services.consent import agreed
 from crm_tui.services.leads import require
 from crm_tui.services.sending import standing
-from crm_tui.services.sending.account import Account, account
+from crm_tui.services.sending.account import Account, account, account_for
 from crm_tui.services.sending.compose import NO_SITE, facts_of_leads, with_sender
 from crm_tui.services.sending.hours import after, read_delay
 from crm_tui.services.sending.pace import finish
@@ -26,8 +28,10 @@ from crm_tui.services.templating.facts import EXAMPLE, MailFacts
 from crm_tui.services.templating.fields import FIELDS
 from crm_tui.services.templating.language import MissingField
 from crm_tui.services.templating.rendering import Rendered, render, reply_subject
+from crm_tui.services.texting import NO_CONSENT, size
 from crm_tui.services.zones import zone_of
 from crm_tui.text import visible
+from crm_tui.vocabulary import Channel
 
 _CHUNK = 500
 TOKEN = "0" * 24
@@ -36,7 +40,12 @@ TOKEN = "0" * 24
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One mail. `missing` says what holds it; what is missing is then as in the examples."""
+    """One message. `missing` says what holds it; what is missing is then as in the examples.
+
+    Attributes:
+        size: of a text message, its segments and what they cost, in a line.
+        segments: how many they are; None of a mail.
+    """
 
     business_id: int
     to: str
@@ -44,6 +53,8 @@ class Shown:
     text: str
     html: str | None
     missing: str
+    segments: int | None = None
+    size: str = ""
 
 
 async def mail(
@@ -62,10 +73,12 @@ async def mail(
     """
     await require(session, business_id)
     facts = (await facts_of_leads(session, [business_id]))[business_id]
-    mine = account(settings)
     step = step_at(steps, position)
+    mine = account_for(settings, step.channel)
     known = with_examples(step, with_sender(facts, mine, TOKEN))
     made = in_thread(steps, position, known)
+    if step.channel is Channel.SMS:
+        return await _text(session, business_id, facts, made, lacks(step, facts, mine))
     return Shown(
         business_id,
         facts.business_email or "",
@@ -73,6 +86,24 @@ async def mail(
         made.text,
         made.html,
         lacks(step, facts, mine),
+    )
+
+
+async def _text(
+    session: ReadSession, business_id: int, facts: MailFacts, made: Rendered, missing: str
+) -> Shown:
+    number = facts.business_phone or ""
+    if not await agreed(session, {business_id: number}):
+        missing = NO_CONSENT
+    return Shown(
+        business_id,
+        number,
+        "",
+        made.text,
+        None,
+        missing,
+        segments=size(made.text).segments,
+        size=size_words(made.text, await price(session)),
     )
 
 
@@ -106,10 +137,12 @@ def in_thread(steps: Sequence[Step], position: int, facts: MailFacts) -> Rendere
         NotFound: there is no such step.
         BadInput: it cannot be rendered.
     """
-    made = render(step_at(steps, position).read(), facts)
-    if position == 1:
+    step = step_at(steps, position)
+    made = render(step.read(), facts)
+    before = [each for each in steps[: position - 1] if each.channel is Channel.EMAIL]
+    if step.channel is Channel.SMS or not before:
         return made
-    first = render(steps[0].read(), with_examples(steps[0], facts))
+    first = render(before[0].read(), with_examples(before[0], facts))
     return replace(made, subject=reply_subject(first.subject))
 
 
@@ -154,7 +187,8 @@ async def lacking(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> dict[int, str]:
     """Which of the leads would be held at one of the steps, and for what."""
-    mine = account(settings)
+    mine = {channel: account_for(settings, channel) for channel in Channel}
+    texts = any(step.channel is Channel.SMS for step in steps)
     found: dict[int, str] = {}
     for start in range(0, len(business_ids), _CHUNK):
         if cancelled():
@@ -162,17 +196,27 @@ async def lacking(
         chunk = list(business_ids[start : start + _CHUNK])
         async with db.read() as session:
             facts = await facts_of_leads(session, chunk)
-        found |= await asyncio.to_thread(_lacking, steps, facts, mine)
+            silent = await _silent(session, facts) if texts else {}
+        found |= await asyncio.to_thread(_lacking, steps, facts, mine) | silent
         progress(start + len(chunk), len(business_ids))
     return found
 
 
+async def _silent(session: ReadSession, facts: Mapping[int, MailFacts]) -> dict[int, str]:
+    """Who of them has not agreed to text messages."""
+    numbers = {business_id: known.business_phone or "" for business_id, known in facts.items()}
+    there = await agreed(session, numbers)
+    return {business_id: NO_CONSENT for business_id in numbers if business_id not in there}
+
+
 def _lacking(
-    steps: Sequence[Step], facts: Mapping[int, MailFacts], mine: Account
+    steps: Sequence[Step], facts: Mapping[int, MailFacts], mine: Mapping[Channel, Account]
 ) -> dict[int, str]:
     texts = [text for step in steps for text in step.texts.values()]
     found = {
-        business_id: next(filter(None, (lacks(text, known, mine) for text in texts)), "")
+        business_id: next(
+            filter(None, (lacks(text, known, mine[text.channel]) for text in texts)), ""
+        )
         for business_id, known in facts.items()
     }
     return {business_id: why for business_id, why in found.items() if why}
@@ -200,17 +244,29 @@ async def finish_time(
                 )
             )
             zones.update(zone_of(row._asdict(), mine.zone) for row in rows)
+    begins = steps[0].channel if steps else Channel.EMAIL
+    steps_by = Counter(step.channel for step in steps) or Counter({begins: 0})
+    accounts = {channel: account_for(settings, channel) for channel in steps_by}
     async with db.read() as session:
         home = standing.home_of(db.path)
-        known = await standing.read_standing(session, mine.provider, home=home)
+        known = {
+            channel: await standing.read_standing(session, each.provider, home=home)
+            for channel, each in accounts.items()
+        }
 
-    def all_gone(times: int) -> datetime | None:
+    def all_gone(channel: Channel, times: int) -> datetime | None:
         counts = {zone: number * times for zone, number in zones.items()}
-        return finish(counts, now, mine.limits, mine.rules, bucket=known.bucket, zone=mine.zone)
+        each, bucket = accounts[channel], known[channel].bucket
+        return finish(counts, now, each.limits, each.rules, bucket=bucket, zone=each.zone)
 
-    first, every = await asyncio.to_thread(lambda: (all_gone(1), all_gone(len(steps))))
-    if first is None or every is None:
+    def ends() -> list[datetime | None]:
+        every = [all_gone(channel, times) for channel, times in steps_by.items()]
+        return [all_gone(begins, 1), *every]
+
+    first, *every = await asyncio.to_thread(ends)
+    if first is None:
         return None
     for step in steps[1:]:
         first = after(first, read_delay(step.delay or "1d"), mine.zone, mine.rules)
-    return max(first, every)
+    known_ends = [at for at in every if at is not None]
+    return max(first, *known_ends) if len(known_ends) == len(every) else None

@@ -22,6 +22,7 @@ from crm_tui.services.sending.compose import facts_of_leads, with_sender
 from crm_tui.services.sending.senders import open_sender
 from crm_tui.services.templating.facts import EXAMPLE
 from crm_tui.text import visible
+from crm_tui.vocabulary import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ async def send(
     found = mailable(to)
     if not found.is_address:
         raise BadInput(f"{visible(to, 80)} cannot be written to: {found.problem}.")
+    if preview.step_at(steps, position).channel is Channel.SMS:
+        raise BadInput(
+            "A text message cannot be tried by mail; `crm-tui campaigns preview` shows it."
+        )
     mine = account(settings)
     if not mine.address:
         raise BadInput("No sender is set: set name and email under [sender] in config.toml.")

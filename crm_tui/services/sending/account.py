@@ -97,11 +97,12 @@ def text_account(settings: Settings) -> Account | None:
     )
 
 
-def accounts(settings: Settings) -> dict[Channel, Account]:
-    """The accounts there are, by what they send."""
-    texts = text_account(settings)
-    mail = {Channel.EMAIL: account(settings)}
-    return mail if texts is None else mail | {Channel.SMS: texts}
+def account_for(settings: Settings, channel: Channel) -> Account:
+    """The account of a channel; where none is set for text messages, as it would be."""
+    mail = account(settings)
+    if channel is Channel.EMAIL:
+        return mail
+    return text_account(settings) or replace(mail, channel=Channel.SMS)
 
 
 def outbox_folder(settings: Settings, store: Path) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Event, Message
@@ -24,7 +24,7 @@ from crm_tui.services.templating.checking import uses_site
 from crm_tui.services.templating.files import Template
 from crm_tui.services.templating.rendering import one_line, render, reply_subject, tidy
 from crm_tui.text import visible
-from crm_tui.vocabulary import ContactKind, EventKind, MessageState
+from crm_tui.vocabulary import Channel, ContactKind, EventKind, MessageState
 
 TAKEN_BACK = "taken back by you"
 _MOST_REFERENCES = 30
@@ -62,6 +62,8 @@ async def from_template(
         MissingField: something is not known of it that the template needs.
         BadInput: it has no address, its site is not published, or the template cannot be used.
     """
+    if template.channel is Channel.SMS:
+        raise BadInput(f"{visible(template.name, 60)} is a text message, which campaigns send.")
     letter = await blank(session, business_id)
     facts = (await facts_of_leads(session, [business_id]))[business_id]
     if facts.site_url is None and uses_site(template):
@@ -107,6 +109,7 @@ async def reply(session: ReadSession, business_id: int, event_id: int | None = N
                 *which,
                 Event.business_id == business_id,
                 Event.kind.in_((EventKind.REPLIED, EventKind.UNSUBSCRIBED)),
+                func.json_extract(Event.data, "$.channel").is_distinct_from(Channel.SMS),
                 Event.is_voided.is_(False),
             )
             .order_by(Event.occurred_at.desc(), Event.id.desc())
