@@ -26,7 +26,7 @@ from crm_tui.widgets.row_messages import RowOpened, RowsWanted
 from crm_tui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
-    from crm_tui.services.campaigns.drafts import Kept
+    from crm_tui.services.campaigns.drafts import Kept, Step
     from crm_tui.services.campaigns.figures import Figures
     from crm_tui.services.campaigns.ledger import LedgerRow
     from crm_tui.services.templating.files import Template
@@ -63,10 +63,10 @@ class CampaignScreen(CampaignDesk):
         & #campaign-head > Static { height: auto; max-height: 6; text-wrap: nowrap; text-overflow: ellipsis; }
         & #campaign-head > #campaign-rates, & #campaign-head > #campaign-why { text-wrap: wrap; }
         & #campaign-why { display: none; }
-        & #campaign-steps { display: none; }
+        & #campaign-steps, & #campaign-texts { display: none; }
         &.-tall #campaign-head { margin: 1 0; }
         &.-tall FilterLine { margin-bottom: 1; }
-        &.-tall #campaign-steps { margin-top: 1; }
+        &.-tall #campaign-steps, &.-tall #campaign-texts { margin-top: 1; }
     }
     """
 
@@ -92,6 +92,7 @@ class CampaignScreen(CampaignDesk):
             yield Static(id="campaign-counts")
             yield Static(id="campaign-rates")
             yield Static(id="campaign-steps")
+            yield Static(id="campaign-texts")
         self._line = FilterLine(_FILTER_HINT, pause=_TYPING_PAUSE)
         yield self._line
         self._table: RowTable[LedgerRow] = RowTable(
@@ -120,7 +121,8 @@ class CampaignScreen(CampaignDesk):
             self.campaign_is_gone()
             return
         steps = len(self._figures.steps)
-        columns = ledger_columns(self._zone, steps=steps)
+        texts = any(each.variants for each in self._figures.steps)
+        columns = ledger_columns(self._zone, steps=steps, texts=texts)
         if len(columns) != len(self._table.column_keys):
             self._table.set_columns(columns)
         self._show_head(self._kept, self._figures)
@@ -266,28 +268,30 @@ class CampaignScreen(CampaignDesk):
         """Edit what a step says to those who have not got it yet."""
         if self._kept is None:
             return
-        steps = self._kept.draft.steps
-        if len(steps) == 1:
-            self._edit(1)
+        texts = [
+            (number, letter, text)
+            for number, step in enumerate(self._kept.draft.steps, start=1)
+            for letter, text in step.texts.items()
+        ]
+        if len(texts) == 1:
+            self._edit(*texts[0])
             return
         from crm_tui.screens.dialogs import Pick, Picker
 
-        picks = [
-            Pick(str(number), f"{number}  {step.subject}", step.template)
-            for number, step in enumerate(steps, start=1)
-        ]
+        tried = len(texts) > len(self._kept.draft.steps)
+        picks = []
+        for at, (number, letter, text) in enumerate(texts):
+            place = f"{number}{letter.upper()}" if tried else f"{number}"
+            picks.append(Pick(str(at), f"{place}  {text.subject}", text.template))
 
         def edit(picked: str | None) -> None:
             if picked is not None:
-                self._edit(int(picked))
+                self._edit(*texts[int(picked)])
 
-        self.app.push_screen(Picker("Which step", picks), edit)
+        self.app.push_screen(Picker("Which text" if tried else "Which step", picks), edit)
 
-    def _edit(self, position: int) -> None:
+    def _edit(self, position: int, letter: str, step: Step) -> None:
         from crm_tui.screens.step_forms import step_form
-
-        assert self._kept is not None
-        step = self._kept.draft.steps[position - 1]
 
         async def save(changed: Template, delay: str | None) -> None:
             db = await self.host.store()
@@ -296,7 +300,12 @@ class CampaignScreen(CampaignDesk):
             written = replace(drafts.step_of(changed, delay=delay), template=step.template)
             async with db.write() as session:
                 await mending.edit_step(
-                    session, self._campaign_id, position, written, now=self.host.now()
+                    session,
+                    self._campaign_id,
+                    position,
+                    written,
+                    letter=letter,
+                    now=self.host.now(),
                 )
             self.host.say(f"Step {position} is changed for those who wait for it.", Role.GOOD)
             await self.show_again()

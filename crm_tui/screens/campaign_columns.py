@@ -22,6 +22,7 @@ _BAR = 8
 NOT_MEASURED = "not measured"
 
 RATE_WORDS = {
+    "delivery": "delivered",
     "reply": "answered",
     "bounce": "came back",
     "unsubscribe": "opted out",
@@ -31,7 +32,7 @@ RATE_WORDS = {
 }
 """The rates that are shown, in this order, and what is said of who is counted."""
 
-_IF_ANY = {"unsubscribe", "complaint"}
+_IF_ANY = {"unsubscribe", "complaint", "delivery"}
 """Rates that are not worth a word while there is nobody."""
 
 
@@ -41,13 +42,20 @@ def rate_named(rates: Iterable[Rate], name: str) -> Rate | None:
 
 
 def rate_words(rate: Rate) -> str:
-    """A rate with what it is made of: "12 of 148, 8.1%"; "not measured" where nothing can."""
+    """A rate with what it is made of: "12 of 148, 8.1%"; "not measured" where nothing can.
+
+    With those by machines beside it, and how many more there are of whom nothing can be known.
+    """
     if rate.numerator is None:
         return NOT_MEASURED
     if rate.value is None:
         return "—"
-    of = f"{rate.numerator:,} of {rate.denominator:,}"
-    return f"{of}, {rate.value:.1%}" if rate.numerator else of
+    said = f"{rate.numerator:,} of {rate.denominator:,}"
+    if rate.numerator:
+        said += f", {rate.value:.1%}"
+    if rate.raw is not None and rate.raw > rate.numerator:
+        said += f" ({rate.raw:,} with machines)"
+    return f"{said}, {rate.unmeasured:,} more {NOT_MEASURED}" if rate.unmeasured else said
 
 
 def short_rate_words(rate: Rate) -> str:
@@ -179,6 +187,9 @@ _FACTS = (
     ("bounced_at", "came back", Role.BAD),
     ("clicked_at", "clicked", Role.TEXT),
     ("opened_at", "opened", Role.TEXT),
+    ("machine_clicked_at", "clicked by a machine", Role.QUIET),
+    ("machine_opened_at", "opened by a machine", Role.QUIET),
+    ("delivered_at", "delivered", Role.QUIET),
 )
 """What can be known of a message that was sent, what says most first."""
 
@@ -195,6 +206,15 @@ def _due(at: datetime, now: datetime, zone: tzinfo | None) -> str:
     return f"{local:%a} {hour}" if days < 7 else f"{local:%Y-%m-%d}"
 
 
+def _fact(row: LedgerRow, now: datetime, zone: tzinfo | None) -> Cell | None:
+    """What says most of a message that was sent; of a machine's doing, why it is thought one."""
+    for field, words, role in _FACTS:
+        if at := getattr(row, field):
+            why = f": {row.machine}" if field.startswith("machine_") and row.machine else ""
+            return Cell(f"{words} {ago(at, now, zone=zone)}{why}", role)
+    return None
+
+
 def _message_state(row: LedgerRow, _now: datetime) -> Cell:
     if row.is_held:
         return Cell(f"{TROUBLE} held", Role.ATTENTION)
@@ -202,8 +222,35 @@ def _message_state(row: LedgerRow, _now: datetime) -> Cell:
     return Cell(mark.label, mark.role)
 
 
-def ledger_columns(zone: tzinfo | None, *, steps: int) -> tuple[Column[LedgerRow], ...]:
-    """The columns of a ledger of so many steps; times are those of the operator's zone."""
+_STEP: Column[LedgerRow] = Column(
+    "step",
+    "Step",
+    lambda row, _: Cell(f"{row.step}", Role.QUIET),
+    width=4,
+    align="right",
+    rank=2,
+    sortable=False,
+)
+_TEXT: Column[LedgerRow] = Column(
+    "text",
+    "Text",
+    lambda row, _: Cell((row.variant or "").upper(), Role.QUIET),
+    width=4,
+    rank=2,
+    sortable=False,
+)
+
+
+def ledger_columns(
+    zone: tzinfo | None, *, steps: int, texts: bool = False
+) -> tuple[Column[LedgerRow], ...]:
+    """The columns of a ledger of so many steps; times are those of the operator's zone.
+
+    Args:
+        zone: The operator's.
+        steps: How many the campaign has.
+        texts: Whether two texts of one of them are tried.
+    """
 
     def when(row: LedgerRow, now: datetime) -> Cell:
         if row.sent_at is not None:
@@ -213,9 +260,8 @@ def ledger_columns(zone: tzinfo | None, *, steps: int) -> tuple[Column[LedgerRow
         return Cell(_due(row.due_at, now, zone), Role.QUIET)
 
     def what(row: LedgerRow, now: datetime) -> Cell:
-        for field, words, role in _FACTS:
-            if at := getattr(row, field):
-                return Cell(f"{words} {ago(at, now, zone=zone)}", role)
+        if fact := _fact(row, now, zone):
+            return fact
         if row.reason:
             return Cell(row.reason, Role.QUIET)
         if row.state is MessageState.QUEUED and row.due_at is None:
@@ -244,17 +290,7 @@ def ledger_columns(zone: tzinfo | None, *, steps: int) -> tuple[Column[LedgerRow
             sortable=False,
         ),
     ]
-    if steps > 1:
-        step: Column[LedgerRow] = Column(
-            "step",
-            "Step",
-            lambda row, _: Cell(f"{row.step}", Role.QUIET),
-            width=4,
-            align="right",
-            rank=2,
-            sortable=False,
-        )
-        columns.insert(1, step)
+    columns[1:1] = [*([_STEP] if steps > 1 else []), *([_TEXT] if texts else [])]
     return tuple(columns)
 
 

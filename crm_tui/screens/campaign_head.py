@@ -23,10 +23,16 @@ from crm_tui.widgets.look import Role, status_mark
 
 if TYPE_CHECKING:
     from crm_tui.services.campaigns.drafts import Kept
-    from crm_tui.services.campaigns.figures import Figures, Rate, StepFigures
+    from crm_tui.services.campaigns.figures import Figures, Rate, StepFigures, VariantFigures
 
 _MOST_STEPS = 5
 """Steps whose figures are shown; more are rare, and the room is the ledger's."""
+
+_MOST_TEXTS = 2
+"""Steps of which two texts are tried whose texts are shown."""
+
+_TEXT_RATES = {"open": "opened", "click": "clicked", "reply": "answered", "bounce": "came back"}
+"""The rates of a text, and what is said of who is counted; first the one they are compared by."""
 
 _RATES = (("reply", "answered"), ("bounce", "came back"))
 """The rates of a step, and what is said of who is counted."""
@@ -55,6 +61,7 @@ def head(
         "counts": styled(" · ".join(counts)),
         "rates": styled(" · ".join(rates), Role.QUIET),
         "steps": _steps(figures.steps if len(figures.steps) > 1 else (), room),
+        "texts": _texts(figures.steps, room),
     }
 
 
@@ -97,3 +104,43 @@ def _cells(step: StepFigures, words: Callable[[Rate], str]) -> list[str]:
 def _rate(step: StepFigures, name: str, said: str, words: Callable[[Rate], str]) -> str:
     rate = rate_named(step.rates, name)
     return f"{said} {words(rate)}" if rate and rate.value is not None else ""
+
+
+def _texts(steps: Sequence[StepFigures], room: int) -> Content:
+    """A line for each text where two are tried, and what they tell, which is the bright thing."""
+    tried = [each for each in steps if each.variants]
+    lines = []
+    for step in tried[:_MOST_TEXTS]:
+        place = f"{step.position}" if len(steps) > 1 else ""
+        rows = [_text_cells(step, each, place) for each in step.variants]
+        columns = [column for column in zip(*rows, strict=True) if any(column)]
+        while len(columns) > 1 and sum(_width(each) + 3 for each in columns) - 3 > room:
+            columns.pop()
+        for letter, *cells in zip(*columns, strict=True):
+            padded = (
+                "   " + cell + " " * (_width(column) - cell_len(cell))
+                for cell, column in zip(cells, columns[1:], strict=True)
+            )
+            lines.append(styled(letter, Role.STRONG) + styled("".join(padded).rstrip()))
+        if step.verdict is not None:
+            role = Role.GOOD if step.verdict.winner else Role.QUIET
+            lines.append(styled(step.verdict.sentence, role))
+    return Content("\n").join(lines)
+
+
+def _width(column: Sequence[str]) -> int:
+    return max(map(cell_len, column))
+
+
+def _text_cells(step: StepFigures, text: VariantFigures, place: str) -> list[str]:
+    """What is said of one of two texts, what matters most first."""
+    from crm_tui.services.campaigns.chance import share_words  # with the figures
+
+    counts = text.counts
+    compared = step.verdict.rate if step.verdict else "reply"
+    cells = [place + text.letter.upper(), f"{counts.sent:,} of {counts.audience:,} sent"]
+    for name in sorted(_TEXT_RATES, key=lambda each: each != compared):
+        rate = rate_named(text.rates, name)
+        shared = share_words(rate.share) if rate and rate.measured else ""
+        cells.append(f"{_TEXT_RATES[name]} {shared}" if shared else "")
+    return [*cells, visible(text.subject or text.template, 60)]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, sqrt
-from statistics import NormalDist
 from typing import NamedTuple
 
-SURE = 0.95
-"""How often an interval holds the true rate, and how seldom chance alone names a winner: 1 in 20."""
 LEAST = 30
 """Recipients of each text before anything is said of them."""
 LEAST_EXPECTED = 5
 """Of each text so many who did, and who did not, are to be expected if both do alike (Cochran)."""
 
-_Z = NormalDist().inv_cdf((1 + SURE) / 2)
+_Z = 1.959963984540054
+"""So many standard deviations to either side hold 95 % of a normal distribution."""
 
 _MORE = {"open": "opens", "click": "clicks", "reply": "answers"}
 _NOBODY = {"open": "nobody has opened it", "click": "nobody has clicked", "reply": "no answer"}
