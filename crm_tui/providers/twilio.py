@@ -87,6 +87,8 @@ _OVERLAP = timedelta(days=1)
 _KEEPS = timedelta(days=400)
 _CHASED_FOR = timedelta(hours=72)
 """For so long a message is asked for by name: later there comes nothing more."""
+_EVERY_HOUR = timedelta(hours=1)
+"""How often, once it is older than that: its carrier may well give no receipts."""
 _ASKED_BY_NAME = 100
 """So many messages at most are asked for by name in one poll,"""
 _AT_ONCE = 20
@@ -305,14 +307,17 @@ class TwilioStream(TwilioAccount):
         day = since.astimezone(UTC).strftime("%Y-%m-%dT00:00:00Z")
         answer = await self._api.get(url, {"DateSent>": day, "PageSize": self._page_size})
         messages, following = self._read(answer, url)
-        left = sorted(
+        began = answer.server_time or self._now()
+        is_due = listed is None or began - listed.replace(minute=0, second=0) >= _EVERY_HOUR
+        youngest = asked.now - (_CHASED_FOR if is_due else _EVERY_HOUR)
+        left = [
             each.provider_id
             for each in asked.waiting
-            if not each.settled and each.sent_at > asked.now - _CHASED_FOR
-        )
-        began = (answer.server_time or self._now()).isoformat()
+            if not each.settled and each.sent_at > youngest
+        ]
         gap = (listed, oldest) if listed is not None and listed < oldest else None
-        return _page({**cursor, "began": began, "left": left}, answer, messages, following, gap)
+        place = {**cursor, "began": began.isoformat(), "left": left}
+        return _page(place, answer, messages, following, gap)
 
     async def _anew(self, cursor: Cursor, asked: Asked) -> Page:
         """The listing from its beginning, as its next page is not there any more."""

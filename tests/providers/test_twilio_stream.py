@@ -146,16 +146,31 @@ async def test_a_message_that_is_queued_for_days_is_asked_for_by_name_for_three_
     assert f"{sid}:delivered" in kept.events()
 
 
+async def test_a_message_that_waits_for_long_is_asked_for_once_an_hour() -> None:
+    twilio, kept = a_twilio(), Kept()
+    async with a_sender(twilio) as sender, a_stream(twilio) as stream:
+        sid = kept.sent(await sender.send(a_text()), twilio.world.now)
+        fetched = f"/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}.json"
+        asked = []
+        for _ in range(4):
+            before = len(twilio.world.requests)
+            for _ in range(30):
+                await _poll(twilio, stream, kept, minutes=2)
+            paths = [path for _, path, _ in twilio.world.requests[before:]]
+            assert paths.count(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json") == 30
+            asked.append(paths.count(fetched))
+    assert asked == [30, 1, 1, 1]
+
+
 async def test_a_message_that_was_sent_days_ago_is_asked_for_until_it_arrived() -> None:
     twilio, kept = a_twilio(), Kept()
     async with a_sender(twilio) as sender, a_stream(twilio) as stream:
         sid = kept.sent(await sender.send(a_text()), twilio.world.now)
         twilio.happen(sid, "sent")
         await _poll(twilio, stream, kept)
-        twilio.world.pass_time(days=2, hours=23)
-        await _poll(twilio, stream, kept)
+        await _poll(twilio, stream, kept, days=2, hours=22)
         twilio.happen(sid, "delivered")
-        await _poll(twilio, stream, kept)
+        await _poll(twilio, stream, kept, minutes=61)
     assert f"{sid}:delivered" in kept.events()
 
 
@@ -377,7 +392,7 @@ async def test_every_status_and_every_answer_is_found_with_everything_going_wron
         twilio.world.heal()
         kept.dies = 0
         for _ in range(2):  # the rest of the one that was broken off, and a whole one
-            await _poll(twilio, stream, kept)
+            await _poll(twilio, stream, kept, hours=1)
     assert len(twilio.accepted) == 50
     _assert_all_told(kept, expected, inbound)
 
@@ -398,7 +413,7 @@ async def test_dying_before_any_page_is_kept_loses_and_doubles_nothing(seed: int
             await _poll(twilio, stream, kept, minutes=1)
         kept.dies = 0
         for _ in range(2):  # the rest of the one that was broken off, and a whole one
-            await _poll(twilio, stream, kept, minutes=3)
+            await _poll(twilio, stream, kept, hours=1)
     _assert_all_told(kept, expected, inbound)
 
 
