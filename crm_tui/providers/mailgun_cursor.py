@@ -26,7 +26,7 @@ from typing import Any
 
 from crm_tui.clock import parse_time
 from crm_tui.providers.events import Asked, Cursor, RawEvent
-from crm_tui.providers.mailgun_events import Record, read
+from crm_tui.providers.mailgun_events import read, time_of
 
 THRESHOLD = timedelta(minutes=30)
 """How late an event turns up at most (Mailgun: Event Polling)."""
@@ -202,9 +202,8 @@ class Place:
 def _last_time(items: Iterable[Any]) -> datetime | None:
     """The time of the last record that has one."""
     for item in reversed(list(items)):
-        record: Record | None = read(item) if isinstance(item, Mapping) else None
-        if record is not None and record.at is not None:
-            return record.at
+        if (at := time_of(item)) is not None:
+            return at
     return None
 
 

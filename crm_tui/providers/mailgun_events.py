@@ -124,7 +124,7 @@ def read(raw: Mapping[str, Any]) -> Record:
     return Record(
         id=_text(raw, "id"),
         event=_text(raw, "event"),
-        at=_time(raw.get("timestamp")) or _time(raw.get("@timestamp")),
+        at=time_of(raw),
         message_id=_text(headers, "message-id").strip().strip("<>"),
         recipient=plain_line(recipient).lower()[:320],
         key=_text(_variables(raw.get("user-variables")), KEY_VARIABLE),
@@ -144,13 +144,20 @@ def read(raw: Mapping[str, Any]) -> Record:
 
 def raw_event(item: Any) -> RawEvent:
     """A record as it came, under its name."""
-    payload = item if isinstance(item, Mapping) else {"record": item}
-    return RawEvent(_name(payload, read(payload)), payload)
+    payload = item if isinstance(item, dict) else {"record": item}
+    return RawEvent(_name(payload), payload)
+
+
+def time_of(item: Any) -> datetime | None:
+    """When a record says that it happened, aware UTC; None where it does not say."""
+    if not isinstance(item, dict):
+        return None
+    return _time(item.get("timestamp")) or _time(item.get("@timestamp"))
 
 
 def raw_listed(name: str, item: Any) -> RawEvent:
     """An entry of one of LISTS; `parse_event` reads it like an event."""
-    entry = item if isinstance(item, Mapping) else {"record": item}
+    entry = item if isinstance(item, dict) else {"record": item}
     payload = {"list": name, "entry": entry}
     words = f"{name}|{_text(entry, 'address').lower()}|{_text(entry, 'created_at')}"
     return RawEvent(_hash(words if "address" in entry else payload), payload)
@@ -158,7 +165,7 @@ def raw_listed(name: str, item: Any) -> RawEvent:
 
 def listed_at(item: Any) -> datetime | None:
     """When an entry came to its list, aware UTC; None where it does not say."""
-    return _time(item.get("created_at")) if isinstance(item, Mapping) else None
+    return _time(item.get("created_at")) if isinstance(item, dict) else None
 
 
 def parse_event(raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
@@ -183,7 +190,7 @@ def parse_event(raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
         raise Unreadable("it does not say which message it is about")
     return [
         ProviderEvent(
-            name=_name(raw, record),
+            name=_name(raw),
             kind=kind,
             occurred_at=record.at,
             provider_id=record.message_id or None,
@@ -274,16 +281,17 @@ def _listed(name: str, entry: Mapping[str, Any]) -> ProviderEvent:
     )
 
 
-def _name(raw: Mapping[str, Any], record: Record) -> str:
+def _name(raw: Mapping[str, Any]) -> str:
     """What a record is known by: ids are unique within a day (Mailgun: Event Structure)."""
-    day = "" if record.at is None else f"{record.at:%Y-%m-%d}"
-    if record.id:
-        return f"{day}/{plain_line(record.id)[:200]}"
-    if record.at is None or not record.event:
+    at, number = time_of(raw), _text(raw, "id")
+    if number:
+        return f"{'' if at is None else at.date()}/{plain_line(number)[:200]}"
+    record = read(raw)
+    if at is None or not record.event:
         return _hash(raw)
     about = (record.message_id, record.recipient, record.event, record.url)
     # Whole seconds, as one API tells more of a second than the other.
-    return _hash("|".join((*about, f"{record.at:%Y-%m-%dT%H:%M:%S}")))
+    return _hash("|".join((*about, f"{at:%Y-%m-%dT%H:%M:%S}")))
 
 
 def _hash(what: object) -> str:
@@ -307,7 +315,7 @@ def _time(value: Any) -> datetime | None:
 
 def _object(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = raw.get(name)
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _text(raw: Mapping[str, Any], name: str) -> str:
@@ -328,7 +336,7 @@ def _variables(value: Any) -> Mapping[str, Any]:
             value = json.loads(value)
         except (ValueError, RecursionError):  # Mailgun cuts it off at 4 KB
             return {}
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _urls(value: Any) -> tuple[str, ...]:
