@@ -173,8 +173,9 @@ def _moment(words: str) -> datetime:
 
 
 def bracketed(message: str) -> str:
-    """A mail's name, written as Brevo mostly does: with its angle brackets."""
-    return f"<{message.strip('<>')}>"
+    """A mail's name, a Message-ID, written as Brevo mostly does: with its angle brackets."""
+    bare = message.strip("<>")
+    return f"<{bare}>" if "@" in bare else message
 
 
 def _key_of(raw: Mapping[str, Any]) -> str | None:
