@@ -44,6 +44,7 @@ _PATIENCE = 60.0
 """Seconds that one poll waits for a provider that asks to be left alone."""
 _LARGEST = 32 * 1024 * 1024
 """Bytes of an answer that are read at most."""
+_CUT_OFF = "the answer was no JSON, or only a part of it"
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 
 
@@ -78,8 +79,19 @@ class Answer:
                 whole = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
                 found = json.loads(whole)
         except (ValueError, RecursionError):
-            raise Unavailable("the answer was no JSON, or only a part of it") from None
+            raise Unavailable(_CUT_OFF) from None
         return found
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it is a success that says it is JSON and is not, or only a part of it."""
+        if not self.ok or "json" not in self.headers.get("content-type", ""):
+            return False
+        try:
+            self.json()
+        except Unavailable:
+            return True
+        return False
 
     def object(self) -> dict[str, Any]:
         """The body as a JSON object.
@@ -245,13 +257,16 @@ class Api:
             except Unavailable as error:
                 trouble = error
             else:
-                if answer.status not in _AGAIN:
+                if answer.status not in _AGAIN and not answer.is_cut_off:
                     self.check_login(answer)
                     return answer
-                if (explained := self.explain(answer, self.words(answer))) is not None:
+                if answer.ok:
+                    trouble = Unavailable(f"{self.title}: {_CUT_OFF}")
+                elif (explained := self.explain(answer, self.words(answer))) is not None:
                     raise explained
-                trouble = self.trouble(answer)
-                pause = self.wait(answer) if answer.status == 429 else answer.retry_after()
+                else:
+                    trouble = self.trouble(answer)
+                    pause = self.wait(answer) if answer.status == 429 else answer.retry_after()
             bound = min(_FIRST_PAUSE * 2**tried, _LONGEST_PAUSE)
             pause = bound * self.jitter() if pause is None else pause
             waited += pause

@@ -455,33 +455,25 @@ class ResendStream:
         known = {each: datetime.fromisoformat(at) for each, at in kept.get("ids", {}).items()}
         try:
             answer, items, more = await self._inbox(kept.get("after", ""))
-            new = {
-                each["id"]: at
-                for each in items
-                if (at := moment(each.get("created_at"))) is not None
-                and at > until - _BEHIND
-                and each["id"] not in known
-            }
-            mails = [mail for each, at in new.items() if (mail := await self._mail(each, at))]
         except Unavailable:
             return Page(events=(), cursor={**following, "received": kept}, more=False)
-        known |= new
+        mails, whole = await self._new_mails(items, known, until - _BEHIND)
         last = moment(items[-1].get("created_at")) if items else None
         goes_on = more and last is not None and last > until - _BEHIND
-        if not goes_on:
+        if whole and not goes_on:
             until = max(until, *known.values()) if known else until
             known = {each: at for each, at in known.items() if at > until - _BEHIND}
         received: dict[str, Any] = {
             "until": until.isoformat(),
             "ids": {each: at.isoformat() for each, at in known.items()},
         }
-        if goes_on:
+        if whole and goes_on:
             following["step"] = "received"
             received["after"] = items[-1]["id"]
         return Page(
             events=(),
             cursor={**following, "received": received},
-            more=goes_on,
+            more=whole and goes_on,
             mails=mails,
             server_time=answer.server_time,
         )
@@ -494,9 +486,23 @@ class ResendStream:
         # Accounts that receive nothing may not have the list at all.
         return (answer, *listed(answer)) if answer.ok else (answer, [], False)
 
-    async def _mail(self, mail_id: str, received: datetime) -> RawMail | None:
-        answer = await self._api.get(f"emails/receiving/{quote(mail_id, safe='')}")
-        return RawMail(rebuild(answer.object()), received) if answer.ok else None
+    async def _new_mails(
+        self, items: Sequence[Mapping[str, Any]], known: dict[str, datetime], since: datetime
+    ) -> tuple[list[RawMail], bool]:
+        """The mails of a page that are new, noted in `known`; and whether all could be read."""
+        mails: list[RawMail] = []
+        for item in items:
+            at = moment(item.get("created_at"))
+            if at is None or at <= since or item["id"] in known:
+                continue
+            try:
+                answer = await self._api.get(f"emails/receiving/{quote(item['id'], safe='')}")
+                if answer.ok:
+                    mails.append(RawMail(rebuild(answer.object()), at))
+            except Unavailable:
+                return mails, False
+            known[item["id"]] = at
+        return mails, True
 
     async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:
         """What polling does not reach: the states of older mails, and Resend's list of addresses."""

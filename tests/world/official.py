@@ -325,6 +325,8 @@ def _words(errors: Iterable[BaseException]) -> Iterator[str]:
 def _read(name: str, path: Path) -> Official:
     text = path.read_text(encoding="utf-8")
     description = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)
+    if description["openapi"].startswith("3.1"):
+        _make_nullable(description)
     description["servers"] = [{"url": _HOST}]
     for path_item in description["paths"].values():
         path_item.pop("servers", None)
@@ -333,6 +335,21 @@ def _read(name: str, path: Path) -> Official:
                 answers = operation["responses"]
                 operation["responses"] = {str(status): each for status, each in answers.items()}
     return Official(name, description)
+
+
+def _make_nullable(part: Any) -> None:
+    """Say `nullable`, which OpenAPI 3.1 does not know any more, as 3.1 says it."""
+    for each in part.values() if isinstance(part, dict) else part:
+        if isinstance(each, dict | list):
+            _make_nullable(each)
+    if (
+        isinstance(part, dict)
+        and part.get("nullable") is True
+        and isinstance(part.get("type"), str)
+    ):
+        part["type"] = [part["type"], "null"]
+        if "enum" in part:
+            part["enum"] = [*part["enum"], None]
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
