@@ -59,6 +59,7 @@ async def _try_api(name: str, asked: Any, key: Lookup, settings: Settings) -> li
     adapter = import_module(f"crm_tui.providers.{name}")
     sender = "" if name in known.TEXTS else settings.sender.email  # texts: that of the account
     try:
+        await key.get()
         done: list[Check] = await adapter.check(asked, key, sender=sender)
     except ProviderError as error:
         return [Check("key", ok=False, words=str(error))]
