@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from crm_tui.db.engine import Database
-from crm_tui.db.models import Business, ContactPoint, Message
+from crm_tui.db.models import Business, ContactPoint, Message, Suppression
 from crm_tui.providers.base import Misconfigured, Refused
 from crm_tui.services import consent
 from crm_tui.services.campaigns import drafts, freezing, running
@@ -23,6 +23,7 @@ from crm_tui.vocabulary import (
     ContactStatus,
     EventKind,
     MessageState,
+    SuppressionKind,
 )
 from tests.campaigns.making import (
     a_draft,
@@ -193,6 +194,28 @@ async def test_a_number_the_provider_calls_wrong_is_marked_so_and_gets_no_more(
         EventKind.BOUNCED,
         "text message refused: 21211: not a valid number",
     )
+
+
+async def test_who_told_the_provider_to_stop_is_never_texted_again(
+    db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = a_desk(db, SETTINGS, monkeypatch)
+    (lead,) = await add_called(db, 1, now)
+    await agree(db, [lead], now)
+    await a_running(db, SETTINGS, now, steps=(a_text(), a_text(delay="1d")))
+    desk.provider.answers = [Refused("21610: they answered STOP", hard=False, opted_out=True)]
+    assert (await desk.at(now)).failed == 1
+    async with db.read() as session:
+        state = await session.scalar(
+            select(ContactPoint.state).where(ContactPoint.kind == ContactKind.PHONE)
+        )
+        (barred,) = await session.scalars(select(Suppression.kind))
+        assert await consent.standing(session, lead) is None
+    assert (state, barred) == (ContactState.STOPPED, SuppressionKind.PHONE)
+    assert [each for each, _ in await rows(db, *STATES)] == [
+        MessageState.FAILED,
+        MessageState.SKIPPED,
+    ]
 
 
 async def test_texts_keep_to_limits_of_their_own_and_leave_the_mail_alone(

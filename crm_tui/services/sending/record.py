@@ -160,6 +160,7 @@ class _Recording:
     _told: list[NewEvent] = field(default_factory=list)
     _refused: list[Returned] = field(default_factory=list)
     _hard: list[tuple[int | None, bool]] = field(default_factory=list)
+    _opted_out: set[str] = field(default_factory=set)
 
     def take(self, result: Result, row: Returned) -> None:
         """Sort out one result."""
@@ -246,6 +247,8 @@ class _Recording:
                     "why": words,
                 }
             )
+        if isinstance(error, Refused) and error.opted_out and self.account.channel is Channel.SMS:
+            self._opted_out.add(row.address)
         self._told.append(
             NewEvent(
                 row.business_id,
@@ -294,6 +297,8 @@ class _Recording:
             if rows:
                 await connection.execute(statement, rows)
         await events.record(session, *self._told, now=now)
+        for number in sorted(self._opted_out):
+            await _bar(session, number, now=now)
         if self._refused:
             await leave_out(session, self._refused, REFUSED_BEFORE, now=now)
         await self._pause(session, ahead.ends, now=now)
@@ -309,6 +314,12 @@ class _Recording:
                 ends[campaign_id].append(hard)
         for campaign_id in {each for each, _ in self._hard if each is not None}:
             await pause_if_bad(session, campaign_id, ends[campaign_id], now=now)
+
+
+async def _bar(session: WriteSession, number: str, *, now: datetime) -> None:
+    from crm_tui.services.texts_in import bar  # noqa: PLC0415 - it needs what is said here
+
+    await bar(session, number, now=now)
 
 
 def _asked(error: Unavailable | Misconfigured) -> timedelta | None:
