@@ -168,6 +168,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("lead.previous", ("[",), "Previous lead"),
     Action("lead.next", ("]",), "Next lead"),
     Action("lead.reply", ("r",), "Reply, to their newest mail"),
+    Action("lead.human", ("H",), "By a person, not by a machine"),
     Action("lead.kinds", ("/",), "Filter the timeline"),
     Action("lead.facts", ("p",), "Facts"),
     Action("lead.leave", ("h",), "Back to the list"),

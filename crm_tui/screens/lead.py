@@ -27,7 +27,7 @@ from crm_tui.screens.business_actions import Target
 from crm_tui.screens.dealing import DealingScreen
 from crm_tui.screens.lead_entry import EntryReader
 from crm_tui.screens.lead_forms import Here, correct_call_form, note_form
-from crm_tui.services import leads, merged, timeline
+from crm_tui.services import leads, machine_marks, merged, timeline
 from crm_tui.services.leads import LeadPage
 from crm_tui.services.timeline import CORRECTABLE, TimelineEntry
 from crm_tui.session import Place
@@ -315,6 +315,8 @@ class LeadScreen(DealingScreen):
             return "Nobody there has answered yet."
         if action_id == REPLY and not self._has_written:
             return "Nobody there has written a mail yet."
+        if action_id == "lead.human":
+            return machine_marks.why_not(self.timeline.entry, self._entries)
         return super().why_not(action_id)
 
     @property
@@ -333,6 +335,20 @@ class LeadScreen(DealingScreen):
             self._page is not None
             and self._page.business["contact_status"] is ContactStatus.REPLIED
         )
+
+    def action_human(self) -> None:
+        """Say that a person opened or clicked, and no machine."""
+        lead, entry = self.target, self.timeline.entry
+        if lead is not None and entry is not None:
+            self.write_in_order(self._mark_human(lead, entry))
+
+    async def _mark_human(self, lead: Target, entry: TimelineEntry) -> None:
+        now = self.host.now()
+
+        async def mark(session: WriteSession) -> str:
+            return await machine_marks.mark_human(session, lead.id, entry.id, now=now)
+
+        await self.change(lead.id, f"said that a person read the mail to {lead.called}", mark)
 
     # Correcting
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import or_, select, update
@@ -11,6 +12,7 @@ from crm_tui.db.models import Event, Message
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import events
 from crm_tui.services.events import OPERATOR, NewEvent
+from crm_tui.services.timeline import TimelineEntry
 from crm_tui.vocabulary import ContactStatus, EventKind
 
 MOVES_TO = {
@@ -24,6 +26,15 @@ OF = "machine_event"
 
 _SAID = "human:"
 _TIMES = {EventKind.OPENED: Message.opened_at, EventKind.CLICKED: Message.clicked_at}
+
+
+def why_not(entry: TimelineEntry | None, timeline: Sequence[TimelineEntry]) -> str | None:
+    """Why an entry of a timeline cannot be said to be a person's; None where it can."""
+    if entry is None or not entry.machine or entry.kind not in MOVES_TO:
+        return "The cursor is on no open or click by a machine."
+    if any(each.data.get(OF) == entry.key for each in timeline):
+        return "That counts as a person's already: you said so."
+    return None
 
 
 async def mark_human(

@@ -400,3 +400,33 @@ def test_times_are_read_in_the_operators_zone() -> None:
     assert read_when("Yesterday 23:00", here) == datetime(2026, 11, 21, 23, 0, tzinfo=UTC)
     assert read_when("2026-11-01 08:15", here, was=was) == was
     assert read_when("2026-11-01 08:16", here, was=was) == datetime(2026, 11, 1, 8, 16, tzinfo=UTC)
+
+
+async def test_an_open_by_a_machine_is_said_to_be_a_persons_with_a_key(
+    desk: Desk, plumber: int
+) -> None:
+    opened = NewEvent(
+        plumber,
+        EventKind.OPENED,
+        NOW - timedelta(minutes=5),
+        "opened: Hello",
+        "mailgun",
+        key="m:1",
+        moves_to=ContactStatus.OPENED,
+        by_machine=True,
+        data={"machine": "a link scanner"},
+    )
+    async with desk.db.write() as session:
+        await events.record(session, opened, now=NOW)
+    await desk.open(plumber)
+    assert "by a machine: a link scanner" in " ".join(desk.lines())
+    await desk.press("down", "H")
+    assert "The cursor is on no open or click by a machine." in desk.said()
+    await desk.press("up", "H")
+    marked, machine, *_ = await desk.entries(plumber)
+    assert (marked.machine, marked.source, machine.machine) == (False, "you", True)
+    assert (await desk.page(plumber)).business["contact_status"] is ContactStatus.OPENED
+    await desk.press("down", "H")
+    assert "That counts as a person's already" in desk.said()
+    await desk.press("u")
+    assert [each.machine for each in (await desk.entries(plumber))[:1]] == [True]
