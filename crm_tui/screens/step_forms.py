@@ -109,14 +109,17 @@ def step_form(
         about: What to know before it is changed.
     """
     fields: list[Field] = [
-        LineField("subject", "Subject", template.subject),
         TextField("text", "HTML" if template.kind is Kind.HTML else "Text", template.body),
     ]
+    if template.kind is not Kind.SMS:
+        fields.insert(0, LineField("subject", "Subject", template.subject))
     if delay is not None:
         fields.append(LineField("delay", "After", delay, DELAY_HINT))
 
     async def store(values: Mapping[str, str]) -> None:
-        await save(written(template, values["subject"], values["text"]), values.get("delay"))
+        await save(
+            written(template, values.get("subject", ""), values["text"]), values.get("delay")
+        )
 
     words = [Static(styled(about, Role.QUIET))] if about else []
     return StepForm(
@@ -130,7 +133,8 @@ def step_form(
 
 def written(template: Template, subject: str, text: str) -> Template:
     """The template with another subject and text."""
-    source = f"---\nsubject: {subject.strip()}\n---\n{text.strip()}\n"
+    header = "" if template.kind is Kind.SMS else f"subject: {subject.strip()}\n"
+    source = f"---\n{header}---\n{text.strip()}\n"
     return read_template(source, name=template.name, kind=template.kind)
 
 

@@ -183,6 +183,9 @@ class AudiencePage(Page, inherit_bindings=False):
         lines = [styled(f"{plural(number, 'lead') if number else 'Nobody'} {said}", Role.STRONG)]
         if looked.held:
             lines[0] += styled(f"   {looked.held:,} of them once their site is published")
+        if looked.no_consent:
+            words = f"{looked.no_consent:,} of {number:,} have no consent to text messages: held"
+            lines.append(styled(words, Role.ATTENTION))
         if looked.recent:
             lines.append(self._recent_line(looked.recent))
         if self._about_domains:

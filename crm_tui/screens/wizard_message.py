@@ -18,9 +18,12 @@ from crm_tui.screens.mail_texts import templates_of
 from crm_tui.screens.step_forms import DELAY_HINT, step_form
 from crm_tui.screens.wizard_pages import PageList, PlanPage, delay_words
 from crm_tui.services.campaigns.drafts import OWN_TEXT, Step, step_of
+from crm_tui.services.campaigns.preview import about_size
+from crm_tui.services.campaigns.text_checks import why_no_texts
 from crm_tui.services.sending.hours import read_delay
 from crm_tui.services.templating.files import Kind, Template, read_template
 from crm_tui.text import visible_lines
+from crm_tui.vocabulary import Channel
 from crm_tui.widgets.columns import Cell, Column
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import Form, LineField
@@ -49,7 +52,7 @@ _STEPS: tuple[Column[_StepRow], ...] = (
     Column(
         "subject",
         "Subject",
-        lambda row, _: Cell(row.step.subject, Role.STRONG),
+        lambda row, _: Cell(_title(row.step), Role.STRONG),
         width=30,
         widest=60,
         sortable=False,
@@ -73,7 +76,13 @@ _STEPS: tuple[Column[_StepRow], ...] = (
     ),
 )
 
+_TEXT = "text message"
 _NO_MESSAGE = "There is no message yet. t takes a template, e writes one."
+
+
+def _title(step: Step) -> str:
+    """The subject of a mail, or how a text message begins."""
+    return f"Text: {step.title}" if step.channel is Channel.SMS else step.subject
 
 
 class MessagePage(PlanPage, inherit_bindings=False):
@@ -116,8 +125,16 @@ class MessagePage(PlanPage, inherit_bindings=False):
     @on(RowHighlighted)
     def _show_source(self) -> None:
         row = self._table.cursor_row if self.plan.steps else None
-        text = visible_lines(row.step.read().body) if row else ""
-        self.query_one("#source", Static).update(Content(text))
+        self._show_text(row.step.read() if row else None)
+
+    def _show_text(self, template: Template | None) -> None:
+        """What a template says; of a text message its size, and why it cannot be sent."""
+        said = Content("" if template is None else visible_lines(template.body))
+        if template is not None and template.channel is Channel.SMS:
+            why = why_no_texts(self.wizard.host.settings)
+            about = styled(why, Role.ATTENTION) if why else styled(about_size(template), Role.QUIET)
+            said = Content("\n\n").join([about, said])
+        self.query_one("#source", Static).update(said)
 
     @property
     def _at(self) -> int:
@@ -146,15 +163,19 @@ class MessagePage(PlanPage, inherit_bindings=False):
         self._pick(lambda template: self._put(template, 0))
 
     def _pick(self, take: Callable[[Template], None]) -> None:
-        templates = templates_of(self.wizard.host).all()
-        picks = [Pick(name, name, each.subject) for name, each in templates.items()]
+        templates = templates_of(self.wizard.host).every()
+        why = why_no_texts(self.wizard.host.settings)
+        remark = f"{_TEXT}, not set up" if why else _TEXT
+        picks = [Pick(name, name, each.subject or remark) for name, each in templates.items()]
 
         def look(name: str) -> None:
-            self.query_one("#source", Static).update(Content(visible_lines(templates[name].body)))
+            self._show_text(templates[name])
 
         def picked(name: str | None) -> None:
             if name is None:
                 self._show_source()
+            elif why and templates[name].channel is Channel.SMS:
+                self.wizard.host.say(why, Role.ATTENTION)
             else:
                 take(templates[name])
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crm_tui.services.campaigns import audience, domains, drafts, preview
 from crm_tui.services.campaigns.audience import Audience, Looked
 from crm_tui.services.campaigns.drafts import Draft, Step
+from crm_tui.vocabulary import Channel
 
 if TYPE_CHECKING:
     from crm_tui.screens.base import Host
@@ -28,6 +29,7 @@ class Whom:
         name: What the campaign is called.
         joins: The campaign that they are to join; None while it was not started.
         uses_site: Whether its mails name the public address of the site.
+        channels: What its messages go through.
 
     Attributes:
         looked: Who gets it and who is left out; None while that is not known.
@@ -42,7 +44,9 @@ class Whom:
         name: str = "",
         joins: int | None = None,
         uses_site: bool = False,
+        channels: Sequence[Channel] = (Channel.EMAIL,),
     ) -> None:
+        self._channels = channels
         self._host = host
         self._asked = asked
         self._name = name
@@ -69,6 +73,11 @@ class Whom:
         return self._uses_site
 
     @property
+    def channels(self) -> Sequence[Channel]:
+        """What the messages go through."""
+        return self._channels
+
+    @property
     def joins(self) -> bool:
         """Whether they join a campaign that was started."""
         return self._joins is not None
@@ -93,6 +102,7 @@ class Whom:
             now=self._host.now(),
             campaign_id=self._joins,
             uses_site=self.uses_site,
+            channels=self.channels,
             progress=progress,
         )
         if asked == self.audience:
@@ -182,10 +192,11 @@ class Plan(Whom):
 
     def choose(self, **chosen: Any) -> None:
         """Choose something else; what was found out about it is not known any more."""
+        before = self.channels
         self.draft = replace(self.draft, **chosen)
         if "audience" in chosen or "steps" in chosen:
             self.lacking = None
-        if "audience" in chosen:
+        if "audience" in chosen or self.channels != before:
             self.looked = None
 
     # What follows from it
@@ -209,6 +220,11 @@ class Plan(Whom):
     def uses_site(self) -> bool:
         """Whether a message names the public address of the site."""
         return self.draft.uses_site
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """What the messages go through."""
+        return self.draft.channels
 
     def ask_for(self, asked: Audience) -> None:
         """Have it be for others."""

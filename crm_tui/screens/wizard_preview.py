@@ -12,6 +12,7 @@ from textual.widgets import Static
 from crm_tui.errors import BadInput, CrmError, UserError
 from crm_tui.screens.wizard_pages import PlanPage
 from crm_tui.services.campaigns import preview, trial
+from crm_tui.services.texting import NO_CONSENT
 from crm_tui.text import visible, visible_lines
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import Form, LineField
@@ -72,9 +73,13 @@ class PreviewPage(PlanPage, inherit_bindings=False):
             all_of = "all" if len(lacking) == len(ids) else f"the first {len(lacking):,}"
             place += f" · {all_of} held for what is missing"
         lines = [styled(place, Role.QUIET), styled("To       ", Role.QUIET) + styled(shown.to)]
-        lines.append(styled("Subject  ", Role.QUIET) + styled(shown.subject, Role.STRONG))
+        if shown.size:
+            lines.append(styled("Text     ", Role.QUIET) + styled(shown.size, Role.STRONG))
+        else:
+            lines.append(styled("Subject  ", Role.QUIET) + styled(shown.subject, Role.STRONG))
         if why := shown.missing or lacking.get(lead, ""):
-            words = f"{TROUBLE} Held: {why}. An example stands in its place."
+            words = f"{TROUBLE} Held: {why}."
+            words += "" if why == NO_CONSENT else " An example stands in its place."
             lines.append(styled(words, Role.ATTENTION))
         self.query_one("#whose", Static).update(Content("\n").join(lines))
         self.query_one("#mail", Static).update(Content(visible_lines(shown.text)))

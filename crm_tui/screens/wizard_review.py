@@ -18,18 +18,20 @@ from crm_tui.screens.campaign_forms import ask_to_send
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.screens.follow_up import Ahead, when_field
 from crm_tui.screens.wizard_pages import PlanPage, delay_words
-from crm_tui.services.campaigns import gate, running
+from crm_tui.services.campaigns import gate, preview, running
 from crm_tui.services.campaigns.acknowledging import acknowledge
 from crm_tui.services.campaigns.gate import Blocked, Check, Verdict
-from crm_tui.services.campaigns.policies import policy_of
+from crm_tui.services.campaigns.policies import policy_of, unread
 from crm_tui.services.when import say_when
 from crm_tui.text import plain_line, plural
+from crm_tui.vocabulary import Channel
 from crm_tui.widgets.facts import Fact, Facts, styled
 from crm_tui.widgets.forms import Form
 from crm_tui.widgets.look import REACHED, TROUBLE, Role
 
 if TYPE_CHECKING:
     from crm_tui.config import Settings
+    from crm_tui.db.engine import ReadSession
     from crm_tui.screens.wizard_plan import Plan
 
 _ORDER = (Verdict.BLOCKS, Verdict.WARNING, Verdict.PASSED)
@@ -157,6 +159,7 @@ class ReviewPage(PlanPage, inherit_bindings=False):
         self._checks: list[Check] = []
         self._policy: Any = None
         self._agreed: tuple[int, ...] = ()
+        self._text_size = ""
 
     def compose(self) -> Iterable[Widget]:
         """The counts, and the list of what is checked."""
@@ -183,11 +186,16 @@ class ReviewPage(PlanPage, inherit_bindings=False):
             held = f"{looked.held:,} wait for their site: P in the list publishes it"
             held = held if looked.held else ""
             facts.append(Fact("To", plural(len(looked.recipients), "lead"), held))
+            if looked.no_consent:
+                words = f"{looked.no_consent:,} of {len(looked.recipients):,} have no consent: held"
+                facts.append(Fact("", words, role=Role.ATTENTION))
             out = "; ".join(f"{each.count:,} {each.reason}" for each in looked.excluded[:3])
             facts.append(Fact("Left out", f"{len(looked.left_out):,}", out))
         for number, step in enumerate(draft.steps, start=1):
             label = "Message" if number == 1 else ""
-            facts.append(Fact(label, step.subject, delay_words(step)))
+            facts.append(Fact(label, step.title, delay_words(step)))
+        if self._text_size:
+            facts.append(Fact("Text message", self._text_size, "to the first of them"))
         begins = "at once"
         if draft.starts_at is not None:
             zone = host.settings.operator.zone
@@ -219,9 +227,26 @@ class ReviewPage(PlanPage, inherit_bindings=False):
                 settings=host.settings,
                 store=db.path,
                 policy=self._policy,
+                no_consent=looked.no_consent,
             )
+            self._text_size = await self._size_of_texts(session)
         self._show_facts()
         self._show_checks()
+
+    async def _size_of_texts(self, session: ReadSession) -> str:
+        """What the first text message takes and costs, as the first recipient gets it."""
+        texts = (at for at, step in enumerate(self.plan.steps, 1) if step.channel is Channel.SMS)
+        position, recipients = next(texts, None), self.plan.recipients
+        if position is None or not recipients:
+            return ""
+        shown = await preview.mail(
+            session,
+            self.plan.steps,
+            position,
+            recipients[0],
+            settings=self.wizard.host.settings,
+        )
+        return shown.size
 
     async def read_again(self) -> None:
         """Judge again, once that was done a first time."""
@@ -256,11 +281,16 @@ class ReviewPage(PlanPage, inherit_bindings=False):
 
     def action_acknowledge(self) -> None:
         """Read what the provider allows, and say that one has."""
-        provider = self.wizard.host.settings.email.provider
-        words = policy_of(provider)
-        if not words or provider in self._acknowledged():
+        texts = any(step.channel is Channel.SMS for step in self.plan.steps)
+        mails = not self.plan.steps or any(
+            step.channel is Channel.EMAIL for step in self.plan.steps
+        )
+        missing = unread(self.wizard.host.settings, mails=mails, texts=texts)
+        if not missing:
             self.wizard.host.say("There is nothing to acknowledge.")
             return
+        provider = missing[0]
+        words = policy_of(provider)
 
         def agree(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
             if wanted:
@@ -268,9 +298,6 @@ class ReviewPage(PlanPage, inherit_bindings=False):
 
         dialog = Confirm(words, verb="I have read this, and keep to it", careful=True)
         self.app.push_screen(dialog, agree)
-
-    def _acknowledged(self) -> tuple[str, ...]:
-        return self.wizard.host.settings.compliance.policies_acknowledged
 
     async def _acknowledge(self, provider: str) -> None:
         host = self.wizard.host

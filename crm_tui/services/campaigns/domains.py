@@ -62,7 +62,7 @@ async def dead(session: ReadSession, addresses: Collection[str]) -> set[str]:
 
 async def to_look_up(db: Database, addresses: Iterable[str], *, now: datetime) -> list[str]:
     """The domains of addresses of which it is not known, or was long ago, whether they take mail."""
-    asked = {domain_of(address): None for address in addresses}
+    asked = {domain_of(address): None for address in addresses if "@" in address}
     async with db.read() as session:
         rows = await session.execute(
             select(DomainCheck.domain, DomainCheck.accepts, DomainCheck.checked_at).where(

@@ -26,9 +26,10 @@ from crm_tui.services.sending.hours import after, read_delay
 from crm_tui.services.sending.pace import finish
 from crm_tui.services.templating.facts import EXAMPLE, MailFacts
 from crm_tui.services.templating.fields import FIELDS
+from crm_tui.services.templating.files import Template
 from crm_tui.services.templating.language import MissingField
 from crm_tui.services.templating.rendering import Rendered, render, reply_subject
-from crm_tui.services.texting import NO_CONSENT, size
+from crm_tui.services.texting import NO_CONSENT, STOP, size
 from crm_tui.services.zones import zone_of
 from crm_tui.text import visible
 from crm_tui.vocabulary import Channel
@@ -105,6 +106,15 @@ async def _text(
         segments=size(made.text).segments,
         size=size_words(made.text, await price(session)),
     )
+
+
+def about_size(template: Template) -> str:
+    """How long a text message is to somebody of whom everything is known, in a line."""
+    try:
+        made = render(template, replace(EXAMPLE, unsubscribe=STOP))
+    except BadInput as error:
+        return str(error)
+    return f"About {size(made.text).words}, {len(made.text):,} characters."
 
 
 def step_at(steps: Sequence[Step], position: int) -> Step:
