@@ -219,6 +219,18 @@ async def test_a_reason_to_send_no_more_pauses_the_campaign(db: Database) -> Non
         )
 
 
+async def test_what_a_message_cost_is_noted_though_it_is_told_after_the_rest(db: Database) -> None:
+    (name,) = await sent_campaign(db, 1, at=SENT)
+    delivered = raw("1", "delivered", at(5), name)
+    priced = raw("1", "delivered", at(5), name, segments=2, cost=16600, currency="USD")
+    await poll(db, [delivered])
+    polled = await poll(db, [RawEvent("1:priced", priced.payload)], name="later")
+    assert polled.applied.events == 0
+    text = await message(db, name)
+    assert (text.segments, text.cost, text.currency) == (2, 16600, "USD")
+    assert len(await told(db, EventKind.DELIVERED)) == 1
+
+
 async def test_an_uncertain_mail_is_proven_to_have_been_sent_by_its_key(db: Database) -> None:
     await sent_campaign(db, 1, at=SENT)
     async with db.write() as session:

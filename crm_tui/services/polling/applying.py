@@ -7,7 +7,7 @@ late or in any order is one. What follows from events is such that a repetition 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -221,14 +221,15 @@ class _Applying:
 
     async def tell(self, session: WriteSession, known: Known) -> None:
         """Write what is new on the timelines, and what follows from it."""
+        # What was told already may have come again with what it cost.
+        facts = following.facts_of(self._about_ours(known))
+        await following.write_facts(session, facts)
         news = await self._news(session, known)
         if not news:
             return
         rows = [events.row(each.new, now=self.now) for each in news]
         await events.insert_rows(session, rows)
         self.applied.events += len(rows)
-        facts = following.facts_of((each.event, each.message) for each in news)
-        await following.write_facts(session, facts)
         await following.follow(session, [(each.event, each.message) for each in news], now=self.now)
         changed = await touches.judge_again(
             session, {each.message.id for each in news if each.event.kind in touches.BEARS_ON}
@@ -241,6 +242,13 @@ class _Applying:
             if (to := each.new.moves_to) and to.rank > each.message.status.rank
         }
         await statuses.refold(session, sorted(moved | changed), sites=False)
+
+    def _about_ours(self, known: Known) -> Iterator[following.Told]:
+        """The events that are about a message of ours."""
+        for _, event in self.read_events:
+            message = known.message(event)
+            if message is not None and not message.erased:
+                yield event, message
 
     async def _news(self, session: WriteSession, known: Known) -> list[_News]:
         """Those of the events that are about a message of ours and were not told yet."""
