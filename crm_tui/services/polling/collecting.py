@@ -142,6 +142,8 @@ class Poller:
         """Keep what concerns us of a page, together with the cursor; how many gaps it told of."""
         async with self.db.read() as session:
             new = await self._new(session, page.events)
+        if page.mails:  # before the cursor, which says that they were fetched
+            polled.mails += await keep_mails(self.db, page.mails, self.reader)
         gaps = 0 if page.gap is None else 1
         if new or moved or gaps:
             async with self.db.write() as session:
@@ -149,8 +151,6 @@ class Poller:
                 if page.gap is not None:
                     await self._note_gap(session, *page.gap)
                 await cursors.put(session, self.stream, {}, cursor=page.cursor)
-        if page.mails:
-            polled.mails += await keep_mails(self.db, page.mails, self.reader)
         polled.polled += len(new)
         return gaps
 
