@@ -17,7 +17,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from email.header import Header
 from types import TracebackType
 from typing import Any, Self
@@ -261,7 +261,6 @@ class _Place:
         offset: how many of its records were read.
         began: when it was begun to be read from its beginning.
         deep: when a list of many days was last begun.
-        reached: when the end was last reached.
         ended: whether the end was reached since it was begun.
         pages: how many pages it took.
         moved: whether something was put in, or taken out, before the place.
@@ -270,7 +269,6 @@ class _Place:
     first: date
     began: datetime
     deep: datetime
-    reached: datetime | None = None
     offset: int = 0
     pages: int = 0
     anchor: str = ""
@@ -281,12 +279,10 @@ class _Place:
     def of(cls, cursor: Cursor) -> Self | None:
         """The place a cursor stands for; None for one that says nothing."""
         try:
-            reached = cursor["reached"]
             return cls(
                 first=date.fromisoformat(cursor["first"]),
                 began=datetime.fromisoformat(cursor["began"]),
                 deep=datetime.fromisoformat(cursor["deep"]),
-                reached=None if reached is None else datetime.fromisoformat(reached),
                 offset=int(cursor["offset"]),
                 pages=int(cursor["pages"]),
                 anchor=str(cursor["anchor"]),
@@ -302,13 +298,19 @@ class _Place:
             "first": self.first.isoformat(),
             "began": self.began.isoformat(),
             "deep": self.deep.isoformat(),
-            "reached": None if self.reached is None else self.reached.isoformat(),
             "offset": self.offset,
             "pages": self.pages,
             "anchor": self.anchor,
             "ended": self.ended,
             "moved": self.moved,
         }
+
+    @property
+    def known_until(self) -> datetime:
+        """Up to when everything was read that was told by then."""
+        if self.ended:
+            return self.began
+        return datetime.combine(self.first + timedelta(days=1), time(), UTC)
 
     def is_due(self, now: datetime) -> bool:
         """Whether the list is to be read anew: the sooner, the fewer pages that takes."""
@@ -393,7 +395,6 @@ class BrevoStream:
             moved=place.moved or (place.anchor != "" and names[:1] != [place.anchor]),
             anchor=names[anchored] if 0 <= anchored < len(names) else "",
             ended=place.ended or not full,
-            reached=self._reached(place, asked.now, full=full),
         )
         return Page(
             events=events,
@@ -411,22 +412,12 @@ class BrevoStream:
         furthest = today - timedelta(days=_FURTHEST)
         if place is not None and not place.is_due(now) and place.first >= furthest:
             return place, None
-        if place is None:
-            deep, reached = now, asked.since or now
-        else:
-            is_deep = not timedelta() <= now - place.deep < _DEEP
-            deep, reached = now if is_deep else place.deep, place.reached or place.began
+        known = (asked.since or now) if place is None else place.known_until
+        deep = now if place is None or not timedelta() <= now - place.deep < _DEEP else place.deep
         days = _DEEP_DAYS if deep == now else 1
-        first = min(today, reached.astimezone(UTC).date()) - timedelta(days=1)
-        first = max(min(first, today - timedelta(days=days)), furthest)
-        lost = (reached, now - KEEPS) if now - reached > KEEPS else None
-        return _Place(first=first, began=now, deep=deep, reached=reached), lost
-
-    def _reached(self, place: _Place, now: datetime, *, full: bool) -> datetime | None:
-        """When the end was last reached, as far as it matters: a quiet poll changes no cursor."""
-        known = place.reached
-        is_news = not place.ended or known is None or now - known >= _AGAIN
-        return now if is_news and not full else known
+        first = min(known.astimezone(UTC).date() - timedelta(days=1), today - timedelta(days=days))
+        lost = (known, now - KEEPS) if now - known > KEEPS else None
+        return _Place(first=max(first, furthest), began=now, deep=deep), lost
 
     def _spread(self, answer: Answer) -> None:
         """Ask less often where what is left for the hour would not last, as others ask too."""

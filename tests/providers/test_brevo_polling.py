@@ -213,9 +213,8 @@ async def test_days_of_any_zone_are_read_whole(brevo: FakeBrevo, hours: float) -
     account = Account(brevo)
     for number in range(72):
         sent(brevo, number)
-        await account.poll()
+        assert await account.poll() == 1
         brevo.world.pass_time(minutes=40)
-    await account.poll()
     account.assert_complete()
 
 
@@ -458,6 +457,24 @@ async def test_the_first_poll_goes_back_to_the_first_mail(brevo: FakeBrevo) -> N
     account = Account(brevo)
     assert (await account.fetch()).gap is None
     account.assert_complete()
+
+
+async def test_being_killed_early_and_away_for_long_is_a_gap_from_where_it_was_read(
+    brevo: FakeBrevo,
+) -> None:
+    sent(brevo, 1)
+    for _ in range(60):
+        brevo.world.pass_time(days=1)
+        brevo.happen("<1@smtp-relay.mailin.fr>", "opened")
+    account = Account(brevo)
+    assert (await account.fetch()).more
+    brevo.world.pass_time(days=100)
+    page = await account.fetch()
+    assert page.gap is not None
+    assert page.gap[0].date() == NOW.date()
+    await account.poll()
+    brevo.world.pass_time(minutes=40)
+    assert (await account.fetch()).gap is None
 
 
 async def test_no_range_is_longer_than_brevo_takes(brevo: FakeBrevo) -> None:
