@@ -143,6 +143,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("business.preview", ("o",), "Open preview"),
     Action("business.publish", ("P",), "Publish site, which undo cannot take back"),
     Action("business.unpublish", (), "Take the published site down"),
+    Action("business.consent", ("K",), "Consent to text messages"),
     Action("business.never", ("D",), "Never contact again"),
     Action("business.allow", (), "Allow contact again"),
     Action("business.archive", ("A",), "Archive, or bring back"),

@@ -310,7 +310,7 @@ def preview(
         say(f"Text message: {shown.size}.")
     else:
         say(f"Subject: {shown.subject}")
-    typer.echo(visible_lines(shown.text), nl=False)
+    typer.echo(visible_lines(shown.text), nl=bool(shown.size))
 
 
 @app.command()

@@ -273,9 +273,9 @@ class BusinessScreen(ContactActions, MailActions, SiteActions, MergeActions):
 
 def _lacking(lead: Target, name: str) -> str | None:
     """What this lead lacks for an action, as a sentence."""
-    if name in {"call", "copy_phone"} and not lead.phone:
+    if name in {"call", "copy_phone", "consent"} and not lead.phone:
         return f"{lead.called} has no phone; e adds one."
-    if name in {"call", "mail"} and lead.do_not_contact:
+    if name in {"call", "mail", "consent"} and lead.do_not_contact:
         return f"{lead.called} must not be contacted; D says why."
     if name in {"mail", "copy_email"} and not lead.email:
         return f"{lead.called} has no e-mail address; e adds one."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from crm_tui.screens.business_screen import BusinessDesk, Subjects, Target
@@ -79,6 +80,49 @@ class ContactActions(BusinessDesk):
         return logged
 
     # Never again
+
+    def action_consent(self) -> None:
+        """Note that leads agreed to text messages; of one that did, that it takes that back."""
+        self.with_form(self._consent())
+
+    async def _consent(self) -> None:
+        subjects = await self.subjects()
+        from crm_tui.screens.lead_forms import Here, consent_form, withdraw_form
+        from crm_tui.services import bulk, consent
+
+        lead = subjects.only
+        if lead is None:
+
+            async def save_all(how: str, _at: datetime | None) -> None:
+                await self.apply(subjects, bulk.give_consent(how))
+
+            form = consent_form(subjects.whom, None, save_all)
+            await self.app.push_screen(form)
+            return
+
+        async def save(how: str, at: datetime | None) -> None:
+            async def give(session: WriteSession) -> None:
+                now = self.host.now()
+                await consent.for_lead(session, lead, how, given_at=at, now=now)
+
+            await self.change(lead, f"recorded the consent of {subjects.whom}", give)
+
+        async def take_back(why: str) -> None:
+            async def withdraw(session: WriteSession) -> None:
+                await consent.for_lead(session, lead, why, withdraw_it=True, now=self.host.now())
+
+            await self.change(lead, f"took back the consent of {subjects.whom}", withdraw)
+
+        db = await self.host.store()
+        async with db.read() as session:
+            given = await consent.standing(session, lead)
+        here = Here.of(self.host)
+        form = (
+            consent_form(subjects.whom, here, save)
+            if given is None
+            else withdraw_form(subjects.whom, given.how, take_back)
+        )
+        self.ask(form, action="business.consent", lead=lead)
 
     def action_never(self) -> None:
         """Never contact leads again; of one that must not be contacted, say why."""

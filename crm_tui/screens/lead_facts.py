@@ -284,6 +284,8 @@ def _point_fact(point: PointRow, *, several: bool, never: bool) -> Fact:
     mark = status_mark(point.state)
     if point.state is not ContactState.UNKNOWN:
         notes.append(mark.label + (f": {point.state_reason}" if point.state_reason else ""))
+    if point.agreed:
+        notes.append(f"agreed to text messages: {point.agreed}")
     barred = bool(point.barred) and not never
     if barred:
         notes.append(f"not to be used: {point.barred}")

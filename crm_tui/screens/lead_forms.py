@@ -25,7 +25,7 @@ from crm_tui.text import visible
 from crm_tui.vocabulary import CallOutcome, ContactStatus, Outcome
 from crm_tui.widgets.choice import Option
 from crm_tui.widgets.facts import styled
-from crm_tui.widgets.forms import ChoiceField, Form, LineField, TextField
+from crm_tui.widgets.forms import ChoiceField, Field, Form, LineField, TextField
 from crm_tui.widgets.look import Role, status_mark
 
 if TYPE_CHECKING:
@@ -243,6 +243,36 @@ def field_form(whom: str, save: Callable[[str, str], Awaitable[None]]) -> Form:
         ],
         save=store,
         verb="Set field",
+    )
+
+
+def consent_form(
+    whom: str, here: Here | None, save: Callable[[str, datetime | None], Awaitable[None]]
+) -> Form:
+    """How somebody agreed to text messages, and when; of several at once it is now."""
+
+    async def store(values: Mapping[str, str]) -> None:
+        at = read_when(values["when"], here) if here is not None else None
+        await save(values["how"], at)
+
+    fields: list[Field] = [LineField("how", "How", hint="asked for it on the phone, signed up …")]
+    if here is not None:
+        fields.append(_when_field(here, None))
+    return Form(f"{whom} agreed to text messages", fields, save=store, verb="Save consent")
+
+
+def withdraw_form(whom: str, how: str, save: Callable[[str], Awaitable[None]]) -> Form:
+    """That somebody takes it back, and why."""
+
+    async def store(values: Mapping[str, str]) -> None:
+        await save(values["why"])
+
+    return Form(
+        f"{whom} takes the consent to text messages back",
+        [LineField("why", "Why", hint="said so on the phone")],
+        save=store,
+        verb="Take it back",
+        about=styled(f"Agreed: {how}", Role.QUIET),
     )
 
 
