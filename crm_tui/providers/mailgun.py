@@ -93,14 +93,14 @@ class MailgunStream:
         settings: MailgunSettings,
         key: Lookup,
         *,
-        now: Callable[[], datetime],
+        now: Callable[[], datetime],  # noqa: ARG002 - as every stream is made
         transport: httpx.AsyncBaseTransport | None = None,
         api: Api | None = None,
         keeps: timedelta = KEEPS,
     ) -> None:
+        """`keeps`: how long events are kept for certain."""
         self._settings = settings
         self._api = api or api_of(settings, key, transport=transport)
-        self._now = now
         self._keeps = keeps
         self._by = settings.events
 
@@ -110,9 +110,9 @@ class MailgunStream:
         return self._settings.domain.strip().lower().rstrip(".")
 
     @property
-    def keeps(self) -> timedelta:
-        """How long Mailgun keeps events for certain."""
-        return self._keeps
+    def keeps(self) -> None:
+        """Plans differ: what a plan keeps no more is told with the pages."""
+        return None
 
     async def __aenter__(self) -> Self:
         return self
@@ -136,30 +136,29 @@ class MailgunStream:
     async def fetch_events(self, cursor: Cursor, asked: Asked) -> Page:
         """The next page, and a few of the mails that came in.
 
+        What was told before comes again, for as long as something may yet come before it.
+
         Raises:
             ProviderError: it could not be fetched; nothing was lost.
         """
         place = Place(cursor, self._by, asked)
         events: Sequence[RawEvent] = ()
         server_time, gap = None, None
-        if not place.walked:
+        if place.wants_a_page:
             answer, items, following = await self._page(place, asked)
             server_time = answer.server_time
-            if not answer.ok:  # the next page is too old to be had
-                place.resume()
-                return Page(
-                    events=(), cursor=place.cursor(), more=place.has_more, server_time=server_time
-                )
-            clock = min(server_time or asked.now, asked.now)
-            if place.begin(clock):
-                gap = place.gap(items, clock - self._keeps)
-            events = _without_repeats(raw_event(item) for item in items)
-            place.take(items)
-            place.owe(events, asked.now)
-            if items and following is not None and not self._leads_on(following, place):
+            if answer.ok:
+                clock = min(server_time or asked.now, asked.now)
+                if place.begin(clock):
+                    gap = place.gap(items, clock - self._keeps)
+                events = _without_repeats(raw_event(item) for item in items)
+                place.take(items)
+                place.owe(events, asked.now)
+            following = following if items else None  # the last page is an empty one
+            if not answer.ok or not self._leads_on(following, place):
                 place.resume()
             else:
-                place.go_on(following if items else None)
+                place.go_on(following)
         mails = [] if place.stalled else await self._mails(place)
         return Page(
             events=events,
@@ -205,8 +204,6 @@ class MailgunStream:
                 answer, page = await self._ask(place)
             if not answer.ok:
                 raise refused(self._api, answer, self._settings)
-        if answer.status == 429:
-            raise refused(self._api, answer, self._settings)
         if not answer.ok:
             return answer, [], None
         following = next_url(page) if self._by == BY_EVENTS else next_token(page)
@@ -227,11 +224,11 @@ class MailgunStream:
     ) -> tuple[Answer, dict[str, Any]]:
         return await whole(lambda: self._api.get(url, params))
 
-    def _leads_on(self, following: str, place: Place) -> bool:
-        """Whether the next page is another one, at Mailgun: the key goes to nobody else."""
-        if following == place.next:
-            return False
-        return self._by != BY_EVENTS or self._api.allows(following)
+    def _leads_on(self, following: str | None, place: Place) -> bool:
+        """Whether there is no next page, or it is another one at Mailgun: the key goes nowhere else."""
+        if following is None:
+            return True
+        return following != place.next and (self._by != BY_EVENTS or self._api.allows(following))
 
     async def _mails(self, place: Place) -> list[RawMail]:
         """The next of the mails that came in; the first that cannot be had ends it for now."""

@@ -61,7 +61,7 @@ _FIXES: tuple[tuple[str, str], ...] = (
         "Mailgun has stopped this account or domain: ask its support, then try again.",
     ),
     (
-        r"payment|upgrade|billing|plan",
+        r"payment|upgrade|billing|\bplan\b",
         "See to the plan and the payment in Mailgun's control panel.",
     ),
     (r"'?from'? parameter", "Correct the sender's address in [email]."),
@@ -104,7 +104,7 @@ def api_of(
         base_url=settings.base_url,
         login=Login(key, user="api"),
         fix=_KEY_FIX,
-        hosts=(".api.mailgun.net",),
+        hosts=(".api.mailgun.net", ".api.eu.mailgun.net"),
         wait=wait_of,
         transport=transport,
         sleep=sleep,
@@ -184,24 +184,22 @@ async def whole(ask: Callable[[], Awaitable[Answer]]) -> tuple[Answer, dict[str,
 
 def logs_body(
     settings: MailgunSettings,
-    start: datetime,
+    start: datetime | None = None,
     *,
     end: datetime | None = None,
     events: tuple[str, ...] = (),
     token: str | None = None,
     limit: int = LOGS_LIMIT,
 ) -> dict[str, Any]:
-    """A question to the Logs API."""
+    """A question to the Logs API; without times it is about the last day."""
     domain = settings.domain.strip().lower().rstrip(".")
     about = {"attribute": "domain", "comparator": "=", "values": [_labelled(domain)]}
     paging: dict[str, Any] = {"sort": "timestamp:asc", "limit": limit}
     if token is not None:
         paging["token"] = token
-    body: dict[str, Any] = {
-        "start": format_datetime(start),
-        "filter": {"AND": [about]},
-        "pagination": paging,
-    }
+    body: dict[str, Any] = {"filter": {"AND": [about]}, "pagination": paging}
+    if start is not None:
+        body["start"] = format_datetime(start)
     if end is not None:
         body["end"] = format_datetime(end)
     if events:

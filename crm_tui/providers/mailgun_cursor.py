@@ -39,6 +39,8 @@ _STALE = timedelta(hours=3)
 _OWED_FOR = timedelta(days=3)
 """How long a mail that cannot be fetched is asked for; Mailgun keeps them for about as long."""
 _MOST_URLS = 4
+_MOST_OWED = 50
+"""Mails that are remembered as long as they can be fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,11 @@ class Place:
     def has_more(self) -> bool:
         """Whether there is something to fetch now."""
         return not self.walked or (bool(self.owed) and not self.stalled)
+
+    @property
+    def wants_a_page(self) -> bool:
+        """Whether a page of the log is due: too many mails to fetch come before it."""
+        return not self.walked and (self.stalled or len(self.owed) < _MOST_OWED)
 
     def begin(self, clock: datetime) -> bool:
         """A first answer came, at this time; says whether the reading begins with it."""

@@ -276,9 +276,9 @@ class FakeMailgun(FakeProvider):
         token = request.path_params.get("token")
         if token is not None:
             asked = self._opened(token).get("asked", {})
-        if asked.get("ascending") != "yes" or int(asked.get("limit", 100)) > 300:
+        if ("begin" in asked) != ("ascending" in asked) or int(asked.get("limit", 100)) > 300:
             return _refused(400, "invalid query")
-        start = datetime.fromtimestamp(float(asked["begin"]), UTC)
+        start = datetime.fromtimestamp(float(asked.get("begin", 0)), UTC)
         end = datetime.fromtimestamp(float(asked.get("end", 4e9)), UTC)
         words = [asked["event"]] if "event" in asked else None
         limit, to = int(asked.get("limit", 100)), asked.get("recipient")
@@ -286,14 +286,15 @@ class FakeMailgun(FakeProvider):
         if found is None:
             return _refused(400, "the page is not there any more")
         page, following = found
-        following = self._closed({**self._opened(following or token), "asked": asked})
+        if following is not None or token is None:
+            token = self._closed({**self._opened(following), "asked": asked})
         base = f"{self.base_url}/v3/{self.domain}/events"
         if self.world.chance(self.world.faults.poisoned):
             base = ELSEWHERE
         return JSONResponse(
             {
                 "items": [self.event(each) for each in page],
-                "paging": {"next": f"{base}/{following}", "previous": f"{base}/x"},
+                "paging": {"next": f"{base}/{token}", "previous": f"{base}/x"},
             }
         )
 
