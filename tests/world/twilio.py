@@ -74,6 +74,7 @@ class FakeTwilio(FakeProvider):
         refused: numbers that are refused, each with the error code.
         daily_limit: how many messages are taken; then none are.
         opted_out: who answered STOP.
+        loses: numbers that a message is accepted to, and answered with a 500.
         broken: messages that are answered with a 500 when they are asked for by name.
         lists: the body of every page of messages, instead of what it should be.
         accepted: the messages that were accepted, in order.
@@ -91,6 +92,7 @@ class FakeTwilio(FakeProvider):
     refused: dict[str, int] = field(default_factory=dict)
     daily_limit: int | None = None
     opted_out: set[str] = field(default_factory=set)
+    loses: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
     lists: bytes | None = None
     messages: dict[str, Message] = field(default_factory=dict)
@@ -209,6 +211,8 @@ class FakeTwilio(FakeProvider):
         if code:
             return _error(400, code, f"Twilio's words about {code}")
         message = self._add("outbound-api", sender, to, text, self.world.now, service=service)
+        if to in self.loses:
+            return _error(500, 20500, "An internal server error has occurred")
         return JSONResponse(self.state(message), 201)
 
     def _refusal(self, to: str, sender: str, service: str | None, text: str) -> int:

@@ -120,12 +120,12 @@ async def find_out(
     for each in await _uncertain(db, account.provider, channel, since=since):
         try:
             answer = await _ask(sender, each, account, repeats=repeats)
-        except (Refused, Blocked, Unsendable) as error:
+        except ProviderError as error:
+            if not (repeats and isinstance(error, Refused | Blocked | Unsendable)):
+                break  # nobody knows more; the pump says what is wrong with the provider
             await _was_not_sent(db, each, error, now=now())
             settled += 1
             continue
-        except ProviderError:
-            break  # the pump says what is wrong with the provider
         if answer is not None:
             await _was_sent(db, each, answer, account, now=now())
             settled += 1

@@ -1,0 +1,206 @@
+"""A campaign sent through a fake provider, what came of it, and what the store must say then.
+
+What happens to each mail is drawn at random but so that nobody can doubt what it was: machines come
+at once or under their own name, people a minute later. So the oracle needs no rules of judging: it
+knows, because it made it happen.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from crm_tui.db.types import utc_text
+from tests.world.brevo import FakeBrevo
+from tests.world.mailgun import FakeMailgun
+from tests.world.world import FakeProvider, Happened, World
+
+SOURCE = "---\nsubject: Hello {{ business.name }}\n---\nA site for you. {{ unsubscribe }}\n"
+DOMAIN = "mg.example.org"
+PERSON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36"
+RANKS = ("pending", "emailed", "opened", "clicked", "replied")
+
+
+def fill(store: Path, leads: int, at: datetime) -> None:
+    """A running campaign to so many leads, due at once."""
+    when = utc_text(at)
+    numbers = [(each, f"{each:032x}", when) for each in range(1, leads + 1)]
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO business (id, key, name, sort_name, source, created_at, captured_at,"
+            " updated_at) VALUES (?1, ?2, 'Shop ' || ?1, 'shop', 'test', ?3, ?3, ?3)",
+            numbers,
+        )
+        connection.executemany(
+            "INSERT INTO contact_point (business_id, kind, value, is_primary, created_at)"
+            " VALUES (?1, 'email', 'lead' || ?1 || '@shop.example', 1, ?3)",
+            numbers,
+        )
+        connection.execute(
+            "INSERT INTO campaign (id, key, name, name_folded, state, audience, created_at,"
+            " updated_at) VALUES (1, 'c', 'Spring', 'spring', 'running', '{}', ?1, ?1)",
+            (when,),
+        )
+        connection.execute(
+            "INSERT INTO campaign_step (id, campaign_id, position, template, source)"
+            " VALUES (1, 1, 1, 'first', ?)",
+            (SOURCE,),
+        )
+        connection.executemany(
+            "INSERT INTO message (key, business_id, origin_id, campaign_id, step_id, address,"
+            " message_id, token, due_at, created_at) VALUES (?2, ?1, ?1, 1, 1,"
+            " 'lead' || ?1 || '@shop.example', '<' || ?2 || '@sender.example>', ?2, ?3, ?3)",
+            numbers,
+        )
+
+
+@dataclass
+class Fate:
+    """What came of one mail, as the oracle knows it."""
+
+    status: str = "emailed"
+    events: int = 0
+    bounced: bool = False
+
+    def come_to(self, status: str) -> None:
+        """It came this far, or further before."""
+        self.status = max(self.status, status, key=RANKS.index)
+
+
+@dataclass
+class Drive:
+    """One provider of a world, and the fates of the mails sent through it.
+
+    Attributes:
+        events: how many things happen to each mail, on average.
+    """
+
+    world: World
+    fake: FakeProvider
+    events: int = 3
+    fates: dict[str, Fate] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The settings of an operator who sends through it, without limits."""
+        provider: dict[str, Any] = {"base_url": self.fake.base_url}
+        if isinstance(self.fake, FakeMailgun):
+            provider["domain"] = self.fake.domain
+        domain = DOMAIN if isinstance(self.fake, FakeMailgun) else "example.com"
+        return {
+            "sender": {"name": "Anna Berg", "email": f"anna@{domain}"},
+            "email": {"provider": self.fake.name},
+            "providers": {self.fake.name: provider},
+            "sending": {"per_hour": 0, "per_day": 0, "quiet_hours": "", "weekdays_only": False},
+        }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where its key is."""
+        if isinstance(self.fake, FakeMailgun):
+            return {"CRM_TUI_MAILGUN_KEY": self.fake.key}
+        return {"CRM_TUI_BREVO_KEY": "xkeysib-0123456789abcdef"}
+
+    def accepted(self) -> Iterator[tuple[str, str]]:
+        """The provider's name of each mail it took, with our own key."""
+        if isinstance(self.fake, FakeMailgun):
+            yield from ((each.id, each.key) for each in self.fake.taken.values())
+        if isinstance(self.fake, FakeBrevo):
+            yield from ((name, mail["tags"][0]) for name, mail in self.fake.mails.items())
+
+    def times_accepted(self) -> Counter[str]:
+        """How often each of our mails was taken: once, or somebody gets it twice."""
+        return Counter(key for _, key in self.accepted())
+
+    def let_happen(self) -> None:
+        """Something comes of every mail that was taken since the last time."""
+        for name, key in list(self.accepted()):
+            if key not in self.fates:
+                self.fates[key] = self._fate(name)
+
+    def _fate(self, name: str) -> Fate:
+        dice = self.world.random
+        if dice.random() < 0.005:
+            self._tell(name, "failed" if self._is_mailgun else "hardBounces", 2)
+            return Fate(events=1, bounced=True)
+        delivered = self._tell(name, "delivered", 2)
+        touches = [
+            self._touch(name, 65 + 60 * number + dice.random() * 30)
+            for number in range(dice.randint(0, 2 * self.events - 2))
+        ]
+        fate = Fate()
+        for happened, status in touches:
+            # One that the world moves to the moment of the event before is judged by that moment.
+            if happened.at >= delivered.at + timedelta(seconds=10):
+                fate.come_to(status)
+        fate.events = len(
+            {self._known_as(each) for each in (delivered, *(each for each, _ in touches))}
+        )
+        return fate
+
+    def _touch(self, name: str, seconds: float) -> tuple[Happened, str]:
+        """An open or a click, and the status it speaks for: none by a machine."""
+        link = {"url" if self._is_mailgun else "link": "https://site.example/"}
+        match self.world.random.randint(0, 4):
+            case 0 | 1:
+                agent = {"agent": PERSON} if self._is_mailgun else {}
+                return self._tell(name, "opened", seconds, **agent), "opened"
+            case 2:
+                word = "clicked" if self._is_mailgun else "clicks"
+                return self._tell(name, word, seconds, **link), "clicked"
+            case 3 if self._is_mailgun:
+                return self._tell(
+                    name, "opened", seconds, agent="Mozilla/5.0", bot="apple"
+                ), "emailed"
+            case 3:
+                return self._tell(name, "loadedByProxy", seconds), "emailed"
+            case _:
+                return self._tell(name, "opened", 5), "opened"  # at once after the delivery
+
+    def _tell(self, name: str, word: str, seconds: float, **facts: Any) -> Happened:
+        at = self.world.now + timedelta(seconds=seconds)
+        return self.fake.happen(name, word, at=at, **facts)
+
+    def _known_as(self, happened: Happened) -> object:
+        """What tells it from others: Brevo's events have no ids, and times in seconds."""
+        if self._is_mailgun:
+            return happened.number
+        return happened.word, happened.at.replace(microsecond=0)
+
+    @property
+    def _is_mailgun(self) -> bool:
+        return isinstance(self.fake, FakeMailgun)
+
+
+def disagreements(store: Path, drive: Drive) -> list[str]:
+    """Where the store says something else than the oracle; none in the end."""
+    found: list[str] = []
+    with closing(sqlite3.connect(store)) as connection:
+        rows = connection.execute(
+            "SELECT m.key, m.state, b.contact_status, m.bounced_at IS NOT NULL,"
+            " (SELECT count(*) FROM event AS e WHERE e.message_id = m.id"
+            " AND e.source = m.provider AND e.kind NOT IN ('email_sent'))"
+            " FROM message AS m JOIN business AS b ON b.id = m.business_id"
+        ).fetchall()
+        for key, state, status, bounced, events in rows:
+            fate = drive.fates.get(key)
+            if fate is None:
+                if (state, status) not in {("uncertain", "pending"), ("queued", "pending")}:
+                    found.append(f"{key} was never taken, and is {state}, {status}")
+                continue
+            said = (state, status, bool(bounced), events)
+            known = ("sent", fate.status, fate.bounced, fate.events)
+            if said != known:
+                found.append(f"{key} is {said}, not {known}")
+        doubled = connection.execute("SELECT count(*) - count(DISTINCT key) FROM event").fetchone()[
+            0
+        ]
+        if doubled:
+            found.append(f"{doubled} events stand there twice")
+    return found

@@ -1,0 +1,111 @@
+"""Campaigns sent through fake providers with everything going wrong: all is told, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from crm_tui.config import Settings
+from crm_tui.db.engine import Database
+from crm_tui.worker import Worker
+from tests.conftest import NOW
+from tests.world.brevo import FakeBrevo
+from tests.world.drive import Drive, disagreements, fill
+from tests.world.mailgun import FakeMailgun
+from tests.world.quick import in_no_time
+from tests.world.world import Faults, World
+
+ROOT = Path(__file__).parents[2]
+PROVIDERS = {"mailgun": FakeMailgun, "brevo": FakeBrevo}
+
+
+def drive_of(provider: str, *, seed: int) -> Drive:
+    world = World(NOW, Faults.all_at_once(), seed)
+    fake: FakeMailgun | FakeBrevo
+    if provider == "mailgun":
+        fake = FakeMailgun(world, "mailgun", domain="mg.example.org")
+    else:
+        fake = FakeBrevo(world, "brevo")
+    return Drive(world, fake)
+
+
+async def work(store: Path, drive: Drive) -> None:
+    """Passes of the worker until everything was sent, told and applied."""
+    settings = msgspec.convert(drive.configuration, Settings)
+    db = Database(store)
+    worker = Worker(db, settings, environment=drive.environment, now=drive.world.clock)
+    quiet = 0
+    while quiet < 6:
+        report = await worker.once()
+        drive.let_happen()
+        drive.world.pass_time(minutes=10)
+        news = report.sent or report.uncertain or report.applied or report.due_later
+        quiet = 0 if news or report.problems else quiet + 1
+    await db.close()
+
+
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+@pytest.mark.parametrize(
+    "leads", [40, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
+)
+def test_everything_is_told_once_and_nobody_is_written_to_twice(
+    store_path: Path, provider: str, leads: int
+) -> None:
+    fill(store_path, leads, NOW)
+    drive = drive_of(provider, seed=leads)
+    # Each refusal for now ends a pass, so that there are fewer of them while mails are sent.
+    drive.world.faults = replace(drive.world.faults, too_many=20 / leads / 10)
+    with drive.world.serve(), in_no_time():
+        asyncio.run(work(store_path, drive))
+        drive.world.faults = Faults.all_at_once()
+        asyncio.run(work(store_path, drive))
+    assert max(drive.times_accepted().values()) == 1
+    assert len(drive.fates) > leads * 0.8
+    assert disagreements(store_path, drive) == []
+
+
+def test_the_same_after_the_worker_was_killed_again_and_again(store_path: Path, kills: int) -> None:
+    leads = 40 * kills if kills > 10 else 120
+    fill(store_path, leads, NOW)
+    drive = drive_of("mailgun", seed=kills)
+    dice = random.Random(kills)
+    with drive.world.serve():
+        for _ in range(kills):
+            process = _start(store_path, drive)
+            _kill_somewhere(process, dice)
+            drive.let_happen()
+            drive.world.pass_time(minutes=10)
+        with in_no_time():
+            asyncio.run(work(store_path, drive))
+    assert max(drive.times_accepted().values()) == 1
+    assert disagreements(store_path, drive) == []
+
+
+def _start(store: Path, drive: Drive) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.crash.polling_worker", str(store)]
+    settings = msgspec.json.encode(drive.configuration).decode()
+    return subprocess.Popen(
+        [*command, settings, drive.world.now.isoformat()],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=drive.environment | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+
+def _kill_somewhere(process: subprocess.Popen[str], dice: random.Random) -> None:
+    """Kill a worker at some point of its pass, or let it come to its end before."""
+    assert process.stdout is not None
+    process.stdout.readline()
+    try:
+        process.wait(timeout=dice.random() * 1.5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    process.communicate()
