@@ -241,6 +241,7 @@ async def test_a_mail_whose_answer_was_lost_is_found(by: str, mailgun: FakeMailg
         with pytest.raises(Unclear):
             await sender.send(mail())
         world.heal()
+        assert [each.key for each in mailgun.taken.values()].count("m-1") == 1
         found = await sender.find(handed(at=world.now - timedelta(minutes=3)))
         assert found is not None
         assert found.provider_id == "m-1@mg.example.org"

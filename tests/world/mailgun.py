@@ -241,7 +241,8 @@ class FakeMailgun(FakeProvider):
         name = fields.get("h:Message-Id", "").strip("<>")
         name = name or f"{len(self.taken) + 1}.{len(self.log)}@{self.domain}"
         taken = Taken(name, parseaddr(fields["to"])[1].lower(), fields)
-        self.taken[name] = taken
+        again = f"{name} again ({len(self.taken)})"  # a mail that is sent twice is taken twice
+        self.taken[again if name in self.taken else name] = taken
         self.happen(name, "accepted")
         return taken
 
