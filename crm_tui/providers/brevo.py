@@ -337,10 +337,20 @@ class BrevoStream:
         api: Api | None = None,
         page: int = PAGE,
     ) -> None:
-        """`account`: the domain mail is sent from. `page`: records of a page."""
+        """Make the stream; its time comes with what is asked.
+
+        Args:
+            settings: where the API is.
+            key: the key to it.
+            account: the domain mail is sent from.
+            now: the clock, as other streams take it.
+            transport: what carries requests instead of the network.
+            api: the API instead of one made from these.
+            page: records of a page.
+        """
+        del now
         self.account = account
         self._api = api or open_api(settings, key, transport=transport)
-        self._now = now
         self._page = page
         self._overlap = min(_OVERLAP, page // 4)
         self._every = EVERY
