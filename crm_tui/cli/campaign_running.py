@@ -364,32 +364,30 @@ def policy(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show what your mail provider may hold against mail nobody asked for; accept it once."""
-    from crm_tui.services.campaigns.policies import has_policy, policy_of
+    """Show what your providers may hold against messages nobody asked for; accept it once."""
+    from crm_tui.services.campaigns.policies import has_policy, policy_of, unread
 
     settings, config = invocation(context).settings, config_path(context)
-    provider = settings.email.provider
-    acknowledged = settings.compliance.policies_acknowledged
-    known = not has_policy(provider) or provider in acknowledged
-    if accept and not known:
+    used = [each for each in (settings.email.provider, settings.sms.provider) if each]
+    missing = unread(settings, texts=True)
+    if accept and missing:
         from crm_tui.services.campaigns.acknowledging import acknowledge
 
-        acknowledge(config, provider)
-        known = True
+        for each in missing:
+            acknowledge(config, each)
+        missing = []
+    told = [
+        {"provider": each, "acknowledged": each not in missing, "policy": policy_of(each)}
+        for each in used
+    ]
     if json:
-        show_json(
-            {
-                "provider": provider,
-                "acknowledged": known,
-                "policy": policy_of(provider),
-                "config": str(config),
-            }
-        )
-    elif not accept and (words := policy_of(provider)):
-        typer.echo(visible_lines(words))
-    if not has_policy(provider):
+        show_json({**told[0], "providers": told, "config": str(config)})
+    elif not accept:
+        for each in filter(has_policy, used):
+            typer.echo(visible_lines(policy_of(each)))
+    if not any(map(has_policy, used)):
         say("The outbox sends nothing; there is no policy to accept.")
     elif accept:
         say(f"Noted in {config}.")
     else:
-        say("You accepted it." if known else "Accept it: crm-tui campaigns policy --accept")
+        say("Accept it: crm-tui campaigns policy --accept" if missing else "You accepted it.")

@@ -58,7 +58,9 @@ def settings_to_send(**sending: Any) -> Settings:
                 **sending,
             }
         ),
-        compliance=ComplianceSettings(manual_unsubscribe=True, policies_acknowledged=("smtp",)),
+        compliance=ComplianceSettings(
+            manual_unsubscribe=True, policies_acknowledged=("smtp", "twilio")
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from msgspec.structs import replace
@@ -16,20 +16,24 @@ from crm_tui.config.sections import (
     ImapSettings,
     ProviderSettings,
     SenderSettings,
+    SmsSettings,
     SmtpSettings,
 )
 from crm_tui.db.engine import Database
 from crm_tui.errors import BadInput
+from crm_tui.providers.catalog import TITLES, capabilities
 from crm_tui.providers.sender_policy import Line, SenderPolicy
 from crm_tui.services.campaigns import gate
 from crm_tui.services.campaigns.acknowledging import acknowledge
 from crm_tui.services.campaigns.drafts import Step
 from crm_tui.services.campaigns.gate import Check, Verdict
+from crm_tui.services.campaigns.policies import policy_of, unread
 from crm_tui.services.sending import standing
 from tests.campaigns.making import a_step, settings_to_send, through_smtp
 
 FAR = "smtp.berg-sites.com"
 SMTP = through_smtp(settings_to_send(), 25)
+TWILIO = SmsSettings(provider="twilio")
 
 
 def far() -> Settings:
@@ -88,6 +92,32 @@ async def test_what_address_mail_comes_from_is_the_operators_choice(
 ) -> None:
     settings = replace(SMTP, sender=replace(SMTP.sender, email=address))
     assert blocking(await checked(db, settings)) == []
+
+
+@pytest.mark.parametrize("provider", ["mailgun", "resend", "brevo"])
+async def test_a_provider_of_mail_is_gated_as_the_own_mailbox_is(
+    db: Database, provider: Literal["mailgun", "resend", "brevo"]
+) -> None:
+    through = replace(SMTP, email=EmailSettings(provider=provider))
+    found = await checked(db, through)
+    assert blocking(found) == ["provider's policy"]
+    assert TITLES[provider] in found["mail server"].why
+    assert gate.applies(through)
+    assert capabilities(provider).policy.rstrip(".") in policy_of(provider)
+    known = replace(SMTP.compliance, policies_acknowledged=(provider,))
+    assert blocking(await checked(db, replace(through, compliance=known))) == []
+    nobody_reads = replace(known, manual_unsubscribe=False)
+    found = await checked(db, replace(through, compliance=nobody_reads))
+    assert blocking(found) == ["opt-out"]
+
+
+def test_the_policies_of_mails_and_of_text_messages_are_confirmed_each() -> None:
+    both = replace(settings_to_send(), email=EmailSettings(provider="brevo"), sms=TWILIO)
+    nothing = replace(both, compliance=ComplianceSettings())
+    assert unread(nothing, texts=True) == ["brevo", "twilio"]
+    assert unread(nothing, texts=False) == ["brevo"]
+    assert unread(nothing, mails=False, texts=True) == ["twilio"]
+    assert unread(both, texts=True) == ["brevo"]
 
 
 async def test_a_mailbox_that_is_read_is_a_way_to_opt_out(db: Database) -> None:

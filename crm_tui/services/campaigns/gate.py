@@ -16,7 +16,7 @@ from crm_tui.providers.catalog import OUTBOX, SMTP, TITLES
 from crm_tui.providers.dns import Dns
 from crm_tui.providers.sender_policy import SenderPolicy
 from crm_tui.services.campaigns.drafts import Step
-from crm_tui.services.campaigns.policies import has_policy
+from crm_tui.services.campaigns.policies import has_policy, unread
 from crm_tui.services.campaigns.text_checks import why_no_texts
 from crm_tui.services.mailable import mailable
 from crm_tui.services.sending import standing
@@ -124,7 +124,7 @@ async def checks(
         *((_server(settings),) if mails else ()),
         *((_sms(settings), _consent(no_consent, recipients)) if texts else ()),
         _stopped(known.stopped),
-        *((_acknowledged(settings),) if mails else ()),
+        _acknowledged(settings, mails=mails, texts=texts),
         *(_domain(settings, policy) if mails else ()),
     ]
 
@@ -268,17 +268,15 @@ def _stopped(why: str) -> Check:
     )
 
 
-def _acknowledged(settings: Settings) -> Check:
-    provider = settings.email.provider
-    known = settings.compliance.policies_acknowledged
-    missing = has_policy(provider) and provider not in known
+def _acknowledged(settings: Settings, *, mails: bool, texts: bool) -> Check:
+    missing = unread(settings, mails=mails, texts=texts)
+    what = "this mail" if settings.email.provider in missing else "these text messages"
+    applies = texts or has_policy(settings.email.provider)
     return _line(
         "provider's policy",
-        "You have not confirmed yet that your provider lets you send this mail." if missing else "",
+        f"You have not confirmed yet that your provider lets you send {what}." if missing else "",
         f"Read it, and then: {ACKNOWLEDGE}",
-        "You know what your provider allows."
-        if has_policy(provider)
-        else "The outbox has no policy.",
+        "You know what your provider allows." if applies else "The outbox has no policy.",
     )
 
 

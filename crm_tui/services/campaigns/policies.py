@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crm_tui.config import Settings
 from crm_tui.providers.catalog import APIS, SMTP, capabilities
 
 _LAW = (
@@ -39,3 +40,16 @@ def policy_of(provider: str) -> str:
 def has_policy(provider: str) -> bool:
     """Whether there is something to acknowledge."""
     return provider == SMTP or provider in APIS
+
+
+def unread(settings: Settings, *, mails: bool = True, texts: bool) -> list[str]:
+    """The providers whose policy the operator has not confirmed to know.
+
+    Args:
+        settings: what is used, and what was confirmed.
+        mails: whether mails would go.
+        texts: whether text messages would.
+    """
+    asked = ((settings.email.provider, mails), (settings.sms.provider, texts))
+    known = settings.compliance.policies_acknowledged
+    return [each for each, goes in asked if goes and has_policy(each) and each not in known]
