@@ -8,13 +8,13 @@ it decides, knowing whether the provider can tell a repetition.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import logging
 import random
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from crm_tui.config.checks import is_loopback
+from crm_tui.providers.answers import CUT_OFF, Answer, read_http_date
 from crm_tui.providers.base import (
     LoginRefused,
     Misconfigured,
@@ -31,6 +32,12 @@ from crm_tui.providers.base import (
     said,
 )
 from crm_tui.providers.secrets import Lookup, Secret
+
+__all__ = ["Answer", "Api", "Explain", "Login", "Wait", "by_retry_after", "read_http_date"]
+
+# These would write every URL with its query, and so addresses and places in lists, to whoever logs.
+for _library in ("httpx", "httpcore"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
@@ -44,92 +51,9 @@ _PATIENCE = 60.0
 """Seconds that one poll waits for a provider that asks to be left alone."""
 _LARGEST = 32 * 1024 * 1024
 """Bytes of an answer that are read at most."""
-_CUT_OFF = "the answer was no JSON, or only a part of it"
+_KEY = re.compile("[ -~]+")
+_HOST = re.compile("[a-z0-9.-]+|[0-9a-f:.]+")
 _AGAIN = frozenset({429, 500, 502, 503, 504})
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a provider answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    """By their names in lower case."""
-    content: bytes
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is a success."""
-        return 200 <= self.status < 300
-
-    @property
-    def text(self) -> str:
-        """The body as text."""
-        return self.content.decode("utf-8", "replace")
-
-    def json(self) -> Any:
-        """The body as JSON, its texts such as can be kept: with no halves of characters.
-
-        Raises:
-            Unavailable: it was cut off on its way, or is none.
-        """
-        try:
-            found = json.loads(self.content)
-            if rb"\ud" in self.content.lower():
-                whole = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
-                found = json.loads(whole)
-        except (ValueError, RecursionError):
-            raise Unavailable(_CUT_OFF) from None
-        return found
-
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether it is a success that says it is JSON and is not, or only a part of it."""
-        if not self.ok or "json" not in self.headers.get("content-type", ""):
-            return False
-        try:
-            self.json()
-        except Unavailable:
-            return True
-        return False
-
-    def object(self) -> dict[str, Any]:
-        """The body as a JSON object.
-
-        Raises:
-            Unavailable: it is none.
-        """
-        found = self.json()
-        if not isinstance(found, dict):
-            raise Unavailable("the answer was no JSON object")
-        return found
-
-    @property
-    def server_time(self) -> datetime | None:
-        """What the provider's clock says, aware UTC."""
-        return read_http_date(self.headers.get("date", ""))
-
-    def retry_after(self, now: datetime | None = None) -> float | None:
-        """Seconds to wait, by Retry-After in either of its forms; None where it does not say.
-
-        Args:
-            now: what a date is counted from; the answer's own clock, where it has one.
-        """
-        value = self.headers.get("retry-after", "").strip()
-        if re.fullmatch(r"\d+(\.\d+)?", value):
-            return float(value)
-        at = read_http_date(value)
-        since = self.server_time or now or datetime.now(UTC)
-        return max((at - since).total_seconds(), 0.0) if at is not None else None
-
-
-def read_http_date(value: str) -> datetime | None:
-    """A date of a header (RFC 9110), aware UTC; None where it is none."""
-    try:
-        at = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +68,25 @@ class Login:
     def of(self, secret: Secret) -> tuple[Mapping[str, str], httpx.Auth | None]:
         """What is sent along with every request."""
         if self.header:
-            return {self.header: f"{self.prefix}{secret.reveal()}"}, None
+            return {}, _InHeader(self.header, self.prefix, secret)
         return {}, httpx.BasicAuth(self.user, secret.reveal())
+
+    def hidden_in(self, text: str, secret: Secret) -> str:
+        """The text without the key, however a server repeats what it was shown."""
+        basic = f"{self.user}:{secret.reveal()}".encode()
+        shown = Secret(base64.b64encode(basic).decode())
+        return shown.hidden_in(secret.hidden_in(text))
+
+
+class _InHeader(httpx.Auth):
+    """Shows a key in a header, put there only as the request leaves: so no traceback lists it."""
+
+    def __init__(self, name: str, prefix: str, secret: Secret) -> None:
+        self._name, self._prefix, self._secret = name, prefix, secret
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers[self._name] = f"{self._prefix}{self._secret.reveal()}"
+        yield request
 
 
 Wait = Callable[[Answer], float | None]
@@ -196,7 +137,9 @@ class Api:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     _client: httpx.AsyncClient | None = field(default=None, init=False)
+    _found: Secret | None = field(default=None, init=False)
     _secret: Secret | None = field(default=None, init=False)
+    _is_refused: bool = field(default=False, init=False)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def __aenter__(self) -> Self:
@@ -246,13 +189,14 @@ class Api:
         json: Any = None,
     ) -> Answer:
         """As `get`, for what is read with a POST: a search that changes nothing."""
+        whole = self._whole(url)
         trouble: ProviderError = Unavailable(f"{self.title} cannot be reached")
         waited = 0.0
         for tried in range(_TRIES):
             pause: float | None = None
             try:
                 answer = await self._ask(
-                    method, url, params=params, headers=headers, json=json, sends=False
+                    method, whole, params=params, headers=headers, json=json, sends=False
                 )
             except Unavailable as error:
                 trouble = error
@@ -261,7 +205,7 @@ class Api:
                     self.check_login(answer)
                     return answer
                 if answer.ok:
-                    trouble = Unavailable(f"{self.title}: {_CUT_OFF}")
+                    trouble = Unavailable(f"{self.title}: {CUT_OFF}")
                 elif (explained := self.explain(answer, self.words(answer))) is not None:
                     raise explained
                 else:
@@ -296,7 +240,13 @@ class Api:
             ProviderError: what `explain` makes of a refusal.
         """
         answer = await self._ask(
-            "POST", url, json=json, data=data, files=files, headers=headers, sends=True
+            "POST",
+            self._whole(url),
+            json=json,
+            data=data,
+            files=files,
+            headers=headers,
+            sends=True,
         )
         if answer.status >= 500:
             raise Unclear(f"{self.title} answered {answer.status} {self.words(answer)}".rstrip())
@@ -342,38 +292,50 @@ class Api:
                     break
         elif "<html" in text.lower():
             text = ""
-        return self._hidden(said(text))
+        # Hidden before what cannot be seen is taken out and the rest cut short, and after it.
+        return self._hidden(said(self._hidden(text)))
 
     def allows(self, url: str) -> bool:
-        """Whether a URL leads to the provider itself."""
+        """Whether a URL leads to the provider itself, as it is read by what follows it."""
         try:
-            asked, base = urlsplit(url), urlsplit(self.base_url)
-            asked_at, base_at = (asked.hostname, asked.port), (base.hostname, base.port)
-        except ValueError:
+            asked, base = httpx.URL(url), httpx.URL(self.base_url)
+        except (httpx.InvalidURL, ValueError, TypeError):
             return False
-        if (asked.scheme, *asked_at) == (base.scheme, *base_at):
+        host = asked.raw_host.decode("ascii", "replace")
+        if asked.userinfo or not _HOST.fullmatch(host):
+            return False
+        if (asked.scheme, asked.raw_host, asked.port) == (base.scheme, base.raw_host, base.port):
             return True
-        host = asked.hostname or ""
-        if asked.scheme != "https" or asked.port not in {None, 443}:
+        if asked.scheme != "https" or asked.port is not None:
             return False
         return any(
             host.endswith(each) if each.startswith(".") else host == each for each in self.hosts
         )
 
+    def _whole(self, url: str) -> str:
+        """Where a URL leads, or a path below the base.
+
+        Raises:
+            Unavailable: to somebody else.
+        """
+        whole = url if "://" in url else f"{self.base_url.rstrip('/')}/{url.lstrip('/')}"
+        if not self.allows(whole):
+            host = whole.partition("://")[2].partition("/")[0].rpartition("@")[2]
+            raise Unavailable(
+                f"{self.title} named a page at {said(host)[:80]}, which is not its own"
+            )
+        return whole
+
     async def _ask(
         self,
         method: str,
-        url: str,
+        whole: str,
         *,
         sends: bool,
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         **body: Any,
     ) -> Answer:
-        whole = url if "://" in url else f"{self.base_url.rstrip('/')}/{url.lstrip('/')}"
-        if not self.allows(whole):
-            host = said(urlsplit(whole).netloc.rpartition("@")[2])[:80]
-            raise Unavailable(f"{self.title} named a page at {host}, which is not its own")
         client, secret = await self._open()
         shown, auth = self.login.of(secret)
         try:
@@ -386,13 +348,21 @@ class Api:
                 **{name: value for name, value in body.items() if value is not None},
             ) as response:
                 content = await self._read(response)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Unavailable(f"{self.title} cannot be reached: {_reason(error)}") from None
+        except (
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.PoolTimeout,
+            httpx.ProxyError,
+        ) as error:
+            words = self._hidden(_reason(error))
+            raise Unavailable(f"{self.title} cannot be reached: {words}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             words = self._hidden(_reason(error))
             if sends:
                 raise Unclear(f"the answer of {self.title} was lost: {words}") from None
             raise Unavailable(f"{self.title} broke off: {words}") from None
+        if response.status_code in {401, 403}:
+            self._is_refused = True
         return Answer(
             response.status_code,
             {name.lower(): value for name, value in response.headers.items()},
@@ -412,9 +382,14 @@ class Api:
         async with self._opening:
             if self._secret is None:
                 _check_base(self.title, self.base_url)
-                self._secret = await self.login.secret.get()
-            if self._secret is None:
-                raise Misconfigured(f"There is no key for {self.title}.", fix=self.fix)
+                self._found = await self.login.secret.get()
+                self._secret = self._usable(self._found)
+            elif self._is_refused:
+                # The operator may have exchanged it meanwhile.
+                newer = await self.login.secret.after(self._found)
+                if newer is not None:
+                    self._found, self._secret = newer, self._usable(newer)
+            self._is_refused = False
             if self._client is None:
                 timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
                 self._client = httpx.AsyncClient(
@@ -426,8 +401,25 @@ class Api:
                 )
             return self._client, self._secret
 
+    def _usable(self, found: Secret | None) -> Secret:
+        """A key that can stand in a header.
+
+        Raises:
+            Misconfigured: there is none, or it cannot.
+        """
+        if found is None:
+            raise Misconfigured(f"There is no key for {self.title}.", fix=self.fix)
+        bare = Secret(found.reveal().strip())
+        if not _KEY.fullmatch(bare.reveal()):
+            raise Misconfigured(
+                f"The key for {self.title} is none: it has a line break or a letter beyond"
+                " ASCII in it.",
+                fix=self.fix,
+            )
+        return found if found.is_same(bare) else bare
+
     def _hidden(self, words: str) -> str:
-        return words if self._secret is None else self._secret.hidden_in(words)
+        return words if self._secret is None else self.login.hidden_in(words, self._secret)
 
 
 def _check_base(title: str, base_url: str) -> None:
