@@ -188,16 +188,19 @@ def logs_body(
     *,
     end: datetime | None = None,
     events: tuple[str, ...] = (),
+    recipient: str = "",
     token: str | None = None,
     limit: int = LOGS_LIMIT,
 ) -> dict[str, Any]:
     """A question to the Logs API; without times it is about the last day."""
     domain = settings.domain.strip().lower().rstrip(".")
-    about = {"attribute": "domain", "comparator": "=", "values": [_labelled(domain)]}
+    about = [_is("domain", domain)]
+    if recipient:
+        about.append(_is("recipient", recipient))
     paging: dict[str, Any] = {"sort": "timestamp:asc", "limit": limit}
     if token is not None:
         paging["token"] = token
-    body: dict[str, Any] = {"filter": {"AND": [about]}, "pagination": paging}
+    body: dict[str, Any] = {"filter": {"AND": about}, "pagination": paging}
     if start is not None:
         body["start"] = format_datetime(start)
     if end is not None:
@@ -235,5 +238,7 @@ def items_of(page: Mapping[str, Any]) -> list[Any]:
     return items
 
 
-def _labelled(value: str) -> dict[str, str]:
-    return {"label": value, "value": value}
+def _is(attribute: str, value: str) -> dict[str, Any]:
+    """A condition of a question to the Logs API."""
+    labelled = {"label": value, "value": value}
+    return {"attribute": attribute, "comparator": "=", "values": [labelled]}

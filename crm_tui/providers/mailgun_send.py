@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
@@ -55,6 +55,9 @@ _MOST_PAGES = 100
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 
 
+_Accepted = tuple[list[Any], str | None]
+
+
 class MailgunSender:
     """Sends through a domain of a Mailgun account; four mails at once at most."""
 
@@ -72,6 +75,7 @@ class MailgunSender:
         self._given_up = False
         self._before: set[asyncio.Timeout] = set()
         self._handed_over = 0
+        self._asks_for_recipients = True
 
     async def __aenter__(self) -> Self:
         return self
@@ -150,10 +154,11 @@ class MailgunSender:
         Raises:
             ProviderError: it could not be asked.
         """
+        ask = self._by_events if self._settings.events == BY_EVENTS else self._by_logs
         page: str | None = None
         for _ in range(_MOST_PAGES):
-            items, following = await self._accepted(handed, page)
-            for record in (read(item) for item in items if isinstance(item, Mapping)):
+            items, following = await ask(handed, page)
+            for record in (read(item) for item in items if isinstance(item, dict)):
                 if record.event == "accepted" and _is(record, handed):
                     provider_id = record.message_id or handed.message_id.strip("<>")
                     return Sent(handed.message_id, provider_id, "Found among what Mailgun accepted")
@@ -162,32 +167,50 @@ class MailgunSender:
             page = following
         return None
 
-    async def _accepted(self, handed: Handed, page: str | None) -> tuple[list[Any], str | None]:
+    async def _by_logs(self, handed: Handed, page: str | None) -> _Accepted:
         """What was accepted around the time a message was handed over, and where there is more."""
-        begin, end = handed.at - _BEFORE, handed.at + _AFTER
-        by_events = self._settings.events == BY_EVENTS
-        domain = domain_of(self._settings)
+        domain_of(self._settings)
+
+        async def ask() -> Answer:
+            recipient = handed.to if self._asks_for_recipients else ""
+            begin, end = handed.at - _BEFORE, handed.at + _AFTER
+            body = logs_body(
+                self._settings,
+                begin,
+                end=end,
+                events=("accepted",),
+                recipient=recipient,
+                token=page,
+            )
+            return await self._api.read("POST", "/v1/analytics/logs", json=body)
+
+        answer, found = await whole(ask)
+        if answer.status == 400 and self._asks_for_recipients and page is None:
+            # The documentation does not say which attributes there are.
+            self._asks_for_recipients = False
+            answer, found = await whole(ask)
+        if not answer.ok:
+            raise refused(self._api, answer, self._settings)
+        return items_of(found), next_token(found)
+
+    async def _by_events(self, handed: Handed, page: str | None) -> _Accepted:
         params: dict[str, str | int] = {
             "event": "accepted",
             "recipient": handed.to,
-            "begin": str(int(begin.timestamp())),
-            "end": str(int(end.timestamp())),
+            "begin": str(int((handed.at - _BEFORE).timestamp())),
+            "end": str(int((handed.at + _AFTER).timestamp())),
             "ascending": "yes",
             "limit": EVENTS_LIMIT,
         }
-        body = logs_body(self._settings, begin, end=end, events=("accepted",), token=page)
+        first = f"/v3/{domain_of(self._settings)}/events"
 
         async def ask() -> Answer:
-            if not by_events:
-                return await self._api.read("POST", "/v1/analytics/logs", json=body)
-            if page is not None:
-                return await self._api.get(page)
-            return await self._api.get(f"/v3/{domain}/events", params)
+            return await (self._api.get(first, params) if page is None else self._api.get(page))
 
         answer, found = await whole(ask)
         if not answer.ok:
             raise refused(self._api, answer, self._settings)
-        return items_of(found), next_url(found) if by_events else next_token(found)
+        return items_of(found), next_url(found)
 
 
 def form_of(mail: OutgoingMail) -> list[tuple[str, str]]:

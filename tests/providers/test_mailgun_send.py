@@ -248,6 +248,18 @@ async def test_a_mail_whose_answer_was_lost_is_found(by: str, mailgun: FakeMailg
         assert await sender.find(handed(2, at=world.now)) is None
 
 
+async def test_a_mail_is_found_where_recipients_cannot_be_asked_for(
+    mailgun: FakeMailgun, sender: MailgunSender
+) -> None:
+    mailgun.filters_recipients = False
+    for number in range(250):
+        mailgun.accept(f"m-{number}", to=f"joe{number}@customer.example")
+    found = await sender.find(handed(249, to="joe249@customer.example"))
+    assert found is not None
+    assert len(mailgun.world.requests) == 4, "one is refused, and the third page has it"
+    assert await sender.find(handed(250)) is None
+
+
 async def test_a_mail_whose_answer_was_cut_off_was_accepted(
     mailgun: FakeMailgun, sender: MailgunSender
 ) -> None:

@@ -72,6 +72,7 @@ class FakeMailgun(FakeProvider):
         list_limit: entries in a page of a list at most.
         page_limit: records in a page of the log at most.
         tokens: what the tokens of further pages stand for: t0 is the first.
+        filters_recipients: whether the Logs API knows the attribute.
         refuses_old: whether a beginning before what is kept is refused.
     """
 
@@ -89,6 +90,7 @@ class FakeMailgun(FakeProvider):
     list_limit: int = 1000
     page_limit: int = 300
     refuses_old: bool = False
+    filters_recipients: bool = True
     tokens: list[dict[str, Any]] = field(default_factory=list)
     _sorted: tuple[object, list[Happened], list[datetime]] = (None, [], [])
 
@@ -250,24 +252,26 @@ class FakeMailgun(FakeProvider):
         body = await request.json()
         paging = body.get("pagination", {})
         limit = paging.get("limit", 100)
-        about = [(each["attribute"], each["values"][0]["value"]) for each in body["filter"]["AND"]]
-        if limit > 100 or ("domain", self.domain) not in about:
+        about = {each["attribute"]: each["values"][0]["value"] for each in body["filter"]["AND"]}
+        known = {"domain", "recipient"} if self.filters_recipients else {"domain"}
+        if limit > 100 or about.get("domain") != self.domain or not set(about) <= known:
             return _refused(400, "invalid pagination or filter")
         start = _moment(body.get("start")) or self.world.now - timedelta(days=1)
         end = _moment(body.get("end")) or self.world.now + timedelta(days=1)
         keeps = self.world.faults.keeps
         if self.refuses_old and keeps is not None and start < self.world.now - keeps:
             return _refused(400, "start is before the retention of the plan")
-        found = self._cut(start, end, limit, paging.get("token"), body.get("events"))
+        token, words = paging.get("token"), body.get("events")
+        found = self._cut(start, end, limit, token, words, to=about.get("recipient"))
         if found is None:
             return _refused(400, "the pagination token is not valid")
-        page, token = found
+        page, following = found
         return JSONResponse(
             {
                 "start": format_datetime(start),
                 "end": format_datetime(end),
                 "items": [self.log_entry(each) for each in page],
-                "pagination": {"next": token, "total": len(page)} if token else {"total": 0},
+                "pagination": {"next": following, "total": 1} if following else {"total": 0},
                 "aggregates": {},
             }
         )
