@@ -6,7 +6,6 @@ resource" and "Error and Warning Dictionary".
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from types import TracebackType
@@ -57,10 +56,18 @@ class _TwilioLogin(Login):
     """An account's token, or an API key of it as "SK…:secret"."""
 
     def of(self, secret: Secret) -> tuple[Mapping[str, str], httpx.Auth | None]:
+        login, bare = self._read(secret)
+        return login.of(bare)
+
+    def hidden_in(self, text: str, secret: Secret) -> str:
+        login, bare = self._read(secret)
+        return login.hidden_in(text, bare)
+
+    def _read(self, secret: Secret) -> tuple[Login, Secret]:
         user, colon, rest = secret.reveal().partition(":")
         if colon and user.startswith("SK"):
-            return {}, httpx.BasicAuth(user, rest)
-        return {}, httpx.BasicAuth(self.user, secret.reveal())
+            return Login(self.secret, user=user), Secret(rest)
+        return Login(self.secret, user=self.user), secret
 
 
 def api_of(
@@ -95,8 +102,8 @@ def path_of(settings: TwilioSettings, what: str = "") -> str:
 def _code(answer: Answer) -> int | None:
     """The code of a refusal."""
     try:
-        body = json.loads(answer.content)
-    except ValueError:
+        body = answer.json()
+    except Unavailable:
         return None
     return number_of(body.get("code")) if isinstance(body, dict) else None
 

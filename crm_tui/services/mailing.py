@@ -291,8 +291,10 @@ class Mailing:
             return
         self._asked_at[mine.provider] = now
         async with self._until_stopped():
-            if settled := await find_out(self.db, sender, mine, now=self._now):
-                words = plural(settled, "uncertain mail")
+            if settled := await find_out(
+                self.db, sender, mine, channel=mine.channel, now=self._now
+            ):
+                words = plural(settled, "uncertain message")
                 await self.log(f"{words}: the provider says what became of it.")
                 self._changed()
 
