@@ -13,6 +13,7 @@ OpenAPI description.
 from __future__ import annotations
 
 import html
+import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +45,7 @@ from crm_tui.providers.http import Answer, Api
 from crm_tui.providers.message import address, build
 from crm_tui.providers.secrets import Lookup
 
-__all__ = ["CAPABILITIES", "BrevoSender", "BrevoStream", "check", "parse_event"]
+__all__ = ["CAPABILITIES", "BrevoSender", "BrevoStream", "as_json", "check", "parse_event"]
 
 CAPABILITIES = Capabilities(
     name="brevo",
@@ -195,7 +196,6 @@ def as_json(mail: OutgoingMail) -> dict[str, Any]:
                 " take it out."
             )
     headers = {
-        "idempotencyKey": str(uuid.uuid5(uuid.NAMESPACE_OID, mail.key)),  # Brevo wants a UUID
         "References": " ".join(dict.fromkeys((*mail.references, mail.message_id))),
     }
     if mail.in_reply_to:
@@ -216,6 +216,9 @@ def as_json(mail: OutgoingMail) -> dict[str, Any]:
     }
     if mail.reply_to:
         body["replyTo"] = {"email": address(mail.reply_to)}
+    # A UUID, as Brevo wants it; a mail that was mended is another one.
+    written = json.dumps(body, sort_keys=True)
+    headers["idempotencyKey"] = str(uuid.uuid5(uuid.NAMESPACE_OID, written))
     return body
 
 

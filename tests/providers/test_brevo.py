@@ -25,7 +25,7 @@ from crm_tui.providers.base import (
     Unclear,
     Unsendable,
 )
-from crm_tui.providers.brevo import BrevoSender, check
+from crm_tui.providers.brevo import BrevoSender, as_json, check
 from crm_tui.providers.message import build
 from crm_tui.providers.secrets import Lookup, Secret
 from tests.conftest import NOW
@@ -106,6 +106,19 @@ async def test_a_mail_is_sent_as_it_is_written(brevo: FakeBrevo) -> None:
         },
         "tags": [OUR_KEY],
     }
+
+
+async def test_the_same_mail_has_the_same_key_and_a_mended_one_another(brevo: FakeBrevo) -> None:
+    keys = [as_json(each)["headers"]["idempotencyKey"] for each in (mail(), mail())]
+    keys.append(as_json(mail(text="Mended."))["headers"]["idempotencyKey"])
+    assert keys[0] == keys[1] != keys[2]
+    async with sender_of(brevo) as sender:
+        await sender.send(mail())
+        with pytest.raises(Unclear, match="had this mail before"):
+            await sender.send(mail())
+        brevo.world.pass_time(minutes=31)
+        await sender.send(mail())
+    assert len(brevo.mails) == 2  # so nothing may be sent again on the key's account
 
 
 async def test_a_follow_up_names_its_thread_and_itself(brevo: FakeBrevo) -> None:

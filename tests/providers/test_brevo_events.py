@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_tui.providers.brevo import parse_event
-from crm_tui.providers.brevo_events import BLOCKED, HAPPENINGS, raw_event
+from crm_tui.providers.brevo_events import HAPPENINGS, raw_event
 from crm_tui.providers.events import Happening, Listed, ProviderEvent, Unreadable
 
 OUR_KEY = "0123456789abcdef0123456789abcdef"
@@ -213,10 +213,6 @@ def test_a_blocked_contact(code: str, kind: Happening, listed: Listed | None) ->
     assert found.recipient == "abc@xyz.com"
     assert found.provider_id is None
     assert found.occurred_at == datetime(2017, 5, 1, 12, 30, tzinfo=UTC)
-
-
-def test_every_code_of_the_description_is_known() -> None:
-    assert {kind for kind, _ in BLOCKED.values()} <= set(Happening) - {Happening.UNKNOWN}
 
 
 @pytest.mark.parametrize("reason", [None, "Admin blocked", {}, {"code": None}])

@@ -180,7 +180,8 @@ class FakeBrevo(FakeProvider):
         world = self.world
         if world.faults.shifting and offset > 0 and world.chance(0.3):
             self._put_in_front(first)
-        told = [each for each in self._all_told() if first <= self._day(each.at) <= last]
+        start, end = self._midnight(first), self._midnight(last + timedelta(days=1))
+        told = [each for each in self._all_told() if start <= each.at < end]
         if "email" in query:
             told = [each for each in told if self._recipient(each) == query["email"]]
         if query.get("sort", "desc") == "desc":
@@ -286,6 +287,9 @@ class FakeBrevo(FakeProvider):
     def _day(self, at: datetime) -> date:
         return at.astimezone(self.zone).date()
 
+    def _midnight(self, day: date) -> datetime:
+        return datetime(day.year, day.month, day.day, tzinfo=self.zone).astimezone(UTC)
+
     def _stamp(self, at: datetime) -> str:
         return at.astimezone(self.zone).replace(microsecond=0).isoformat(timespec="milliseconds")
 
@@ -301,8 +305,7 @@ class FakeBrevo(FakeProvider):
     def _put_in_front(self, first: date) -> None:
         """Something of somebody else's comes to the front of the list of the days."""
         number = len(self._others)
-        at = datetime(first.year, first.month, first.day, tzinfo=self.zone).astimezone(UTC)
-        at += timedelta(seconds=number % 60)
+        at = self._midnight(first) + timedelta(seconds=number % 60)
         facts = {"email": "somebody@other.example"}
         other = Happened(number, f"<{number}@other.example>", "opened", at, at, facts)
         self._others.append(other)
