@@ -209,6 +209,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("message.edit", ("e",), "Edit text"),
     Action("message.add", ("a",), "Add a message"),
     Action("message.delay", ("d",), "Delay"),
+    Action("message.variant", ("b",), "Second text, to see which does better"),
     Action("message.remove", ("x",), "Take the message out"),
     Action("preview.person", ("n",), "Next recipient"),
     Action("preview.person_before", ("p",), "Before"),

@@ -106,7 +106,7 @@ async def _try(
     from dataclasses import replace
 
     from crm_tui.services.campaigns import drafts, freezing, preview
-    from crm_tui.services.campaigns.variants import Variant
+    from crm_tui.services.campaigns.variants import SECOND
 
     async with db.read() as session:
         kept = await drafts.require_draft(session, campaign)
@@ -115,10 +115,7 @@ async def _try(
         changed = replace(step, variant=None)
     else:
         said = drafts.step_of(template or step.read(), delay=step.delay, subject=subject)
-        second = Variant(
-            template=said.template, source=said.source, is_html=said.is_html, share=share
-        )
-        changed = replace(step, variant=second)
+        changed = step.with_text(SECOND, said, share=share)
     steps = (*kept.draft.steps[: position - 1], changed, *kept.draft.steps[position:])
     await drafts.save(db, campaign, replace(kept.draft, steps=steps), now=utc_now())
     if not kept.frozen:

@@ -13,13 +13,15 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from crm_tui.errors import BadInput
 from crm_tui.screens.dialogs import Pick, Picker
 from crm_tui.screens.mail_texts import templates_of
 from crm_tui.screens.step_forms import DELAY_HINT, step_form
 from crm_tui.screens.wizard_pages import PageList, PlanPage, delay_words
-from crm_tui.services.campaigns.drafts import OWN_TEXT, Step, step_of
+from crm_tui.services.campaigns.drafts import OWN_TEXT, Step, sendable, step_of
 from crm_tui.services.campaigns.preview import about_size
 from crm_tui.services.campaigns.text_checks import why_no_texts
+from crm_tui.services.campaigns.variants import LETTERS, OWN, SECOND, Variant
 from crm_tui.services.sending.hours import read_delay
 from crm_tui.services.templating.files import Kind, Template, read_template
 from crm_tui.text import visible_lines
@@ -37,15 +39,55 @@ _USUAL_DELAY = "3 business days"
 
 
 class _StepRow(NamedTuple):
+    """One text of a message; a message of which two are tried has two rows."""
+
     id: int
+    number: int
+    letter: str
     step: Step
+    share: int | None
+
+    @property
+    def called(self) -> str:
+        """How it is called: "1", or "1B" where two texts are tried."""
+        return f"{self.number}" + (self.letter.upper() if self.share else "")
+
+
+def _rows(steps: Iterable[Step]) -> list[_StepRow]:
+    return [
+        _StepRow(
+            _id(number, letter),
+            number,
+            letter,
+            text,
+            None if step.variant is None else _share(step.variant, letter),
+        )
+        for number, step in enumerate(steps, start=1)
+        for letter, text in step.texts.items()
+    ]
+
+
+def _share(variant: Variant, letter: str) -> int:
+    return variant.share if letter == SECOND else 100 - variant.share
+
+
+def _id(number: int, letter: str) -> int:
+    return number * len(LETTERS) + LETTERS.index(letter)
+
+
+def _when(row: _StepRow) -> str:
+    """When it goes, and to how many of those who get the message."""
+    said = delay_words(row.step) or "at once" if row.letter == OWN else ""
+    if row.share is None:
+        return said
+    return f"{said}, to {row.share} of 100" if said else f"to {row.share} of 100"
 
 
 _STEPS: tuple[Column[_StepRow], ...] = (
     Column(
         "number",
         "",
-        lambda row, _: Cell(str(row.id), Role.QUIET),
+        lambda row, _: Cell(row.called, Role.QUIET),
         width=2,
         sortable=False,
     ),
@@ -60,7 +102,7 @@ _STEPS: tuple[Column[_StepRow], ...] = (
     Column(
         "delay",
         "When",
-        lambda row, _: Cell(delay_words(row.step) or "at once"),
+        lambda row, _: Cell(_when(row)),
         width=22,
         rank=1,
         sortable=False,
@@ -77,6 +119,7 @@ _STEPS: tuple[Column[_StepRow], ...] = (
 )
 
 _TEXT = "text message"
+_ABOUT_SECOND = "Half of them get it in place of the first, to see which does better."
 _NO_MESSAGE = "There is no message yet. t takes a template, e writes one."
 
 
@@ -90,7 +133,13 @@ class MessagePage(PlanPage, inherit_bindings=False):
 
     AREA = "message"
     TITLE = "Message"
-    FOOTER = ("message.template", "message.edit", "message.add", "message.delay")
+    FOOTER = (
+        "message.template",
+        "message.edit",
+        "message.add",
+        "message.delay",
+        "message.variant",
+    )
     DEFAULT_CSS = """
     MessagePage {
         & #stops { height: 1; margin-top: 1; padding: 0 3; }
@@ -113,7 +162,7 @@ class MessagePage(PlanPage, inherit_bindings=False):
         self._show()
 
     def _show(self, at: int | None = None) -> None:
-        rows = [_StepRow(number, step) for number, step in enumerate(self.plan.steps, start=1)]
+        rows = _rows(self.plan.steps)
         self._table.styles.height = 1 + min(max(len(rows), 1), _MOST_ROWS)
         self._table.show(array("q", (row.id for row in rows)), rows, keep="place")
         if at is not None:
@@ -137,26 +186,41 @@ class MessagePage(PlanPage, inherit_bindings=False):
         self.query_one("#source", Static).update(said)
 
     @property
-    def _at(self) -> int:
-        """The number of the message under the cursor, from 1; 0 where there is none."""
-        return (self._table.cursor_id or 0) if self.plan.steps else 0
+    def _row(self) -> _StepRow | None:
+        """The text under the cursor; None where there is no message."""
+        return self._table.cursor_row if self.plan.steps else None
 
     def why_not(self, action_id: str) -> str | None:
         """What is done to a message needs one."""
-        if action_id in {"message.delay", "message.remove"} and not self.plan.steps:
+        row = self._row
+        if action_id in {"message.delay", "message.remove", "message.variant"} and row is None:
             return _NO_MESSAGE
-        if action_id == "message.delay" and self._at == 1:
+        if action_id == "message.delay" and row is not None and row.number == 1:
             return "The first message goes at once, or at the time of the campaign."
         return None
 
-    async def _keep(self, steps: Iterable[Step], at: int) -> None:
-        self.plan.choose(steps=tuple(steps))
+    async def _keep(self, steps: Iterable[Step], number: int, letter: str = OWN) -> None:
+        """Keep other messages, and go to one of their texts."""
+        steps = tuple(steps)
+        for step in steps:
+            sendable(step)
+        self.plan.choose(steps=steps)
         await self.wizard.keep_draft()
-        self._show(at)
+        self._show(_id(number, letter))
+
+    async def _keep_step(self, step: Step, number: int, letter: str = OWN) -> None:
+        """Keep another message in the place of one."""
+        steps = list(self.plan.steps)
+        steps[number - 1 : number] = [step]
+        await self._keep(steps, number, letter)
 
     def action_template(self) -> None:
-        """Take a template for the message under the cursor."""
-        self._pick(lambda template: self._put(template, self._at))
+        """Take a template for the text under the cursor."""
+        row = self._row
+        if row is None:
+            self.action_add()
+        else:
+            self._pick(lambda template: self._put(template, row.number, row.letter))
 
     def action_add(self) -> None:
         """Add a message, to be sent some time after the one before."""
@@ -181,56 +245,105 @@ class MessagePage(PlanPage, inherit_bindings=False):
 
         self.app.push_screen(Picker("Which template", picks, preview=look), picked)
 
-    def _put(self, template: Template, at: int) -> None:
-        """Have a message say what a template says; at 0 a new one."""
-        steps = list(self.plan.steps)
-        delay = _USUAL_DELAY if steps else None
-        if at:
-            steps[at - 1] = step_of(template, delay=steps[at - 1].delay)
+    def _put(self, template: Template, number: int, letter: str = OWN) -> None:
+        """Have a text say what a template says; at 0 that of a new message."""
+        self.wizard.in_order(self._put_in(template, number, letter), group="step")
+
+    async def _put_in(self, template: Template, number: int, letter: str) -> None:
+        steps = self.plan.steps
+        if number:
+            step = steps[number - 1]
+            changed = step.with_text(letter, step_of(template, delay=step.delay))
+            await self._keep_step(changed, number, letter)
         else:
-            steps.append(step_of(template, delay=delay))
-        self.wizard.in_order(self._keep(steps, at or len(steps)), group="step")
+            new = step_of(template, delay=_USUAL_DELAY if steps else None)
+            await self._keep_step(new, len(steps) + 1)
 
     def action_edit(self) -> None:
-        """Write what the message under the cursor says."""
-        at = self._at or 1
-        step = self.plan.steps[at - 1] if self.plan.steps else None
-        template = step.read() if step else read_template("", name=OWN_TEXT, kind=Kind.TEXT)
+        """Write what the text under the cursor says."""
+        row = self._row
+        if row is not None:
+            self._write(row.number, row.letter, row.step, f"Message {row.called}")
+            return
+        blank = read_template("", name=OWN_TEXT, kind=Kind.TEXT)
 
         async def save(changed: Template, delay: str | None) -> None:
-            steps = list(self.plan.steps)
-            same = step is not None and changed.source == step.source
-            name = step.template if step is not None and same else OWN_TEXT
-            steps[at - 1 : at] = [replace(step_of(changed, delay=delay), template=name)]
-            await self._keep(steps, at)
+            await self._keep_step(replace(step_of(changed, delay=delay), template=OWN_TEXT), 1)
 
-        delay = step.delay if step else None
-        self.app.push_screen(step_form(f"Message {at}", template, delay, save))
+        self.app.push_screen(step_form("Message 1", blank, None, save))
+
+    def _write(self, number: int, letter: str, text: Step, title: str, *, about: str = "") -> None:
+        """Ask for one text of a message, which is to be as this one to begin with."""
+        step = self.plan.steps[number - 1]
+        delay = text.delay if letter == OWN else None
+
+        async def save(changed: Template, after: str | None) -> None:
+            name = text.template if changed.source == text.source else OWN_TEXT
+            delayed = step_of(changed, delay=after if letter == OWN else step.delay)
+            said = replace(delayed, template=name)
+            known = replace(step, delay=said.delay) if letter == OWN else step
+            await self._keep_step(known.with_text(letter, said), number, letter)
+
+        self.app.push_screen(step_form(title, text.read(), delay, save, about=about))
+
+    def action_variant(self) -> None:
+        """Write a second text, which a part of them get; where there is one, say how many do."""
+        row = self._row
+        if row is None:
+            return
+        step = self.plan.steps[row.number - 1]
+        if step.variant is None:
+            title = f"Message {row.number}, second text"
+            self._write(row.number, SECOND, row.step, title, about=_ABOUT_SECOND)
+            return
+        variant = step.variant
+
+        async def save(values: Mapping[str, str]) -> None:
+            shared = replace(step, variant=replace(variant, share=_number(values["share"])))
+            await self._keep_step(shared, row.number, row.letter)
+
+        field = LineField("share", "Of a hundred", f"{variant.share}", "1 to 99")
+        form = Form(f"How many get the second text of message {row.number}", [field], save=save)
+        self.app.push_screen(form)
 
     def action_delay(self) -> None:
         """Say how long after the one before the message goes."""
-        at = self._at
-        step = self.plan.steps[at - 1]
+        row = self._row
+        if row is None:
+            return
+        step = self.plan.steps[row.number - 1]
 
         async def save(values: Mapping[str, str]) -> None:
-            steps = list(self.plan.steps)
-            delayed = step_of(step.read(), delay=values["delay"].strip() or None)
-            steps[at - 1] = replace(delayed, template=step.template)
-            await self._keep(steps, at)
+            delay = str(read_delay(values["delay"]))
+            await self._keep_step(replace(step, delay=delay), row.number, row.letter)
 
         before = read_delay(step.delay).words if step.delay else ""
         field = LineField("delay", "After", before, DELAY_HINT)
-        form = Form(f"How long after message {at - 1}", [field], save=save)
+        form = Form(f"How long after message {row.number - 1}", [field], save=save)
         self.app.push_screen(form)
 
     def action_remove(self) -> None:
-        """Take the message under the cursor out."""
+        """Take the message under the cursor out, or its second text alone."""
+        row = self._row
+        if row is None:
+            return
         steps = list(self.plan.steps)
-        del steps[self._at - 1]
-        if steps:
-            steps[0] = replace(steps[0], delay=None)
-        self.wizard.in_order(self._keep(steps, max(self._at - 1, 1)), group="step")
+        if row.letter == SECOND:
+            steps[row.number - 1] = replace(steps[row.number - 1], variant=None)
+        else:
+            del steps[row.number - 1]
+            if steps:
+                steps[0] = replace(steps[0], delay=None)
+        at = row.number if row.letter == SECOND else max(row.number - 1, 1)
+        self.wizard.in_order(self._keep(steps, at), group="step")
 
     def why_not_done(self) -> str:
         """There has to be something to say."""
         return "" if self.plan.steps else _NO_MESSAGE
+
+
+def _number(text: str) -> int:
+    typed = text.strip().rstrip("%").strip()
+    if not typed.isascii() or not typed.isdigit():
+        raise BadInput("Say how many of a hundred get the second text, such as 50.")
+    return int(typed[:4])

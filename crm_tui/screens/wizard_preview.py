@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -12,6 +12,8 @@ from textual.widgets import Static
 from crm_tui.errors import BadInput, CrmError, UserError
 from crm_tui.screens.wizard_pages import PlanPage
 from crm_tui.services.campaigns import preview, trial
+from crm_tui.services.campaigns.drafts import Step
+from crm_tui.services.campaigns.variants import OWN
 from crm_tui.services.texting import NO_CONSENT
 from crm_tui.text import visible, visible_lines
 from crm_tui.widgets.facts import styled
@@ -40,16 +42,33 @@ class PreviewPage(PlanPage, inherit_bindings=False):
             yield Static(id="mail")
         self._person = 0
         self._position = 1
+        self._letter = OWN
 
     async def enter(self) -> None:
         """Find who lacks something, and show the first mail."""
-        self._person, self._position = 0, min(self._position, len(self.plan.steps) or 1)
+        self._person = 0
+        if (self._position, self._letter) not in self._texts:
+            self._position, self._letter = 1, OWN
         if self.plan.looked is None:
             await self.plan.look(lambda _done, _total: None)
         if self.plan.lacking is None:
             self.query_one("#whose", Static).update(styled("Looking at each mail …", Role.QUIET))
             await self.plan.find_lacking()
         await self._show()
+
+    @property
+    def _texts(self) -> list[tuple[int, str]]:
+        """Every text of every message, by the message's number and the text's letter."""
+        return [
+            (number, letter)
+            for number, step in enumerate(self.plan.steps, start=1)
+            for letter in step.texts
+        ]
+
+    @property
+    def _said(self) -> Sequence[Step]:
+        """The messages with the text that is shown."""
+        return preview.saying(self.plan.steps, self._position, self._letter)
 
     async def _show(self) -> None:
         ids, lacking = self.plan.recipients, self.plan.lacking or {}
@@ -61,7 +80,7 @@ class PreviewPage(PlanPage, inherit_bindings=False):
         async with db.read() as session:
             shown = await preview.mail(
                 session,
-                self.plan.steps,
+                self._said,
                 self._position,
                 lead,
                 settings=self.wizard.host.settings,
@@ -69,6 +88,8 @@ class PreviewPage(PlanPage, inherit_bindings=False):
         place = f"{self._person % len(ids) + 1:,} of {len(ids):,}"
         if len(self.plan.steps) > 1:
             place += f" · message {self._position} of {len(self.plan.steps)}"
+        if self.plan.steps[self._position - 1].variant:
+            place += f" · text {self._letter.upper()}"
         if lacking:
             all_of = "all" if len(lacking) == len(ids) else f"the first {len(lacking):,}"
             place += f" · {all_of} held for what is missing"
@@ -98,8 +119,13 @@ class PreviewPage(PlanPage, inherit_bindings=False):
         self.wizard.in_order(self._show(), group="preview")
 
     def action_other(self) -> None:
-        """The next message to the same recipient."""
-        self._position = self._position % max(len(self.plan.steps), 1) + 1
+        """The next message to the same recipient; of two texts that are tried, each."""
+        texts = self._texts
+        if not texts:
+            return
+        at = (self._position, self._letter)
+        after = texts.index(at) + 1 if at in texts else 0
+        self._position, self._letter = texts[after % len(texts)]
         self.wizard.in_order(self._show(), group="preview")
 
     def action_try(self) -> None:
@@ -112,7 +138,7 @@ class PreviewPage(PlanPage, inherit_bindings=False):
             try:
                 tried = await trial.send(
                     await host.store(),
-                    self.plan.steps,
+                    self._said,
                     self._position,
                     values["to"].strip(),
                     business_id=lead,

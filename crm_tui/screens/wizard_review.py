@@ -22,6 +22,7 @@ from crm_tui.services.campaigns import gate, preview, running
 from crm_tui.services.campaigns.acknowledging import acknowledge
 from crm_tui.services.campaigns.gate import Blocked, Check, Verdict
 from crm_tui.services.campaigns.policies import policy_of, unread
+from crm_tui.services.campaigns.variants import SECOND
 from crm_tui.services.when import say_when
 from crm_tui.text import plain_line, plural
 from crm_tui.vocabulary import Channel
@@ -194,6 +195,9 @@ class ReviewPage(PlanPage, inherit_bindings=False):
         for number, step in enumerate(draft.steps, start=1):
             label = "Message" if number == 1 else ""
             facts.append(Fact(label, step.title, delay_words(step)))
+            if step.variant is not None:
+                words = f"instead, to {step.variant.share} of 100"
+                facts.append(Fact("", step.texts[SECOND].title, words))
         if self._text_size:
             facts.append(Fact("Text message", self._text_size, "to the first of them"))
         begins = "at once"

@@ -211,6 +211,76 @@ async def test_more_messages_follow_with_delays(desk: Desk) -> None:
     assert desk.said.startswith("The first message goes at once")
 
 
+async def _second_text(desk: Desk, subject: str) -> None:
+    """Write the second text of the message under the cursor."""
+    await desk.press("b")
+    desk.app.screen.query_one("#subject", Input).value = subject
+    await desk.press("ctrl+s")
+
+
+async def test_a_second_text_is_written_shared_out_shown_and_let_go(desk: Desk) -> None:
+    await desk.press("3", "c", "enter", "b")
+    assert desk.said.startswith("There is no message yet.")
+    await desk.write("For {{ business.name }}")
+    await _second_text(desk, "For {{ business.name }}")
+    assert "Both texts say the same" in desk.words("form-words")
+    desk.app.screen.query_one("#subject", Input).value = "A site for you"
+    await desk.press("ctrl+s")
+    table = desk.wizard.page.query_one(RowList)
+    lines = [" ".join(table.render_line(y).text.split()) for y in (1, 2)]
+    assert [line.split(" own text")[0] for line in lines] == [
+        "1A For {{ business.name }} at once, to 50 of 100",
+        "▸ 1B A site for you to 50 of 100",
+    ]
+    for typed, refused in (("half", "such as 50"), ("100", "1 to 99"), ("30 %", "")):
+        if not refused:
+            await desk.press("escape")
+        if refused != "1 to 99":
+            await desk.press("b")
+        desk.app.screen.query_one("#share", Input).value = typed
+        await desk.press("enter")
+        if refused:
+            assert refused in desk.words("form-words")
+    (step,) = desk.wizard.plan.steps
+    assert step.variant is not None
+    assert step.variant.share == 30
+    await desk.press("enter")
+    assert "· text A" in desk.words("whose")
+    await desk.press("s")
+    assert "· text B" in desk.words("whose")
+    assert "Subject A site for you" in desk.words("whose")
+    await desk.press("s")
+    assert "· text A" in desk.words("whose")
+    await desk.press("enter", "enter")
+    chosen = " ".join(str(desk.wizard.page.query_one("#chosen").render()).split())
+    assert "A site for you instead, to 30 of 100" in chosen
+    (kept,) = await desk.kept()
+    assert kept.steps == (step,)
+    await desk.press("left_square_bracket", "left_square_bracket", "left_square_bracket")
+    await desk.press("G", "x")
+    assert [each.variant for each in desk.wizard.plan.steps] == [None]
+
+
+async def test_a_second_text_stays_when_the_first_or_the_delay_is_changed(desk: Desk) -> None:
+    await desk.press("3", "c", "enter", "t", "enter", "a", "down", "enter")
+    await _second_text(desk, "Still there")
+    second = desk.wizard.plan.steps[1].variant
+    assert second is not None
+    await desk.press("k", "e")
+    desk.app.screen.query_one("#subject", Input).value = "Once more"
+    await desk.press("ctrl+s", "d")
+    desk.app.screen.query_one("#delay", Input).value = "5d"
+    await desk.press("enter", "t", "down", "down", "enter")
+    changed = desk.wizard.plan.steps[1]
+    assert (changed.delay, changed.variant) == ("5d", second)
+    await desk.press("j", "t", "enter")
+    changed = desk.wizard.plan.steps[1]
+    assert changed.variant is not None
+    assert changed.variant.template == desk.wizard.plan.steps[0].template
+    await desk.press("k", "x")
+    assert len(desk.wizard.plan.steps) == 1
+
+
 async def test_merge_fields_are_completed_while_one_writes(desk: Desk) -> None:
     await desk.press("3", "c", "enter", "e")
     assert isinstance(desk.app.screen, StepForm)

@@ -93,18 +93,29 @@ class Step:
         )
         return {OWN: own, SECOND: second}
 
-    def with_text(self, letter: str, text: Step) -> Step:
+    def with_text(self, letter: str, text: Step, *, share: int | None = None) -> Step:
         """The step with what another one says as one of its texts.
 
+        Args:
+            letter: which text; the second one may be new.
+            text: says it.
+            share: how many of a hundred get the second one; as before, or half, when None.
+
         Raises:
-            NotFound: it has no such text.
+            BadInput: the other text is of another channel, or nobody would get one of them.
         """
-        name, source, html = text.template, text.source, text.is_html
+        if (letter == SECOND or self.variant) and text.channel is not self.channel:
+            raise BadInput("Two texts of one message are both mails, or both text messages.")
         if letter == OWN:
-            return replace(self, template=name, source=source, is_html=html)
-        if letter != SECOND or self.variant is None:
-            raise NotFound(f"There is no text {visible(letter, 20)} of this step.")
-        second = replace(self.variant, template=name, source=source, is_html=html)
+            return replace(text, delay=self.delay, version=self.version, variant=self.variant)
+        known = self.variant or Variant(template=text.template, source=text.source)
+        second = replace(
+            known,
+            template=text.template,
+            source=text.source,
+            is_html=text.is_html,
+            share=known.share if share is None else share,
+        )
         return replace(self, variant=second)
 
 
@@ -181,8 +192,10 @@ def sendable(step: Step) -> None:
     """See that a step can be sent.
 
     Raises:
-        BadInput: its template cannot be used; says where and why.
+        BadInput: its template cannot be used, says where and why; or both its texts are the same.
     """
+    if step.variant is not None and step.variant.source == step.source:
+        raise BadInput("Both texts say the same: change the subject or the words of one of them.")
     for text in step.texts.values():
         problems = check(text.read())
         if problems:

@@ -70,6 +70,8 @@ async def edit_step(
     texts = kept.draft.steps[position - 1].texts
     if letter not in texts:
         raise NotFound(f"Step {position} of campaign {campaign_id} has no text {visible(letter)}.")
+    if step.channel is not texts[letter].channel:
+        raise BadInput(f"Step {position} stays what it is: a mail, or a text message.")
     sendable(step)
     waiting = [Message.step_id == known.id, Message.state == MessageState.QUEUED]
     if len(texts) > 1:
