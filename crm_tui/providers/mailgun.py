@@ -74,6 +74,8 @@ CAPABILITIES = Capabilities(
 KEEPS = timedelta(days=1)
 """How long events are kept on the smallest plan; the documentation disagrees with itself."""
 
+_PLANS = (timedelta(days=30), timedelta(days=5), timedelta(days=3))
+"""How long larger plans keep events."""
 _MAILS = 5
 """Mails fetched in one call at most."""
 _EVERY = timedelta(minutes=5)
@@ -196,14 +198,14 @@ class MailgunStream:
     async def _page(self, place: Place, asked: Asked) -> tuple[Answer, list[Any], str | None]:
         """A page of the log, and where the next one is; a refusal of a next page has neither."""
         answer, page = await self._ask(place)
-        if not answer.ok and place.next is None:
-            oldest = asked.now - self._keeps
-            if answer.status == 400 and place.start < oldest:
-                # Some plans refuse a beginning before what they keep.
+        for kept in sorted({*_PLANS, self._keeps}, reverse=True):
+            # A plan may refuse a beginning before what it keeps.
+            oldest = asked.now - kept
+            if answer.status == 400 and place.next is None and place.start < oldest:
                 place.start = oldest
                 answer, page = await self._ask(place)
-            if not answer.ok:
-                raise refused(self._api, answer, self._settings)
+        if not answer.ok and place.next is None:
+            raise refused(self._api, answer, self._settings)
         if not answer.ok:
             return answer, [], None
         following = next_url(page) if self._by == BY_EVENTS else next_token(page)

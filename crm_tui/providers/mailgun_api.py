@@ -20,9 +20,7 @@ from crm_tui.config.sections import MailgunSettings
 from crm_tui.providers.base import (
     Misconfigured,
     ProviderError,
-    TryLater,
     Unavailable,
-    Unsendable,
 )
 from crm_tui.providers.http import Answer, Api, Login, read_http_date
 from crm_tui.providers.keys import how_to_give
@@ -144,7 +142,7 @@ def wait_of(answer: Answer) -> float | None:
 
 
 def refused(api: Api, answer: Answer, settings: MailgunSettings) -> ProviderError:
-    """What a refusal of a request means; nothing was done."""
+    """What a refusal means that is about the account, or else that nothing is to be had now."""
     words = api.words(answer) or f"status {answer.status}, no reason given"
     if answer.status == 429:
         return api.trouble(answer)
@@ -159,9 +157,7 @@ def refused(api: Api, answer: Answer, settings: MailgunSettings) -> ProviderErro
         fix = fix_of("payment" if answer.status == 402 else words)
     if fix is not None:
         return Misconfigured(f"Mailgun refuses: {words}", fix=fix)
-    if answer.status in {400, 413, 422}:
-        return Unsendable(f"Mailgun refused it: {words}")
-    return TryLater(f"Mailgun refused it: {answer.status} {words}")
+    return Unavailable(f"Mailgun refused it ({answer.status}: {words})")
 
 
 async def whole(ask: Callable[[], Awaitable[Answer]]) -> tuple[Answer, dict[str, Any]]:

@@ -50,13 +50,18 @@ async def check(
     """
     async with api or api_of(settings, key, transport=transport) as asked:
         try:
-            found = await _domain(asked, settings)
+            await key.get()
         except ProviderError as error:
-            step = "key" if isinstance(error, LoginRefused) else "domain"
+            return [_bad("key", str(error))]
+        try:
+            found = await _domain(asked, settings)
+        except Misconfigured as error:
             other = other_region or _OTHER_REGION.get(settings.base_url.rstrip("/"), "")
-            if isinstance(error, Misconfigured) and other:
-                error = await _elsewhere(settings, key, transport, other) or error
-            return [_bad(step, str(error))]
+            elsewhere = await _elsewhere(settings, key, transport, other) if other else None
+            step = "key" if isinstance(error, LoginRefused) else "domain"
+            return [_bad(step, str(elsewhere or error))]
+        except ProviderError as error:
+            return [_bad("connect", str(error))]
         return [
             _good("key", "The key is taken."),
             _standing(settings, found),

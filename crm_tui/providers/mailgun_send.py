@@ -22,7 +22,9 @@ from crm_tui.providers.base import (
     GivenUp,
     Handed,
     OutgoingMail,
+    ProviderError,
     Sent,
+    TryLater,
     Unavailable,
     Unsendable,
     said,
@@ -118,7 +120,7 @@ class MailgunSender:
             finally:
                 self._handed_over -= 1
         if not answer.ok:
-            raise refused(self._api, answer, self._settings)
+            raise self._refused(answer)
         return _sent(mail.message_id, answer)
 
     @asynccontextmanager
@@ -147,6 +149,14 @@ class MailgunSender:
             yield
         finally:
             self._lines.release()
+
+    def _refused(self, answer: Answer) -> ProviderError:
+        """What a refusal means; the mail was not sent."""
+        error = refused(self._api, answer, self._settings)
+        if answer.status == 429 or not isinstance(error, Unavailable):
+            return error
+        kind = Unsendable if answer.status in {400, 413, 422} else TryLater
+        return kind(error.words)
 
     async def find(self, handed: Handed) -> Sent | None:
         """Whether Mailgun accepted a message, by its key and whom it went to.

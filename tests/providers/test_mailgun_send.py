@@ -22,7 +22,9 @@ from crm_tui.providers.base import (
     Unclear,
     Unsendable,
 )
+from crm_tui.providers.keys import lookup
 from crm_tui.providers.mailgun import MailgunSender, check
+from crm_tui.providers.mailgun_api import api_of
 from crm_tui.providers.secrets import Lookup, Secret
 from tests.world.mailgun import FakeMailgun
 from tests.world.official import Checked, Official
@@ -373,6 +375,25 @@ async def test_a_wrong_key_and_a_wrong_domain_end_it(mailgun: FakeMailgun) -> No
     steps = await tried(mailgun, settings=settings)
     assert [*steps] == ["domain"]
     assert "other.example" in steps["domain"][1]
+
+
+async def test_without_a_key_or_a_line_it_ends_at_once(mailgun: FakeMailgun) -> None:
+    steps = await tried(mailgun, key=lookup("mailgun", {}))
+    assert [*steps] == ["key"]
+    assert "CRM_TUI_MAILGUN_KEY" in steps["key"][1]
+
+    async def unreachable(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no route", request=request)
+
+    settings = MailgunSettings(domain=mailgun.domain, base_url=mailgun.base_url)
+    api = api_of(
+        settings,
+        mailgun.lookup(),
+        transport=httpx.MockTransport(unreachable),
+        sleep=mailgun.world.sleep,
+    )
+    steps = await tried(mailgun, api=api)
+    assert steps == {"connect": (False, "Mailgun cannot be reached: no route")}
 
 
 async def test_the_wrong_region_is_told_by_asking_the_other_one(mailgun: FakeMailgun) -> None:
