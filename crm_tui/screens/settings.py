@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events, on
@@ -16,43 +14,39 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from crm_tui.clock import since_words
-from crm_tui.screens.base import AppScreen
-from crm_tui.screens.dialogs import Confirm
 from crm_tui.screens.settings_accounts import (
     ACCOUNT_COLUMNS,
-    KEY_FIELD,
     AccountRow,
-    account_form,
     capability_facts,
     standing_facts,
-    told,
     trial_facts,
 )
+from crm_tui.screens.settings_desk import DEMO, AccountDesk
 from crm_tui.screens.settings_sections import (
     APPEARANCE,
     PROVIDERS,
     SECTION_COLUMNS,
     SECTIONS,
     Section,
+    section_changes,
     section_facts,
+    section_form,
 )
+from crm_tui.session import Place
 from crm_tui.widgets.facts import Facts, styled
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_list import RowList
 from crm_tui.widgets.row_messages import RowHighlighted, RowOpened
 
 if TYPE_CHECKING:
-    from crm_tui.config import Settings
-    from crm_tui.services.accounts.about import Can, Check
     from crm_tui.services.accounts.listing import Account
 
 _BESIDE = 130
 """The columns a window needs for an account beside their list."""
 _LABELS = 12
-_DEMO = "This is a demo: its accounts are made up, and nothing is changed."
 
 
-class SettingsScreen(AppScreen):
+class SettingsScreen(AccountDesk):
     """The sections at the left; in the first the accounts, and the one under the cursor."""
 
     AREA = "settings"
@@ -93,8 +87,7 @@ class SettingsScreen(AppScreen):
         super().__init__()
         self._rows: list[AccountRow] = []
         self._keys: Mapping[str, str] = {}
-        self._can: dict[str, Can] = {}
-        self._trials: dict[str, tuple[datetime, list[Check] | None]] = {}
+        self._begin_at: int | None = None
 
     def compose_body(self) -> Iterable[Widget]:
         """What sends, above the sections and what is in them."""
@@ -134,9 +127,10 @@ class SettingsScreen(AppScreen):
     # Reading
 
     def _read(self, *, look_for_keys: bool = False) -> None:
-        self.work(self._read_accounts(look_for_keys=look_for_keys), group="accounts")
+        self.work(self.read_accounts(look_for_keys=look_for_keys), group="accounts")
 
-    async def _read_accounts(self, *, look_for_keys: bool = False) -> None:
+    async def read_accounts(self, *, look_for_keys: bool = False) -> None:
+        """Read how the accounts stand."""
         db = await self.host.store()
         await asyncio.to_thread(_load)
         from crm_tui.services.accounts import keys, known, listing, telling
@@ -154,13 +148,21 @@ class SettingsScreen(AppScreen):
             for number, each in enumerate(found, start=1)
         ]
         self._table.show(array("q", (row.id for row in self._rows)), self._rows, keep="place")
+        if self._begin_at is not None:
+            self._table.go_to(self._begin_at)
+            self._begin_at = None
         self._show_about()
-        self._follow()
+        self.show_account()
         self._show_section()
 
     def data_changed(self) -> None:
         """Read again how they stand, in place."""
         self._read()
+
+    def on_screen_resume(self) -> None:
+        """Look for the keys again: they may have been put elsewhere meanwhile."""
+        if self.is_mounted and self._rows:
+            self._read(look_for_keys=True)
 
     def _show_about(self) -> None:
         settings = self.host.settings
@@ -177,35 +179,43 @@ class SettingsScreen(AppScreen):
     # What is shown of the account under the cursor, or of the section
 
     @property
-    def _row(self) -> AccountRow | None:
-        return self._table.cursor_row
+    def account(self) -> Account | None:
+        """The account under the cursor."""
+        row = self._table.cursor_row
+        return None if row is None else row.account
 
     @on(RowHighlighted, "#accounts")
-    def _follow(self) -> None:
-        if self._row is not None:
-            self.work(self._show_account(self._row), group="pane")
+    def show_account(self) -> None:
+        """Show what is known of the account under the cursor."""
+        row = self._table.cursor_row
+        if row is not None:
+            self.work(self._show_account(row), group="pane")
 
     async def _show_account(self, row: AccountRow) -> None:
         name = row.account.name
-        if name not in self._can:
+        if name not in self.abilities:
             from crm_tui.services.accounts.about import about
 
-            self._can[name] = await asyncio.to_thread(about, name)
+            self.abilities[name] = await asyncio.to_thread(about, name)
         now, zone = self.host.now(), self.host.settings.operator.zone
         self._say_in("#pane-title", styled(row.account.title, Role.STRONG))
         self.query_one("#standing", Facts).set_facts(standing_facts(row, now=now, zone=zone))
-        at, checks = self._trials.get(name, (now, None))
-        tried = name in self._trials
+        at, checks = self.trials.get(name, (now, None))
+        tried = name in self.trials
         words = f"Tried at {since_words(at, now, zone=zone)}" if checks is not None else "Trying …"
         self._say_in("#trial-title", styled(words, Role.QUIET))
         self.query_one("#trial-title").display = tried
         self.query_one("#trial", Facts).set_facts(trial_facts(checks or []))
-        facts = capability_facts(self._can[name], acknowledged=row.account.acknowledged)
+        facts = capability_facts(self.abilities[name], acknowledged=row.account.acknowledged)
         self.query_one("#can", Facts).set_facts(facts)
+
+    @property
+    def _section(self) -> Section:
+        return self._sections.cursor_row or SECTIONS[0]
 
     @on(RowHighlighted, "#sections")
     def _show_section(self) -> None:
-        section = self._sections.cursor_row or SECTIONS[0]
+        section = self._section
         self.set_class(section.name != PROVIDERS, "-other")
         if section.name == PROVIDERS:
             return
@@ -219,6 +229,16 @@ class SettingsScreen(AppScreen):
         if line.content != words:
             line.update(words)
 
+    # The next start
+
+    def keep(self) -> Place:
+        """The account under the cursor."""
+        return Place(cursor=self._table.cursor_id)
+
+    def restore(self, place: Place) -> None:
+        """Begin there."""
+        self._begin_at = place.cursor
+
     # Sections
 
     def action_sections(self) -> None:
@@ -227,11 +247,12 @@ class SettingsScreen(AppScreen):
 
     @on(RowOpened, "#sections")
     def _go_in(self) -> None:
-        section = self._sections.cursor_row
-        if section is None or section.name == PROVIDERS:
+        if self._section.name == PROVIDERS:
             self.set_focus(self._table)
-        elif section.name == APPEARANCE:
+        elif self._section.name == APPEARANCE:
             self.work(self._choose_theme(), group="theme")
+        else:
+            self.set_focus(self.query_one("#section"))
 
     async def _choose_theme(self) -> None:
         await self.app.run_action("theme")
@@ -244,171 +265,60 @@ class SettingsScreen(AppScreen):
         self.set_focus(self._table)
         return True
 
-    # What is done with an account
+    # What is changed here
 
     def why_not(self, action_id: str) -> str | None:
-        """What an account does not do, or lacks."""
+        """What an account does not do or lacks; what of a section is not changed here."""
         name = action_id.partition(".")[2]
         if name not in {"edit", "test", "use", "forget"}:
             return None
-        row = self._row
-        if row is None or self.has_class("-other"):
-            return "That is done with an account: esc leads to them."
-        if self.host.is_demo:
-            return _DEMO
-        return next((why for each, why in _reasons(row.account) if each == name), None)
+        return (
+            self._why_not_section(name) if self.has_class("-other") else self.why_not_account(name)
+        )
 
     @on(RowOpened, "#accounts")
     def action_edit(self) -> None:
-        """Change an account, or add it."""
+        """Change what is under the cursor."""
         if (why := self.why_not("settings.edit")) is not None:
             self.host.say(why)
-        elif self._row is not None:
-            self.work(self._edit(self._row.account), group="edit")
-
-    async def _edit(self, account: Account) -> None:
-        from crm_tui.services.accounts.about import about
-
-        can = await asyncio.to_thread(about, account.name)
-
-        async def save(values: Mapping[str, str]) -> None:
-            await self._save(account, values)
-
-        form = account_form(account, self.host.settings, can, save)
-        self.app.push_screen(form, partial(self._saved, account))
-
-    async def _save(self, account: Account, values: Mapping[str, str]) -> None:
-        from crm_tui.services.accounts import changing
-
-        host = self.host
-        added = await changing.add(
-            host.config,
-            account.name,
-            told(values),
-            values[KEY_FIELD].strip(),
-            settings=host.settings,
-            environment=host.mail_work.environ,
-        )
-        if added.changed:
-            host.settings = added.settings
-        self._problem = added.problem
-
-    _problem = ""
-
-    def _saved(self, account: Account, saved: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-        if saved:
-            self.work(self._take_up(account), group="take up")
-
-    async def _take_up(self, account: Account) -> None:
-        await self.host.use_settings(self.host.settings)
-        await self._read_accounts(look_for_keys=True)
-        if self._problem:
-            self.host.say(self._problem, Role.ATTENTION)
-            return
-        await self._try(account.name)
-
-    def action_test(self) -> None:
-        """Try the account out."""
-        if self._row is not None:
-            self.work(self._try(self._row.account.name), group="try")
-
-    async def _try(self, name: str) -> None:
-        from crm_tui.services.trying import try_account
-
-        host = self.host
-        self._trials[name] = (host.now(), None)
-        self._follow()
-        try:
-            checks = await try_account(name, host.settings, host.mail_work.environ)
-        except BaseException:
-            del self._trials[name]
-            self._follow()
-            raise
-        self._trials[name] = (host.now(), checks)
-        self._follow()
-        title = self._rows[[row.account.name for row in self._rows].index(name)].account.title
-        wrong = next((each for each in checks if not each.ok), None)
-        if wrong is None:
-            host.say(f"{title} works.", Role.GOOD)
+        elif self.has_class("-other"):
+            self._edit_section(self._section)
         else:
-            host.say(f"{title}: {wrong.words}", Role.BAD)
+            self.edit_account()
 
-    def action_use(self) -> None:
-        """Send through the account."""
-        row = self._row
-        if row is None:
-            return
-        account, can = row.account, self._can.get(row.account.name)
-        what = "text messages" if account.channel == "sms" else "mail"
-        policy = f"{can.policy} " if can else ""
-        question = f"{policy}Send {what} through {account.title} from now on?"
-        dialog = Confirm(question, verb=f"Send {what} through it", careful=True)
+    def _why_not_section(self, name: str) -> str | None:
+        """Why a section, or what is in it, cannot be changed here."""
+        section = self._section
+        if name != "edit":
+            return "That is done with an account: esc leads to them."
+        if self.host.is_demo:
+            return DEMO
+        if section.name == APPEARANCE:
+            return "enter chooses a theme; the rest is set in config.toml."
+        if section_form(section, self.host.settings, _nothing) is None:
+            return section.note or "It is set in config.toml."
+        return None
 
-        def use(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-            if wanted:
-                self.work(self._use(account), group="write")
+    def _edit_section(self, section: Section) -> None:
+        async def save(values: Mapping[str, str]) -> None:
+            from crm_tui.services.config_file import change, read_again
 
-        self.app.push_screen(dialog, use)
+            host = self.host
+            changes = section_changes(section, values)
+            await asyncio.to_thread(change, host.config, changes)
+            host.settings = await asyncio.to_thread(read_again, host.config, host.settings)
 
-    async def _use(self, account: Account) -> None:
-        from crm_tui.services.accounts import changing
+        def saved(done: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+            if done:
+                self.work(self.go_on(self.host.settings), group="take up")
 
-        host = self.host
-        elsewhere = host.mail_work.elsewhere
-        settings = await changing.use(host.config, account.name, settings=host.settings)
-        await self._go_on(settings)
-        what = "Text messages go" if account.channel == "sms" else "Mail goes"
-        again = " The worker that runs elsewhere has to be started again." if elsewhere else ""
-        host.say(f"{what} through {account.title}.{again}", Role.GOOD)
-
-    async def _go_on(self, settings: Settings) -> None:
-        await self.host.use_settings(settings)
-        await self._read_accounts(look_for_keys=True)
-
-    def action_forget(self) -> None:
-        """Forget the key of the account."""
-        row = self._row
-        if row is None:
-            return
-        account = row.account
-        question = (
-            f"Forget the key of {account.title}? What is set and what it told stays. It cannot be"
-            " brought back from here."
-        )
-        if account.does:
-            question += " What goes through it waits until there is one."
-        dialog = Confirm(question, verb="Forget the key", careful=True)
-
-        def forget(wanted: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-            if wanted:
-                self.work(self._forget(account), group="write")
-
-        self.app.push_screen(dialog, forget)
-
-    async def _forget(self, account: Account) -> None:
-        from crm_tui.services.accounts import changing
-
-        host = self.host
-        settings, environ = host.settings, host.mail_work.environ
-        done = await changing.remove(account.name, settings=settings, environment=environ)
-        self._trials.pop(account.name, None)
-        await self._go_on(settings)
-        words = changing.removed_words(account.name, done, settings)
-        host.say(words, Role.ATTENTION if done.left else Role.GOOD)
+        form = section_form(section, self.host.settings, save)
+        if form is not None:
+            self.app.push_screen(form, saved)
 
 
-def _reasons(account: Account) -> Iterable[tuple[str, str]]:
-    """What cannot be done with an account, and why."""
-    title = account.title
-    if not account.is_set:
-        yield "test", f"{title} is not set up yet: e does that."
-        yield "use", f"{title} is not set up yet: e does that."
-    if account.name == "imap":
-        yield "use", "IMAP reads mail, and does not send."
-    if account.does:
-        yield "use", f"{title} {account.does} already."
-    if account.key != "keyring":
-        yield "forget", f"There is no key of {title} in the keyring."
+async def _nothing(_values: Mapping[str, str]) -> None:
+    """For asking whether there is a form at all."""
 
 
 def _load() -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crm_tui.config import default_config_path
-from crm_tui.text import plural
+from crm_tui.errors import BadInput
+from crm_tui.text import plural, visible
+from crm_tui.widgets.choice import Option
 from crm_tui.widgets.columns import Cell, Column
 from crm_tui.widgets.facts import Fact
+from crm_tui.widgets.forms import ChoiceField, Field, Form, LineField, TextField
 
 if TYPE_CHECKING:
     from crm_tui.config import Settings
     from crm_tui.screens.base import Host
+    from crm_tui.services.config_file import Changes
+    from crm_tui.widgets.forms import Save
 
 PROVIDERS, APPEARANCE = "providers", "appearance"
+
+_YES_NO = (Option("yes", "Yes"), Option("no", "No"))
+_EDITED = "e changes it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +38,8 @@ class Section:
 
 SECTIONS: tuple[Section, ...] = (
     Section(1, PROVIDERS, "Providers"),
-    Section(2, "sender", "Sender", "Set under [sender] in config.toml."),
-    Section(3, "sending", "Sending limits", "Set under [sending] and [sms] in config.toml."),
+    Section(2, "sender", "Sender", _EDITED),
+    Section(3, "sending", "Sending limits", _EDITED),
     Section(4, "score", "Score", "Set under [score] in config.toml."),
     Section(5, "publishing", "Publishing", "Set under [publishing] in config.toml."),
     Section(
@@ -51,9 +59,9 @@ SECTION_COLUMNS: tuple[Column[Section], ...] = (
 
 def section_facts(section: Section, host: Host) -> Sequence[Fact]:
     """What is set in a section."""
-    if section.name == "files":
-        return _files(host)
-    return _FACTS[section.name](host.settings)
+    if section.name in _FACTS:
+        return _FACTS[section.name](host.settings)
+    return _appearance(host) if section.name == APPEARANCE else _files(host)
 
 
 def _sender(settings: Settings) -> Sequence[Fact]:
@@ -124,10 +132,10 @@ def _publishing(settings: Settings) -> Sequence[Fact]:
     ]
 
 
-def _appearance(settings: Settings) -> Sequence[Fact]:
-    looks = settings.appearance
+def _appearance(host: Host) -> Sequence[Fact]:
+    looks = host.settings.appearance
     return [
-        Fact("Theme", looks.theme),
+        Fact("Theme", host.session.theme or looks.theme),
         Fact("Shapes", "ASCII only" if looks.ascii else "all"),
         Fact("Motion", "yes, but never over SSH" if looks.motion else "no"),
     ]
@@ -149,5 +157,74 @@ _FACTS: dict[str, Callable[[Settings], Sequence[Fact]]] = {
     "sending": _sending,
     "score": _score,
     "publishing": _publishing,
-    APPEARANCE: _appearance,
 }
+
+
+# Changing them
+
+
+def section_form(section: Section, settings: Settings, save: Save) -> Form | None:
+    """Asks for what is set in a section; None where nothing of it is changed here."""
+    if section.name == "sender":
+        return Form(section.title, _sender_fields(settings), save=save)
+    if section.name == "sending":
+        return Form(section.title, _sending_fields(settings), save=save)
+    return None
+
+
+def _sender_fields(settings: Settings) -> Sequence[Field]:
+    sender = settings.sender
+    return [
+        LineField("name", "Name", sender.name, hint="who writes, as the mails say"),
+        LineField("email", "Address", sender.email, hint="me@example.com"),
+        TextField("postal_address", "Postal address", sender.postal_address),
+    ]
+
+
+def _sending_fields(settings: Settings) -> Sequence[Field]:
+    sending, sms = settings.sending, settings.sms
+    fields: list[Field] = [
+        LineField("per_hour", "Mail an hour", str(sending.per_hour), hint="0 is no limit"),
+        LineField("per_day", "Mail a day", str(sending.per_day), hint="0 is no limit"),
+    ]
+    if sms.provider:
+        fields += [
+            LineField("sms_per_hour", "Texts an hour", str(sms.per_hour), hint="0 is no limit"),
+            LineField("sms_per_day", "Texts a day", str(sms.per_day), hint="0 is no limit"),
+        ]
+    return [
+        *fields,
+        LineField("quiet_hours", "Quiet hours", sending.quiet_hours, hint="none"),
+        ChoiceField("warm_up", "Warm-up", _YES_NO, _word(sending.warm_up)),
+        ChoiceField("weekdays_only", "Weekdays only", _YES_NO, _word(sending.weekdays_only)),
+    ]
+
+
+def _word(value: bool) -> str:  # noqa: FBT001 - a setting
+    return "yes" if value else "no"
+
+
+def section_changes(section: Section, values: Mapping[str, str]) -> Changes:
+    """What a form about a section sets.
+
+    Raises:
+        BadInput: a number is none.
+    """
+    if section.name == "sender":
+        return {"sender": {name: value.strip() for name, value in values.items()}}
+    sending: dict[str, object] = {"quiet_hours": values["quiet_hours"].replace(" ", "")}
+    texts: dict[str, object] = {}
+    for name in ("warm_up", "weekdays_only"):
+        sending[name] = values[name] == "yes"
+    for name, value in values.items():
+        if name.endswith(("per_hour", "per_day")):
+            into = texts if name.startswith("sms_") else sending
+            into[name.removeprefix("sms_")] = _number(value)
+    return {"sending": sending} | ({"sms": texts} if texts else {})
+
+
+def _number(typed: str) -> int:
+    text = typed.strip().replace(",", "")
+    if not (text.isascii() and text.isdigit()):
+        raise BadInput(f"A limit is a number, and 0 is none, not {visible(typed.strip(), 20)!r}.")
+    return int(text)

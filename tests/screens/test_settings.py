@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 
 import msgspec
@@ -75,7 +76,7 @@ def said(crm: CrmApp) -> str:
 
 def picture(crm: CrmApp) -> str:
     """All that is on the screen, as a picture whose text can be read."""
-    return crm.export_screenshot().replace("&#160;", " ")
+    return unescape(crm.export_screenshot()).replace("\xa0", " ")
 
 
 def facts(crm: CrmApp, which: str) -> dict[str, str]:
@@ -247,6 +248,25 @@ async def test_the_other_sections_show_what_is_set(demo: Path, config: Path) -> 
         assert facts(crm, "#section-facts")["Configuration"] == str(config)
         await press(pilot, ["escape", "e"])
         assert isinstance(crm.screen, Form)
+
+
+async def test_who_sends_and_how_much_is_changed_in_the_file_and_at_once(
+    demo: Path, config: Path
+) -> None:
+    crm = app(demo, config)
+    async with crm.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, [*WAY, "h", "j", "e", "ctrl+u", *"Anna Web", "ctrl+s"])
+        assert crm.settings.sender.name == "Anna Web"
+        assert facts(crm, "#section-facts")["Name"] == "Anna Web"
+        await press(pilot, ["j", "e", "ctrl+u", *"lots", "ctrl+s"])
+        assert "A limit is a number, and 0 is none, not 'lots'." in picture(crm)
+        await press(pilot, ["ctrl+u", "2", "5", "ctrl+s"])
+        assert facts(crm, "#section-facts")["Mail an hour"] == "25"
+    settings = load_settings(config)
+    assert (settings.sender.name, settings.sending.per_hour) == ("Anna Web", 25)
+    assert settings.sending.per_day == 40
+    assert text_of(config).startswith("# Mine.\n")
 
 
 # How it looks
