@@ -204,6 +204,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("wizard.name", ("N",), "Name it"),
     Action("audience.filter", ("/",), "Filter"),
     Action("audience.left_out", ("o",), "Left out, and why"),
+    Action("audience.channel", ("c",), "Channel of the first message, mail or text"),
     Action("audience.recent", ("f",), "Leave out recent, those who got mail lately"),
     Action("message.template", ("t",), "Template"),
     Action("message.edit", ("e",), "Edit text"),

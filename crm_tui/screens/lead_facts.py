@@ -92,6 +92,8 @@ def reach(page: LeadPage) -> Content:
         if point.state not in {ContactState.UNKNOWN, ContactState.OK}:
             mark = status_mark(point.state)
             part += " " + styled(mark.label, mark.role)
+        if point.agreed:
+            part += " " + styled("texts ok", Role.QUIET)
         parts.append(part)
     website = page.business["website"]
     parts.append(styled(website, link=website) if website else styled(NO_WEBSITE))

@@ -17,8 +17,10 @@ from crm_tui.screens.left_out import LeftOutScreen
 from crm_tui.screens.wizard_pages import Page, PageList
 from crm_tui.services.campaigns.audience import LATELY, Audience, Looked
 from crm_tui.services.campaigns.reasons import ELSEWHERE, contacted
+from crm_tui.services.campaigns.text_checks import why_no_texts
 from crm_tui.services.filters import QueryError
 from crm_tui.text import plural
+from crm_tui.vocabulary import Channel
 from crm_tui.widgets.columns import Cell, Column
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.filter_line import FilterLine
@@ -180,6 +182,8 @@ class AudiencePage(Page, inherit_bindings=False):
             said = f"{'is' if number < 2 else 'are'} new"
         else:
             said = f"{'gets' if number < 2 else 'get'} it"
+        if not self.whom.has_messages and Channel.SMS in self.whom.channels:
+            said += " as a text message"
         lines = [styled(f"{plural(number, 'lead') if number else 'Nobody'} {said}", Role.STRONG)]
         if looked.held:
             lines[0] += styled(f"   {looked.held:,} of them once their site is published")
@@ -250,8 +254,19 @@ class AudiencePage(Page, inherit_bindings=False):
         days = asked.spares(self.paged.host.settings)
         self._ask(replace(asked, spared_days=0 if days else LATELY))
 
+    def action_channel(self) -> None:
+        """Have the first message be a text message, or a mail again."""
+        host, texts = self.paged.host, Channel.SMS in self.whom.channels
+        if not texts and (why := why_no_texts(host.settings)):
+            host.say(why, Role.ATTENTION)
+            return
+        self.whom.go_through(Channel.EMAIL if texts else Channel.SMS)
+        self.paged.work(self._look(), group="audience")
+
     def why_not(self, action_id: str) -> str | None:
         """There has to be somebody to leave out."""
+        if action_id == "audience.channel" and self.whom.has_messages:
+            return "Each message has its channel already, that of its template."
         if action_id == "audience.recent" and (looked := self.whom.looked) is not None:
             spares = self.whom.audience.spares(self.paged.host.settings)
             if not spares and not looked.recent:
@@ -280,5 +295,7 @@ class AudiencePage(Page, inherit_bindings=False):
             return "Nobody is known to get it yet: the filter has to be read first."
         if not self.whom.looked.recipients:
             nobody = "Nobody is new." if self.whom.joins else "Nobody gets it."
-            return f"{nobody} / changes whom it is for, o says why they are left out."
+            more = "" if self.whom.has_messages else " c texts them instead of mailing."
+            more = "" if Channel.SMS in self.whom.channels else more
+            return f"{nobody} / changes whom it is for, o says why they are left out.{more}"
         return ""

@@ -16,6 +16,8 @@ from crm_tui.vocabulary import Channel
 if TYPE_CHECKING:
     from crm_tui.screens.base import Host
 
+CHANNEL = "channel"
+"""What it keeps of what the first message goes through, while there is none."""
 PAGE = "page"
 """What the wizard keeps in a draft: the page it was left on, by its name."""
 
@@ -77,6 +79,15 @@ class Whom:
         """What the messages go through."""
         return self._channels
 
+    def go_through(self, channel: Channel) -> None:
+        """Choose what the first message goes through, while there is none."""
+        self._channels, self.looked = (channel,), None
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether what it says is chosen already."""
+        return self.joins
+
     @property
     def joins(self) -> bool:
         """Whether they join a campaign that was started."""
@@ -94,7 +105,7 @@ class Whom:
             QueryError: The filter cannot be read.
         """
         db = await self._host.store()
-        asked = self.audience
+        asked, channels = self.audience, self.channels
         looked = await audience.look(
             db,
             asked,
@@ -102,10 +113,10 @@ class Whom:
             now=self._host.now(),
             campaign_id=self._joins,
             uses_site=self.uses_site,
-            channels=self.channels,
+            channels=channels,
             progress=progress,
         )
-        if asked == self.audience:
+        if (asked, channels) == (self.audience, self.channels):
             self.looked = looked
         return looked
 
@@ -217,14 +228,25 @@ class Plan(Whom):
         return self.draft.name
 
     @property
+    def has_messages(self) -> bool:
+        """Whether what it says is chosen already."""
+        return bool(self.steps)
+
+    @property
     def uses_site(self) -> bool:
         """Whether a message names the public address of the site."""
         return self.draft.uses_site
 
     @property
     def channels(self) -> Sequence[Channel]:
-        """What the messages go through."""
-        return self.draft.channels
+        """What the messages go through; while there is none, what was chosen for the first."""
+        if self.steps:
+            return self.draft.channels
+        return (Channel(self.draft.wizard.get(CHANNEL, Channel.EMAIL)),)
+
+    def go_through(self, channel: Channel) -> None:
+        """Choose what the first message goes through, while there is none."""
+        self.choose(wizard={**self.draft.wizard, CHANNEL: channel.value})
 
     def ask_for(self, asked: Audience) -> None:
         """Have it be for others."""
