@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -19,7 +20,15 @@ from crm_tui.services.sending import worker_log
 from crm_tui.vocabulary import MessageState
 from tests.conftest import NOW
 from tests.screens.looks import Look, RunBefore, SnapCompare, in_every_look
-from tests.screens.mailings import SETTINGS, add_campaign, add_draft, mark, step
+from tests.screens.mailings import (
+    OFFER,
+    SETTINGS,
+    TWO_STEPS,
+    add_campaign,
+    add_draft,
+    mark,
+    step,
+)
 from tests.screens.settling import press, settle
 
 NAMES = (
@@ -150,6 +159,44 @@ def test_the_wizard_looks_as_agreed(
 
     fill(store_path, work)
     keys = ("3", "enter", *["enter"] * pages)
+    assert look.compare(snap_compare, store_path, run_before=pressed(*keys))
+
+
+@pytest.mark.parametrize("look", [Look(80, 24), Look(160, 50)], ids=str)
+@pytest.mark.parametrize(
+    "keys", [("3", "enter"), ("3", "G", "enter", "enter")], ids=["page", "wizard"]
+)
+def test_two_texts_look_as_agreed(
+    look: Look,
+    keys: tuple[str, ...],
+    store_path: Path,
+    settings: Settings,
+    snap_compare: SnapCompare,
+) -> None:
+    async def work(db: Database) -> None:
+        async with db.write() as session:
+            ids = [
+                await leads.add(
+                    session,
+                    {"name": name, "email": f"jo@lead-{number}.com"},
+                    settings=settings,
+                    now=NOW,
+                )
+                for number, name in enumerate(NAMES, start=1)
+            ]
+        second = step(OFFER.replace("A website", "See a website"), name="other")
+        steps = [TWO_STEPS[0].with_text("b", second), TWO_STEPS[1]]
+        campaign = await add_campaign(db, ids, steps=steps)
+        hour = timedelta(hours=1)
+        for number, lead in enumerate(ids):
+            facts: dict[str, Any] = {"opened_at": NOW - hour} if number in {0, 1, 3} else {}
+            facts |= {"replied_at": NOW} if number == 1 else {}
+            facts |= {"machine_opened_at": NOW - hour, "provider": "mailgun", "delivered_at": NOW}
+            facts |= {"state": MessageState.SENT, "variant": "ab"[number % 2]}
+            await mark(db, campaign, lead, **facts)
+        await add_draft(db, ids, name="For the spring", steps=steps)
+
+    fill(store_path, work)
     assert look.compare(snap_compare, store_path, run_before=pressed(*keys))
 
 
