@@ -90,8 +90,6 @@ CAPABILITIES = Capabilities(
     " Errors; resend-openapi 1.5.0",
 )
 
-REMEMBERS = timedelta(hours=24)
-"""How long Resend remembers an Idempotency-Key."""
 POLLED = timedelta(days=7)
 """How long after it was sent the state of a mail is read."""
 
@@ -116,7 +114,11 @@ _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 class ResendSender:
-    """An `EmailSender` through Resend; also a `Finder`."""
+    """An `EmailSender` through Resend; also a `Finder`.
+
+    Attributes:
+        api: the account's API.
+    """
 
     def __init__(
         self,

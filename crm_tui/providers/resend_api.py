@@ -17,6 +17,9 @@ from crm_tui.providers.secrets import Lookup
 _LIMIT_SECONDS = 60.0
 """A pause no longer than this is about requests a second, not about a quota."""
 
+_ROLLING = timedelta(hours=1)
+"""The daily quota is one of any 24 hours: some of it comes back every hour."""
+
 MOST = 100
 """Items of a page at most."""
 
@@ -46,19 +49,19 @@ def _wait(answer: Answer) -> float | None:
     """Seconds until Resend may be asked again: by Retry-After, or when its window is over."""
     after = answer.retry_after()
     reset = answer.headers.get("ratelimit-reset", "")
-    return float(reset) if after is None and reset.isdecimal() else after
+    return min(float(reset), _LIMIT_SECONDS) if after is None and reset.isdecimal() else after
 
 
 def _explain(answer: Answer, words: str) -> ProviderError | None:
     """What a refusal means by its name."""
     name = name_of(answer)
     if name == "daily_quota_exceeded":
-        now = answer.server_time or datetime.now(UTC)
-        return _quota("today", _wait(answer), _midnight(now) + timedelta(days=1) - now)
+        return _quota("of 24 hours", _wait(answer), _ROLLING)
     if name == "monthly_quota_exceeded":
         now = answer.server_time or datetime.now(UTC)
-        next_month = (_midnight(now).replace(day=1) + timedelta(days=32)).replace(day=1)
-        return _quota("this month", _wait(answer), next_month - now)
+        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        next_month = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+        return _quota("of this month", _wait(answer), next_month - now)
     if name == "restricted_api_key":
         return LoginRefused("This key of Resend may only send.", fix=NEW_KEY)
     if name == "suspended_api_key":
@@ -79,17 +82,13 @@ def name_of(answer: Answer) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _quota(when: str, asked: float | None, until: timedelta) -> Unavailable:
+def _quota(which: str, asked: float | None, until: timedelta) -> Unavailable:
     after = asked if asked is not None and asked > _LIMIT_SECONDS else until.total_seconds()
     return Unavailable(
-        f"Resend sends no more mails {when}: the account's quota is used up. Wait, or take a larger"
-        " plan at resend.com/settings/billing.",
+        f"Resend sends no more mails for now: the account's quota {which} is used up. Wait, or take"
+        " a larger plan at resend.com/settings/billing.",
         after=after,
     )
-
-
-def _midnight(at: datetime) -> datetime:
-    return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def recipient_of(item: Mapping[str, Any]) -> str:
