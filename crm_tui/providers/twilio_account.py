@@ -137,6 +137,9 @@ def refusal(api: Api, answer: Answer) -> ProviderError:
     if code == _NOT_FOUND:
         known = CODES[_NOT_FOUND]
         return Misconfigured(_told(known, code, words), fix=known.fix)
+    if code is None and answer.status == 404:
+        fix = "Correct base_url in [providers.twilio], or leave it out."
+        return Misconfigured("There is no API of Twilio at base_url (404).", fix=fix)
     if code is None:
         return Unavailable(f"Twilio did not take it ({answer.status}: {words})")
     # Twilio divides its codes ever more finely: one that is new says only that it was refused.

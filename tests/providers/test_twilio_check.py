@@ -118,6 +118,15 @@ async def test_what_is_left_of_the_balance_is_told(
     assert words in limits.words
 
 
+async def test_a_base_url_with_no_twilio_behind_it_is_told_with_the_fix() -> None:
+    twilio = a_twilio()
+    api = an_api(twilio)
+    api.base_url += "/nothing"
+    (only,) = await check(twilio.settings, KEY, sender=NUMBER, api=api)
+    assert not only.ok
+    assert "base_url" in only.words
+
+
 async def test_a_twilio_that_cannot_be_reached_is_told_as_that() -> None:
     twilio = a_twilio(Faults(broken=1))
     (only,) = await _checked(twilio)

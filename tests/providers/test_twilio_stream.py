@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crm_tui.providers.base import LoginRefused, Sent, Unavailable
 from crm_tui.providers.events import Asked, Happening, Waiting
@@ -413,6 +415,67 @@ async def test_dying_before_any_page_is_kept_loses_and_doubles_nothing(seed: int
             await _poll(twilio, stream, kept, minutes=1)
         kept.dies = 0
         for _ in range(2):  # the rest of the one that was broken off, and a whole one
+            await _poll(twilio, stream, kept, hours=1)
+    _assert_all_told(kept, expected, inbound)
+
+
+async def test_what_is_asked_when_everything_goes_wrong_is_still_as_described() -> None:
+    twilio = a_twilio(Faults.all_at_once(), 11)
+    checked = Checked(twilio.world.transport(), Official.of("twilio"))
+    dice, kept = random.Random(11), Kept()
+    async with (
+        a_sender(twilio, checked) as sender,
+        a_stream(twilio, checked, page_size=4) as stream,
+    ):
+        for number in range(15):
+            sms = a_text(to=f"+1555020{number:04}")
+            sid = kept.sent(await send_for_sure(twilio, sender, sms), twilio.world.now)
+            _go_on(twilio, sid, dice)
+            await _poll(twilio, stream, kept, minutes=7)
+    assert {status for _, _, status in twilio.world.requests} >= {200, 201, 429, 500}
+    assert checked.cut
+    checked.assert_clean()
+
+
+_DOINGS = st.lists(
+    st.sampled_from(["send", "go on", "answer", "poll", "die", "wait a minute", "wait a day"]),
+    min_size=5,
+    max_size=40,
+)
+
+
+@given(doings=_DOINGS, seed=st.integers(0, 1000), page_size=st.sampled_from([1, 3, 1000]))
+@settings(max_examples=40)
+async def test_in_whatever_order_things_happen_all_is_told_in_the_end(
+    doings: list[str], seed: int, page_size: int
+) -> None:
+    twilio, kept, dice = a_twilio(seed=seed), Kept(), random.Random(seed)
+    pending: list[str] = []
+    expected: dict[str, Happening] = {}
+    inbound: dict[str, str] = {}
+    async with a_sender(twilio) as sender, a_stream(twilio, page_size=page_size) as stream:
+        for number, doing in enumerate(doings):
+            kept.dies = 1 if doing == "die" else 0
+            match doing:
+                case "send":
+                    sms = a_text(to=f"+1555020{number:04}")
+                    sid = kept.sent(await sender.send(sms), twilio.world.now)
+                    pending.append(sid)
+                    expected[sid] = Happening.IGNORED
+                case "go on" if pending:
+                    sid = pending.pop(dice.randrange(len(pending)))
+                    expected[sid] = _go_on(twilio, sid, dice)
+                case "answer":
+                    inbound[twilio.arrive(LEAD, doing).sid] = doing
+                case "wait a minute":
+                    twilio.world.pass_time(minutes=1)
+                case "wait a day":
+                    # In the same three days all comes to its end: for longer nobody asks.
+                    twilio.world.pass_time(days=1 if "wait a day" not in doings[:number] else 0)
+                case _:
+                    await _poll(twilio, stream, kept)
+        kept.dies = 0
+        for _ in range(2):
             await _poll(twilio, stream, kept, hours=1)
     _assert_all_told(kept, expected, inbound)
 
