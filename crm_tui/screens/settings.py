@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual import events, on
@@ -85,7 +85,8 @@ class SettingsScreen(AccountDesk):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: list[AccountRow] = []
+        self._rows: Sequence[AccountRow] = ()
+        self._reading = asyncio.Lock()
         self._keys: Mapping[str, str] = {}
         self._begin_at: int | None = None
 
@@ -136,17 +137,23 @@ class SettingsScreen(AccountDesk):
         from crm_tui.services.accounts import keys, known, listing, telling
         from crm_tui.services.sending.standing import home_of
 
-        settings, environ = self.host.settings, self.host.mail_work.environ
-        if look_for_keys or not self._keys:
-            self._keys = await keys.places(known.NAMES, settings, environ)
-        home = await asyncio.to_thread(home_of, db.path)
-        now, zone = self.host.now(), settings.operator.zone
-        async with db.read() as session:
-            found = await listing.accounts(session, settings, self._keys, home=home, now=now)
-        self._rows = [
-            AccountRow(number, each, telling.state_words(each, now=now, zone=zone))
-            for number, each in enumerate(found, start=1)
-        ]
+        async with self._reading:  # each with the settings it finds, the last one last
+            settings, environ = self.host.settings, self.host.mail_work.environ
+            if look_for_keys or not self._keys:
+                self._keys = await keys.places(known.NAMES, settings, environ)
+            home = await asyncio.to_thread(home_of, db.path)
+            now, zone = self.host.now(), settings.operator.zone
+            async with db.read() as session:
+                found = await listing.accounts(session, settings, self._keys, home=home, now=now)
+            self._show_rows(
+                [
+                    AccountRow(number, each, telling.state_words(each, now=now, zone=zone))
+                    for number, each in enumerate(found, start=1)
+                ]
+            )
+
+    def _show_rows(self, rows: Sequence[AccountRow]) -> None:
+        self._rows = rows
         self._table.show(array("q", (row.id for row in self._rows)), self._rows, keep="place")
         if self._begin_at is not None:
             self._table.go_to(self._begin_at)
