@@ -82,8 +82,10 @@ class MailgunApi(Api):
         Raises:
             Misconfigured: they are not.
         """
+        if answer.status not in {401, 403}:
+            return
         words = self.words(answer)
-        if answer.status in {401, 403} and (fix := fix_of(words)):
+        if fix := fix_of(words):
             raise Misconfigured(f"Mailgun refuses: {words}", fix=fix)
         super().check_login(answer)
 

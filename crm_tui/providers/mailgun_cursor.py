@@ -13,8 +13,9 @@ The cursor is JSON; what of it is missing or wrong is as if it had never been:
     kept      mails that were fetched, for as long as their records are read again
     pass      a reading under way: by which API, when it was opened by this machine's clock, when it
               began by the one that is behind, from where it was asked, the last time seen, the next
-              page, where it stood when a page could last not be had, whether only mails are left to
-              be fetched (walked), and whether those are for the next time (stalled)
+              page, for how many pages it has stood still, where it stood when a page could last not
+              be had (resumed), whether only mails are left to be fetched (walked), and whether those
+              are for the next time (stalled)
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ _STALE = timedelta(hours=3)
 _OWED_FOR = timedelta(days=3)
 """How long a mail that cannot be fetched is asked for; Mailgun keeps them for about as long."""
 _MOST_URLS = 4
+_MOST_STILL = 100
+"""Pages in a row whose last record is no later than those before."""
 _MOST_OWED = 50
 """Mails that are remembered as long as they can be fetched."""
 
@@ -78,6 +81,7 @@ class Place:
         self._opened = asked.now
         self._reached: datetime | None = None
         self._resumed: datetime | None = None
+        self._still = 0
         self._go_on_with(cursor.get("pass"), asked.now)
 
     @property
@@ -100,9 +104,11 @@ class Place:
     def take(self, items: Sequence[Any]) -> None:
         """Count what a page holds as read."""
         at = _last_time(items)
+        before = self._reached
+        self._still = self._still + 1 if at is None or (before and at <= before) else 0
         if at is None or self._began is None:
             return
-        self._reached = at if self._reached is None else max(at, self._reached)
+        self._reached = at if before is None else max(at, before)
         self._trust(min(self._reached, self._began - THRESHOLD))
 
     def gap(self, items: Sequence[Any], oldest: datetime) -> tuple[datetime, datetime] | None:
@@ -143,9 +149,14 @@ class Place:
         self.stalled = True
 
     def go_on(self, following: str | None) -> None:
-        """Go on with the next page; without one, all is read."""
+        """Go on with the next page; without one, all is read.
+
+        Where page after page brings nothing later, the rest is for the next reading.
+        """
         self.next = following
-        if following is None:
+        if self._still > _MOST_STILL:
+            self.next, self.walked = None, True
+        elif following is None:
             self.walked = True
             if self._began is not None:
                 self._trust(self._began - THRESHOLD)
@@ -182,6 +193,7 @@ class Place:
                 "reached": _iso(self._reached),
                 "resumed": _iso(self._resumed),
                 "next": self.next,
+                "still": self._still,
                 "walked": self.walked,
                 "stalled": self.stalled,
             }
@@ -202,6 +214,8 @@ class Place:
         self._reached = _time(reading.get("reached"))
         self._resumed = _time(reading.get("resumed"))
         self.next = following if isinstance(following, str) and following else None
+        still = reading.get("still")
+        self._still = still if isinstance(still, int) else 0
         self.walked = reading.get("walked") is True
         self.stalled = reading.get("stalled") is True
 

@@ -98,8 +98,8 @@ class Reading:
 
     def events(self) -> dict[str, ProviderEvent]:
         """What was told, in our words, by its names."""
-        raws = [raw for page in self.pages for raw in page.events]
-        return named(self.stream, raws)
+        raws = {raw.external_id: raw for page in self.pages for raw in page.events}
+        return named(self.stream, list(raws.values()))
 
     def trusted(self) -> datetime:
         """Up to where all is known."""
@@ -179,17 +179,25 @@ async def test_a_backlog_of_many_pages_is_read_in_one_go(by: By) -> None:
 
 
 @both
-async def test_next_pages_that_are_the_same_one_end(by: By) -> None:
-    """Whatever a server answers, a reading comes to its end."""
+@pytest.mark.parametrize("changes", [False, True])
+async def test_next_pages_that_bring_nothing_new_come_to_an_end(by: By, changes: bool) -> None:
+    """Also where each of them has a name of its own."""
     mailgun = FakeMailgun(World(now=NOW), "mailgun")
     happened = mailgun.happen(mailgun.accept("m-1"), "opened")
     record = mailgun.log_entry(happened) if by == "logs" else mailgun.event(happened)
-    paging = {"pagination": {"next": "t1"}, "paging": {"next": f"{mailgun.base_url}/t1"}}
-    answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"items": [record], **paging}))
-    reading = Reading(mailgun, by, transport=answer)
+    asked = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += changes
+        paging = {"next": f"t{asked}" if by == "logs" else f"{mailgun.base_url}/t{asked}"}
+        return httpx.Response(200, json={"items": [record], "pagination": paging, "paging": paging})
+
+    reading = Reading(mailgun, by, transport=httpx.MockTransport(answer))
     await reading.poll()
     assert len(reading.events()) == 1
-    assert len(reading.pages) < 10
+    assert len(reading.pages) < (110 if changes else 10)
+    assert "pass" not in json.loads(reading.cursor)
 
 
 # -- what is complete --------------------------------------------------------------------------------
