@@ -35,7 +35,7 @@ from crm_tui.vocabulary import (
     UnmatchedKind,
 )
 
-STOPPED = "they answered STOP to a text message"
+STOPPED = "they asked to stop"
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _STOP = frozenset(
@@ -161,7 +161,7 @@ async def tell_lead(
     if incoming.is_stop:
         word = "wants no more text messages"
     elif wants_them_again(incoming.text):
-        word = "wants text messages again, and stays barred until you allow it"
+        word = "wants text messages again; take the number off the list to allow it"
     await events.record(
         session,
         NewEvent(

@@ -10,8 +10,11 @@ from sqlalchemy import func, select
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, ContactPoint, Event, Message, Suppression, Unmatched
+from crm_tui.errors import BadInput
 from crm_tui.services import consent, undo
 from crm_tui.services.inbox import matching
+from crm_tui.services.suppression import barring, freeing
+from crm_tui.services.suppression.values import Value
 from crm_tui.services.texts_in import (
     STOPPED,
     Answered,
@@ -157,7 +160,7 @@ async def test_start_is_told_and_frees_nobody(
     async with db.read() as session:
         assert await session.scalar(select(func.count(Suppression.id))) == 1
         assert await session.scalar(select(ContactPoint.state)) is ContactState.STOPPED
-    assert "stays barred until you allow it" in (await told(db, lead))[-1][1]
+    assert "take the number off the list to allow it" in (await told(db, lead))[-1][1]
 
 
 async def test_who_was_never_texted_and_is_no_lead_does_not_concern_us(
@@ -227,3 +230,20 @@ async def test_of_two_leads_with_the_number_the_one_we_texted_is_meant(
         assert point is not None
         point.value = NUMBER
     assert await answer(db, "Hello", now + timedelta(hours=1)) == Answered(Concern.TOLD, lead)
+
+
+async def test_a_number_put_on_the_list_by_hand_skips_what_waits_and_start_lets_it_be_taken_off(
+    db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_texted_lead(db, now, monkeypatch)
+    value = Value(SuppressionKind.PHONE, NUMBER)
+    async with db.read() as session:
+        waiting = await barring.waiting_for(session, [barring.Entry(value, "a wrong number")])
+    assert [why for why, _ in waiting] == [f"{barring.SKIPPED}: a wrong number"]
+    await answer(db, "STOP", now + timedelta(hours=1))
+    async with db.write() as session:
+        with pytest.raises(BadInput, match="asked to stop"):
+            await freeing.free(session, value, "mine to say", now=now)
+        await freeing.free(session, value, "they texted START", force=True, now=now)
+    async with db.read() as session:
+        assert await session.scalar(select(ContactPoint.state)) is ContactState.UNKNOWN

@@ -206,13 +206,13 @@ async def at_domains(session: ReadSession, domains: Sequence[str]) -> set[tuple[
 async def waiting_for(
     session: ReadSession, entries: Sequence[Entry]
 ) -> list[tuple[str, list[int]]]:
-    """The messages that wait for somebody barred by an address or domain, by the reason.
+    """The messages that wait for somebody barred by an address, number or domain, by the reason.
 
     It looks at every message that waits: to be asked once, with all that was barred.
     """
     why = {each.value: each.reason for each in entries}
     out: dict[str, list[int]] = {}
-    if any(value.kind in {SuppressionKind.EMAIL, DOMAIN} for value in why):
+    if any(value.kind is not SuppressionKind.BUSINESS for value in why):
         for message in await _queued(session):
             if reason := _barred_for(message.address, why):
                 out.setdefault(f"{SKIPPED}: {reason}", []).append(message.id)
@@ -233,9 +233,10 @@ async def skip(session: WriteSession, ids: Collection[int], why: str, *, now: da
 
 
 def _barred_for(address: str, why: dict[Value, str]) -> str:
-    """Why an address is barred, itself or by its domain; "" where it is not."""
-    if reason := why.get(Value(SuppressionKind.EMAIL, address)):
-        return reason
+    """Why an address or number is barred, itself or by its domain; "" where it is not."""
+    for kind in (SuppressionKind.EMAIL, SuppressionKind.PHONE):
+        if reason := why.get(Value(kind, address)):
+            return reason
     hosts = parents(address.rpartition("@")[2])
     return next((why[Value(DOMAIN, host)] for host in hosts if Value(DOMAIN, host) in why), "")
 
