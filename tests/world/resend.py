@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from crm_tui.config.sections import ResendSettings
+from crm_tui.providers.secrets import Lookup, Secret
 from tests.world.world import FakeProvider, Handler, Happened
 
 KEY = "re_test_key"
@@ -63,6 +65,16 @@ class FakeResend(FakeProvider):
     replayed: int = 0
     _keys: dict[str, tuple[bytes, str, datetime]] = field(default_factory=dict)
     _second: tuple[datetime | None, int] = (None, 0)
+
+    @property
+    def settings(self) -> ResendSettings:
+        """The settings of whoever uses it."""
+        return ResendSettings(base_url=self.base_url)
+
+    @property
+    def key(self) -> Lookup:
+        """The key that is taken."""
+        return Lookup.of(Secret(KEY))
 
     # -- what the test does ------------------------------------------------------------------------
 
@@ -115,6 +127,12 @@ class FakeResend(FakeProvider):
             }
         )
         return mail_id
+
+    def sent_before(self, mail_id: str, to: str, *, at: datetime) -> None:
+        """A mail was taken under this id before the test began."""
+        body = {"from": f"ann@{DOMAIN}", "to": [to], "subject": "Hello", "text": "Hello"}
+        self.mails[mail_id] = self._mail_of(mail_id, body, at)
+        self.happen(mail_id, "sent", at=at)
 
     def stranger(self, domain: str = "elsewhere.example") -> str:
         """A mail of the same team that we did not send."""
@@ -241,24 +259,26 @@ class FakeResend(FakeProvider):
 
     def _take(self, body: dict[str, Any]) -> str:
         mail_id = self._new_id()
-        to = body["to"] if isinstance(body["to"], list) else [body["to"]]
+        mail = self.mails[mail_id] = self._mail_of(mail_id, body, self.world.now)
+        suppressed = any(each.lower() in self.listed for each in mail["to"])
+        self.happen(mail_id, "suppressed" if suppressed else "sent")
+        return mail_id
+
+    def _mail_of(self, mail_id: str, body: dict[str, Any], at: datetime) -> dict[str, Any]:
         reply_to = body.get("reply_to")
-        self.mails[mail_id] = {
+        return {
             "object": "email",
             "id": mail_id,
             "message_id": f"<{mail_id}@eu-west-1.amazonses.com>",
-            "to": to,
+            "to": body["to"] if isinstance(body["to"], list) else [body["to"]],
             "from": body["from"],
-            "created_at": _stamp(self.world.now),
+            "created_at": _stamp(at),
             "subject": body["subject"],
             "bcc": [],
             "cc": [],
             "reply_to": [reply_to] if reply_to else [],
             "body": body,
         }
-        suppressed = any(each.lower() in self.listed for each in to)
-        self.happen(mail_id, "suppressed" if suppressed else "sent")
-        return mail_id
 
     def _told(self, mails: list[dict[str, Any]]) -> list[dict[str, Any]]:
         states = self._states()
