@@ -212,10 +212,10 @@ class MailgunStream:
         return answer, items_of(page), following
 
     async def _ask(self, place: Place) -> tuple[Answer, dict[str, Any]]:
-        domain = domain_of(self._settings)
         if self._by == BY_EVENTS:
             if place.next is not None:
                 return await self._get(place.next, None)
+            domain = domain_of(self._settings)
             begin = {"begin": str(int(place.start.timestamp())), "ascending": "yes"}
             return await self._get(f"/v3/{domain}/events", {**begin, "limit": EVENTS_LIMIT})
         body = logs_body(self._settings, place.start, token=place.next)

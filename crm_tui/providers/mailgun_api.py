@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import quote
 
 import httpx
+import idna
 
 from crm_tui.config.sections import MailgunSettings
 from crm_tui.providers.base import (
@@ -113,17 +113,21 @@ def api_of(
 
 
 def domain_of(settings: MailgunSettings) -> str:
-    """The sending domain, as it stands in a path.
+    """The sending domain, in ASCII.
 
     Raises:
         Misconfigured: there is none.
     """
     domain = settings.domain.strip().lower().rstrip(".")
-    if not domain:
+    try:
+        domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        domain = ""
+    if not re.fullmatch(r"[a-z0-9._-]+", domain):
         raise Misconfigured(
-            "No domain is set for Mailgun.", fix="Set domain in [providers.mailgun]."
+            "No domain is set for Mailgun, or it is none.", fix="Set domain in [providers.mailgun]."
         )
-    return quote(domain, safe="")
+    return domain
 
 
 def fix_of(words: str) -> str | None:
@@ -190,9 +194,12 @@ def logs_body(
     token: str | None = None,
     limit: int = LOGS_LIMIT,
 ) -> dict[str, Any]:
-    """A question to the Logs API; without times it is about the last day."""
-    domain = settings.domain.strip().lower().rstrip(".")
-    about = [_is("domain", domain)]
+    """A question to the Logs API; without times it is about the last day.
+
+    Raises:
+        Misconfigured: no domain is set.
+    """
+    about = [_is("domain", domain_of(settings))]
     if recipient:
         about.append(_is("recipient", recipient))
     paging: dict[str, Any] = {"sort": "timestamp:asc", "limit": limit}

@@ -179,7 +179,6 @@ class MailgunSender:
 
     async def _by_logs(self, handed: Handed, page: str | None) -> _Accepted:
         """What was accepted around the time a message was handed over, and where there is more."""
-        domain_of(self._settings)
 
         async def ask() -> Answer:
             recipient = handed.to if self._asks_for_recipients else ""

@@ -220,10 +220,23 @@ async def test_a_wrong_key_is_a_sentence_with_its_fix_and_without_the_key(
     assert "somebody" not in str(caught.value)
 
 
-async def test_without_a_domain_nothing_is_asked() -> None:
-    async with MailgunSender(MailgunSettings(), Lookup.of(Secret("key"))) as sender:
+@pytest.mark.parametrize("domain", ["", "  ", "a b", "../v3", "\u2024"])
+async def test_without_a_domain_nothing_is_asked(domain: str) -> None:
+    settings = MailgunSettings(domain=domain)
+    async with MailgunSender(settings, Lookup.of(Secret("key"))) as sender:
         with pytest.raises(Misconfigured, match=r"\[providers.mailgun\]"):
             await sender.send(mail())
+        with pytest.raises(Misconfigured, match=r"\[providers.mailgun\]"):
+            await sender.find(handed())
+
+
+async def test_a_domain_with_letters_of_its_own_is_asked_for_in_ascii() -> None:
+    mailgun = FakeMailgun(World(now=NOW), "mailgun", domain="xn--bcher-kva.example")
+    settings = MailgunSettings(domain="Bücher.example.", base_url=mailgun.base_url)
+    transport = mailgun.world.transport()
+    async with MailgunSender(settings, mailgun.lookup(), transport=transport) as sender:
+        await sender.send(mail())
+        assert await sender.find(handed())
 
 
 # -- lost answers, and finding what was lost ---------------------------------------------------------
