@@ -323,6 +323,20 @@ async def test_giving_up_ends_a_pause_and_leaves_open_what_may_have_gone() -> No
     assert len(asked) == 1
 
 
+async def test_over_a_socket_it_is_the_same() -> None:
+    world = World(NOW)
+    resend = FakeResend(world, "resend")
+    with world.serve():
+        async with ResendSender(resend.settings, resend.key) as sender:
+            first = await sender.send(MAIL)
+            again = await sender.send(MAIL)
+        checks = await check(resend.settings, resend.key, sender=MAIL.sender)
+
+    assert first == again
+    assert len(resend.mails) == 1
+    assert all(each.ok for each in checks)
+
+
 # -- refusals, each with its fix -----------------------------------------------------------------------
 
 

@@ -51,6 +51,7 @@ class FakeResend(FakeProvider):
         quota: "daily" or "monthly" where that quota is used up.
         suspended: whether the key is suspended.
         send_only: whether the key may only send.
+        breaks: requests whose path begins so are answered 500.
         replayed: how many sends were answered from memory.
     """
 
@@ -62,6 +63,7 @@ class FakeResend(FakeProvider):
     quota: str = ""
     suspended: bool = False
     send_only: bool = False
+    breaks: str = ""
     replayed: int = 0
     _keys: dict[str, tuple[bytes, str, datetime]] = field(default_factory=dict)
     _second: tuple[datetime | None, int] = (None, 0)
@@ -174,6 +176,9 @@ class FakeResend(FakeProvider):
 
     def _guarded(self, answer: Callable[[Request], Response], *, sends: bool = False) -> Handler:
         async def guarded(request: Request) -> Response:
+            path = request.url.path.removeprefix(f"/{self.name}")
+            if self.breaks and path.startswith(self.breaks):
+                return _refused(500, "internal_server_error", "Something went wrong.")
             request.state.body = await request.body()
             refusal = self._refusal(request, sends=sends) or self._limited(sends=sends)
             return self._with_limits(answer(request) if refusal is None else refusal)
