@@ -12,6 +12,7 @@ import pytest
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Message
 from crm_tui.errors import BadInput
+from crm_tui.providers import catalog
 from crm_tui.services.campaigns import ledger, running
 from crm_tui.services.campaigns.figures import Rate
 from crm_tui.services.campaigns.listing import campaigns
@@ -147,21 +148,16 @@ async def test_a_lead_of_several_steps_counts_once(db: Database, now: datetime) 
     assert found.rates[:2] == (Rate("delivery", 1, 1), Rate("open", 1, 1, raw=1))
 
 
-@pytest.mark.parametrize(
-    ("provider", "told"),
-    [
-        ("mailgun", (True, True, True)),
-        ("resend", (True, True, True)),
-        ("brevo", (True, True, True)),
-        ("twilio", (False, False, True)),
-        ("smtp", (False, False, False)),
-        ("outbox", (False, False, False)),
-        ("nobody", (False, False, False)),
-        (None, (False, False, False)),
-    ],
-)
-def test_what_a_provider_tells_of(provider: str | None, told: tuple[bool, bool, bool]) -> None:
-    assert measures(provider) == told
+@pytest.mark.parametrize("name", [name for name in catalog.NAMES if name != catalog.IMAP])
+def test_what_is_measured_is_what_the_adapter_says(name: str) -> None:
+    can = catalog.capabilities(name)
+    assert measures(name)[:2] == (can.measures_opens, can.measures_clicks)
+    assert measures(name).delivery is (name in catalog.APIS)
+
+
+@pytest.mark.parametrize("name", ["nobody", "", None])
+def test_of_a_provider_that_is_not_known_nothing_is_measured(name: str | None) -> None:
+    assert measures(name) == (False, False, False)
 
 
 async def test_a_campaign_without_recipients_has_figures(db: Database, now: datetime) -> None:

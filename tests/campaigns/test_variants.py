@@ -213,7 +213,7 @@ async def test_who_was_held_by_one_text_is_looked_at_again_when_that_one_is_chan
     db: Database, now: datetime
 ) -> None:
     await add_leads(db, 2, now)
-    campaign = await a_running(db, SETTINGS, now, steps=(tried(WITH_CITY, WITH_CITY),))
+    campaign = await a_running(db, SETTINGS, now, steps=(tried(WITH_CITY, WITH_CITY + "Yours"),))
     _, second = await _drawn(db)
     assert await Desk(db, a_claimer(home=home_of(db.path))).send(now) == []
     async with db.write() as session:
