@@ -51,6 +51,12 @@ username = "anna@studio.example"
 """
 
 
+@pytest.fixture(autouse=True)
+def _no_mail_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set here leads to servers that are not there; only what a test begins is begun."""
+    monkeypatch.setattr("crm_tui.app._MAIL_AFTER", 3600.0)
+
+
 @pytest.fixture
 def kept() -> Iterator[Keeping]:
     """The keyring of the test."""
