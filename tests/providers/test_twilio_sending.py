@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from crm_tui.providers.base import (
@@ -185,6 +186,46 @@ async def test_an_api_key_does_as_well_as_the_token() -> None:
     async with TwilioSender(twilio.settings, key, api=an_api(twilio, key=key)) as sender:
         await sender.send(a_text())
     assert len(twilio.accepted) == 1
+
+
+@pytest.mark.parametrize("key", ["its secret", "SK" + "0" * 32 + ":its secret"])
+async def test_a_server_that_repeats_what_it_was_shown_does_not_give_it_away(key: str) -> None:
+    def repeat(request: httpx.Request) -> httpx.Response:
+        shown = request.headers["authorization"]
+        body = {"code": 20003, "message": f"{shown} is not taken, nor is its secret"}
+        return httpx.Response(401, json=body)
+
+    twilio = a_twilio()
+    api = an_api(twilio, httpx.MockTransport(repeat), Lookup.of(Secret(key)))
+    async with TwilioSender(twilio.settings, KEY, api=api) as sender:
+        with pytest.raises(LoginRefused) as refused:
+            await sender.send(a_text())
+    assert "Basic •••" in str(refused.value)
+    assert "its secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (httpx.Response(302, headers={"location": "https://login.example"}), Unavailable),
+        (httpx.Response(200, text="<html>Sign in to the hotel</html>"), Unclear),
+        (httpx.Response(400, text="<html>Bad request</html>"), Unavailable),
+        (httpx.Response(404, text="Not here"), Misconfigured),
+        (httpx.Response(400, json=[]), Unavailable),
+        (httpx.Response(400, json={"code": "21211", "message": "bad"}), Refused),
+        (httpx.Response(201, json={"status": "queued"}), Unclear),
+        (httpx.Response(503, json={"code": 20503}), Unclear),
+        (httpx.Response(429), Unavailable),
+    ],
+)
+async def test_whatever_answers_it_is_clear_whether_it_may_have_been_sent(
+    answer: httpx.Response, expected: type[ProviderError]
+) -> None:
+    twilio = a_twilio()
+    api = an_api(twilio, httpx.MockTransport(lambda _request: answer))
+    async with TwilioSender(twilio.settings, KEY, api=api) as sender:
+        with pytest.raises(expected):
+            await sender.send(a_text())
 
 
 async def test_a_suspended_account_is_told_from_a_wrong_token() -> None:
