@@ -52,6 +52,7 @@ from crm_tui.providers.message import address, build
 from crm_tui.providers.resend_api import (
     MOST,
     api_of,
+    domain_of,
     listed,
     moment,
     name_of,
@@ -376,15 +377,17 @@ class ResendStream:
         waited = {each.provider_id for each in asked.waiting}
         kept["bounced"] = {each: at for each, at in bounced.items() if each in waited}
         last = moment(items[-1].get("created_at")) if items else None
-        if not more or (last is not None and last < oldest - _SLACK):
-            return replace(await self._received(kept, asked), events=events)
+        clock = answer.server_time
+        if clock is not None:  # this machine's may be days ahead
+            oldest = min(oldest, oldest + (clock - asked.now))
         pages = int(cursor.get("pages", 0)) + 1
-        place = {"after": items[-1]["id"], "spare": items[-2:][0]["id"]}
-        if pages >= _MOST_PAGES:
-            # The next poll goes on behind this page.
-            return replace(await self._received({**place, **kept}, asked), events=events)
-        following = {**place, "pages": pages, **kept}
-        return Page(events=events, cursor=following, more=True, server_time=answer.server_time)
+        if more and (last is None or last >= oldest - _SLACK):
+            kept |= {"after": items[-1]["id"], "spare": items[-2:][0]["id"]}
+            if pages < _MOST_PAGES:
+                following = {**kept, "pages": pages}
+                return Page(events=events, cursor=following, more=True, server_time=clock)
+        # Where it was cut short, the next poll goes on behind this page.
+        return replace(await self._received(kept, asked), events=events, server_time=clock)
 
     async def _page(self, cursor: Cursor) -> tuple[Answer, list[dict[str, Any]], bool]:
         """Where the list goes on; from its beginning where Resend does not know the place any more."""
@@ -440,8 +443,7 @@ class ResendStream:
 
     def _is_ours(self, item: Mapping[str, Any]) -> bool:
         sender = parseaddr(str(item.get("from", "")))[1]
-        domain = sender.rpartition("@")[2].lower()
-        return not self.account or domain == self.account.lower()
+        return not self.account or domain_of(sender) == domain_of(self.account)
 
     async def _received(self, cursor: Cursor, asked: Asked) -> Page:
         """A page of the mails that came in, as the last part of a poll.
@@ -532,6 +534,7 @@ class ResendStream:
             items, more = listed(await self._api.get(path, paging(MOST, after)))
             yield items
             last = moment(items[-1].get("created_at")) if items else None
-            if not more or (last is not None and last < since - _SLACK):
+            done = last is not None and last < since - _SLACK
+            if done or not more or items[-1]["id"] == after:
                 return
             after = items[-1]["id"]

@@ -8,6 +8,7 @@ from email.utils import parseaddr
 from typing import Any
 
 import httpx
+import idna
 
 from crm_tui.config.sections import ResendSettings
 from crm_tui.providers.base import LoginRefused, Misconfigured, ProviderError, Unavailable
@@ -96,6 +97,15 @@ def recipient_of(item: Mapping[str, Any]) -> str:
     to = item.get("to")
     first = to[0] if isinstance(to, list) and to else to
     return parseaddr(first)[1].lower() if isinstance(first, str) else ""
+
+
+def domain_of(written: str) -> str:
+    """The domain of an address, or a domain as it is, in lower case and ASCII (IDNA 2008)."""
+    domain = written.rpartition("@")[2].strip().lower()
+    try:
+        return domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return domain
 
 
 def tag_of(item: Mapping[str, Any]) -> str | None:

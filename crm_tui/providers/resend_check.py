@@ -10,7 +10,7 @@ import httpx
 from crm_tui.config.sections import ResendSettings
 from crm_tui.providers.base import Check, ProviderError, said
 from crm_tui.providers.http import Answer, Api
-from crm_tui.providers.resend_api import MOST, VERIFY, api_of, listed, paging
+from crm_tui.providers.resend_api import MOST, VERIFY, api_of, domain_of, listed, paging
 from crm_tui.providers.secrets import Lookup
 
 
@@ -29,8 +29,8 @@ async def check(
         except ProviderError as error:
             return [Check("key", ok=False, words=str(error))]
     checks = [Check("key", ok=True, words="The key is taken, and may read.")]
-    domain = sender.rpartition("@")[2].lower()
-    found = next((each for each in items if str(each.get("name")).lower() == domain), None)
+    domain = domain_of(sender)
+    found = next((each for each in items if domain_of(str(each.get("name"))) == domain), None)
     checks.append(_domain(domain, found))
     if found is not None:
         checks.append(_tracking(domain, found))
@@ -45,7 +45,7 @@ async def _domains(api: Api) -> tuple[Answer, list[dict[str, Any]]]:
         answer = await api.get("domains", paging(MOST, items[-1]["id"] if items else ""))
         page, more = listed(answer)
         items += page
-        if not more:
+        if not more or len({each["id"] for each in items}) < len(items):
             return answer, items
 
 

@@ -28,7 +28,7 @@ from crm_tui.providers.events import (
     Waiting,
 )
 from crm_tui.providers.incoming import Kind, classify
-from crm_tui.providers.resend import POLLED, ResendSender, ResendStream, parse_event
+from crm_tui.providers.resend import POLLED, ResendSender, ResendStream, check, parse_event
 from crm_tui.providers.resend_api import api_of
 from crm_tui.providers.resend_mail import rebuild
 from crm_tui.providers.secrets import Lookup, Secret
@@ -406,6 +406,46 @@ async def test_a_place_that_is_lost_altogether_begins_anew() -> None:
     account.cursor = {"after": "gone", "spare": "gone too"}
 
     assert kinds(await account.poll()) == [Happening.SENT]
+
+
+async def test_a_clock_that_is_days_ahead_hides_no_mails() -> None:
+    account = Account(faults=Faults(skew=timedelta(days=-3)))
+    mails = [await account.send() for _ in range(150)]
+    for mail_id in mails:  # on Resend's clock
+        account.resend.mails[mail_id]["created_at"] = "2026-11-19 09:30:00+00"
+
+    await account.poll()
+
+    assert all(account.of(each) == [Happening.SENT] for each in mails)
+
+
+async def test_a_domain_is_the_same_however_it_is_written() -> None:
+    body = {"id": "a", "from": "Jo <jo@Käse.example>", "last_event": "sent", "to": ["x@y.example"]}
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, json={"data": [body]}))
+    settings, key = ResendSettings(), Lookup.of(Secret(KEY))
+    for account in ("xn--kse-qla.example", "käse.example"):
+        stream = ResendStream(settings, key, account=account, now=lambda: NOW, transport=transport)
+        page = await stream.fetch_events({}, Asked(now=NOW, waiting=[Waiting("a", NOW)]))
+
+        assert [each.external_id for each in page.events] == ["a:sent"]
+
+
+async def test_a_list_that_never_ends_is_not_read_for_ever() -> None:
+    item = {"id": "a", "from": f"ann@{DOMAIN}", "last_event": "sent", "created_at": SEEN}
+    body = {"data": [item], "has_more": True}
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, json=body))
+    settings, key = ResendSettings(), Lookup.of(Secret(KEY))
+    stream = ResendStream(settings, key, account=DOMAIN, now=lambda: NOW, transport=transport)
+    asked = Asked(now=NOW, waiting=[Waiting("a", NOW)])
+
+    found = await stream.reconcile(asked, NOW - timedelta(days=9))
+    pages = [await stream.fetch_events({}, asked)]
+    while pages[-1].more and len(pages) < 30:
+        pages.append(await stream.fetch_events(pages[-1].cursor, asked))
+
+    assert len(pages) == 20
+    assert {each.external_id for each in found} == {"a:sent"}
+    assert (await check(settings, key, sender=f"ann@{DOMAIN}", transport=transport))[0].ok
 
 
 async def test_mails_of_another_domain_of_the_team_are_left_alone() -> None:
