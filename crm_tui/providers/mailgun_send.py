@@ -238,6 +238,7 @@ def form_of(mail: OutgoingMail) -> list[tuple[str, str]]:
         # With an HTML part, the text keeps its own links.
         ("o:tracking-clicks", "yes" if mail.html is None else "htmlonly"),
         (f"v:{KEY_VARIABLE}", mail.key),
+        ("o:suppress-headers", "X-Mailgun-Variables"),  # the key is nobody else's business
         ("h:Message-Id", mail.message_id),
         ("h:Reply-To", address(mail.reply_to) if mail.reply_to else ""),
         ("h:In-Reply-To", mail.in_reply_to or ""),

@@ -99,6 +99,7 @@ async def test_a_mail_arrives_with_all_that_it_carries(
         "o:tracking-opens": "yes",
         "o:tracking-clicks": "htmlonly",
         "v:outbox_id": "m-1",
+        "o:suppress-headers": "X-Mailgun-Variables",
         "h:Message-Id": "<m-1@mg.example.org>",
         "h:Reply-To": "anna+r.abc@example.org",
         "h:In-Reply-To": "<first@example.org>",
