@@ -124,6 +124,7 @@ def test_what_an_account_lacks_is_said_and_nothing_is_changed(
         (("add", "mailgun", "--domain", "a.example", "--region", "mars"), 1, "us or eu"),
         (("add", "twilio", "--account-sid", "AC1", "--no-test"), 1, "--from-number"),
         (("add", "resend", "--domain", "a.example"), 2, "resend has no domain"),
+        (("add", "imap", "--host", "i.example", "--key", "-"), 1, "the user is missing"),
         (("add", "pigeon"), 2, "There is no provider pigeon; there are smtp, imap"),
         (("add", "imap", "--host", "i.example", "--use"), 2, "imap does not send"),
         (("use", "mailgun"), 1, "domain must be set"),

@@ -12,7 +12,15 @@ from crm_tui.errors import BadInput, WrongUsage
 from crm_tui.providers.catalog import OUTBOX, TITLES
 from crm_tui.providers.keys import variable_of
 from crm_tui.services.accounts import keys
-from crm_tui.services.accounts.known import MAIL, TEXTS, key_title, require, sends, to_set
+from crm_tui.services.accounts.known import (
+    MAIL,
+    TEXTS,
+    key_title,
+    require,
+    sends,
+    to_set,
+    username_of,
+)
 from crm_tui.services.config_file import Changes, change, read_again
 
 
@@ -59,7 +67,10 @@ async def add(
         BadInput: a value cannot be set; nothing was changed.
     """
     changes: dict[str, Mapping[str, str | int]] = {}
-    if written := to_set(require(name), values):
+    written = to_set(require(name), values)
+    if key and not written.get("username", username_of(name, settings)):
+        raise BadInput(f"A {key_title(name)} is somebody's: the user is missing.")
+    if written:
         changes[f"providers.{name}"] = written
     if use:
         changes |= _use(name)

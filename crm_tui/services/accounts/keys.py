@@ -10,7 +10,7 @@ from crm_tui.errors import BadInput
 from crm_tui.providers import keys
 from crm_tui.providers.secrets import Lookup, Secret
 from crm_tui.providers.threads import in_thread
-from crm_tui.services.accounts.known import key_title, settings_of
+from crm_tui.services.accounts.known import key_title, settings_of, username_of
 
 LISTING_WAITS = 5.0
 """Seconds a list waits for a keyring that may be asking to be unlocked."""
@@ -29,14 +29,11 @@ async def places(
 
 async def place(name: str, settings: Settings, environment: Mapping[str, str]) -> str:
     """Where the key of an account is found; "" nowhere, or where none is asked for."""
-    its = settings_of(name, settings)
-    username = keys.USER
-    if isinstance(its, SmtpSettings | ImapSettings):
-        if its.password_command:
-            return "command"
-        if not its.username:
-            return ""
-        username = its.username
+    its, username = settings_of(name, settings), username_of(name, settings)
+    if isinstance(its, SmtpSettings | ImapSettings) and its.password_command:
+        return "command"
+    if not username:
+        return ""
     found = await in_thread(
         lambda: keys.place_of(name, environment, username=username, timeout=LISTING_WAITS)
     )
@@ -52,10 +49,7 @@ def variable(name: str) -> str:
 
 def needs_key(name: str, settings: Settings) -> bool:
     """Whether the account cannot be used without a key."""
-    its = settings_of(name, settings)
-    if isinstance(its, SmtpSettings | ImapSettings):
-        return bool(its.username)
-    return True
+    return bool(username_of(name, settings))
 
 
 async def keep(name: str, settings: Settings, key: str) -> None:
@@ -64,8 +58,7 @@ async def keep(name: str, settings: Settings, key: str) -> None:
     Raises:
         BadInput: no keyring keeps it here; nothing was written anywhere.
     """
-    its = settings_of(name, settings)
-    username = its.username if isinstance(its, SmtpSettings | ImapSettings) else keys.USER
+    username = username_of(name, settings)
     secret = Secret(key)
     if not await in_thread(lambda: keys.keep(name, secret, username=username)):
         raise BadInput(
@@ -76,8 +69,7 @@ async def keep(name: str, settings: Settings, key: str) -> None:
 
 async def forget(name: str, settings: Settings) -> bool:
     """Take the key of an account out of the keyring; whether there was one."""
-    its = settings_of(name, settings)
-    username = its.username if isinstance(its, SmtpSettings | ImapSettings) else keys.USER
+    username = username_of(name, settings)
     return await in_thread(lambda: keys.forget(name, username=username))
 
 

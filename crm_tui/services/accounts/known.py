@@ -13,6 +13,7 @@ from crm_tui.config import ImapSettings, Settings, SmtpSettings
 from crm_tui.config.sections import MailgunSettings
 from crm_tui.errors import BadInput, WrongUsage
 from crm_tui.providers.catalog import APIS, IMAP, SMTP
+from crm_tui.providers.keys import USER
 from crm_tui.services.contacts.contact import ascii_host
 from crm_tui.services.inbox.collecting import account_name
 
@@ -101,6 +102,12 @@ def require(name: str) -> str:
 def settings_of(name: str, settings: Settings) -> Any:
     """What is set under [providers.…]."""
     return getattr(settings.providers, name)
+
+
+def username_of(name: str, settings: Settings) -> str:
+    """Whose key it is in the keyring; "" of a mailbox without a login."""
+    its = settings_of(name, settings)
+    return its.username if isinstance(its, SmtpSettings | ImapSettings) else USER
 
 
 def values_of(name: str, settings: Settings) -> dict[str, str]:
