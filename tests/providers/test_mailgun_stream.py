@@ -365,6 +365,20 @@ async def test_a_clock_that_is_wrong_loses_nothing(hours: float) -> None:
     assert set(reading.events()) == names_of(mailgun)
 
 
+@pytest.mark.parametrize("hours", [-5, 0, 5])
+async def test_an_event_may_be_an_hour_late_whatever_mailguns_clock_says(hours: float) -> None:
+    world = World(now=NOW, faults=Faults(skew=timedelta(hours=hours)))
+    mailgun = FakeMailgun(world, "mailgun")
+    reading = Reading(mailgun)
+    message = mailgun.accept("m-1")
+    for _ in range(5):
+        world.pass_time(minutes=11)
+        await reading.poll()
+    mailgun.happen(message, "delivered", at=NOW + timedelta(minutes=1))
+    await reading.poll()
+    assert reading.kinds() == [Happening.SENT, Happening.DELIVERED]
+
+
 @both
 async def test_what_is_kept_no_more_is_told_as_a_gap(by: By) -> None:
     world = World(now=NOW, faults=Faults(keeps=timedelta(days=1)))
