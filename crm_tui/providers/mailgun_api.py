@@ -23,7 +23,7 @@ from crm_tui.providers.base import (
     Unavailable,
 )
 from crm_tui.providers.http import Answer, Api, Login, read_http_date
-from crm_tui.providers.keys import how_to_give
+from crm_tui.providers.keys import USER, VARIABLES, service_of
 from crm_tui.providers.secrets import Lookup
 
 US, EU = "https://api.mailgun.net", "https://api.eu.mailgun.net"
@@ -33,8 +33,9 @@ LOGS_LIMIT, EVENTS_LIMIT = 100, 300
 
 _TRIES = 3
 _KEY_FIX = (
-    "See that it is an account key of this account with the right to send and to read logs, and"
-    f" that base_url is that of the domain's region ({US}, in the EU {EU}). {how_to_give('mailgun')}"
+    "Give it an account key that may send and read logs"
+    f" (`keyring set {service_of('mailgun')} {USER}` or {VARIABLES['mailgun']}), or set base_url to"
+    f" that of the domain's region ({US}, in the EU {EU})."
 )
 _AFTER_SECONDS = re.compile(
     r"try again (?:after|in) (\d{1,9}) ?(second|minute|hour|day)?", re.IGNORECASE
