@@ -12,7 +12,7 @@ from sqlalchemy import literal_column, select
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database, ReadSession
-from crm_tui.db.models import Message
+from crm_tui.db.models import Message, SyncCursor
 from crm_tui.services.inbox.collecting import Collected, collect
 from crm_tui.services.inbox.saving import Saver
 from crm_tui.services.sending import last_sent, put_off, standing, worker_log
@@ -138,7 +138,7 @@ class Mailing:
             await self._release()
             await put_off.keep_hours(self.db, mine, now=self._now())
             until = began + self.poll_every if self.reads else None
-            if texts is not None:  # first: they are few
+            if texts is not None and await self._is_read(texts):  # first: they are few
                 claimer = Claimer(account=texts, owner=owner, home=home, spread=spread)
                 pumped.also(await self._text(claimer, report, until=until, insist=insist))
             if mine.address:
@@ -150,6 +150,14 @@ class Mailing:
         if sent or came_in.applied or came_in.unmatched:
             self._changed()
         return pumped
+
+    async def _is_read(self, texts: Account) -> bool:
+        """Whether answers to text messages are read: nobody who said STOP gets another one."""
+        failed = select(SyncCursor.provider).where(
+            SyncCursor.provider == texts.provider, SyncCursor.problem.is_not(None)
+        )
+        async with self.db.read() as session:
+            return await session.scalar(failed.limit(1)) is None
 
     async def _stop_older_copy(self, known: Standing) -> Standing:
         """Stop a store that does not know of what was sent from here, until it is let go."""

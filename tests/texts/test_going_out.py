@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from crm_tui.db.engine import Database
-from crm_tui.db.models import Business, ContactPoint, Message, Suppression
+from crm_tui.db.models import Business, ContactPoint, Message, Suppression, SyncCursor
 from crm_tui.providers.base import Misconfigured, Refused
 from crm_tui.services import consent
 from crm_tui.services.campaigns import drafts, freezing, running
@@ -301,3 +301,27 @@ async def test_a_step_keeps_its_channel(db: Database, now: datetime) -> None:
         kept = await drafts.load(session, campaign)
     assert [step.channel for step in kept.draft.steps] == [Channel.EMAIL, Channel.SMS]
     assert kept.draft.channels == (Channel.EMAIL, Channel.SMS)
+
+
+async def test_nothing_is_texted_while_answers_cannot_be_read(
+    db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = a_desk(db, SETTINGS, monkeypatch)
+    leads = await add_called(db, 1, now)
+    await agree(db, leads, now)
+    await a_running(db, SETTINGS, now, steps=(a_text(),))
+    async with db.write() as session:
+        session.add(
+            SyncCursor(
+                provider="twilio",
+                account="AC0",
+                stream="messages",
+                cursor={},
+                problem="no answer",
+                failed_at=now,
+            )
+        )
+    assert (await desk.at(now)).sent == 0
+    async with db.write() as session:
+        await session.execute(update(SyncCursor).values(problem=None, failed_at=None))
+    assert (await desk.at(now)).sent == 1

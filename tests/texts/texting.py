@@ -19,7 +19,7 @@ from crm_tui.db.engine import Database
 from crm_tui.db.models import Event, Message
 from crm_tui.providers.base import OutgoingSms, ProviderError, Sent
 from crm_tui.services import consent, leads, mailing
-from crm_tui.services.campaigns.drafts import Step, step_of
+from crm_tui.services.campaigns.steps import Step, step_of
 from crm_tui.services.mailing import Mailing, Report
 from crm_tui.services.templating.files import Kind, read_template
 from crm_tui.vocabulary import EventKind

@@ -209,17 +209,10 @@ async def look(
                 )
                 for each in channels
             ]
+            known = len(looked.recipients)
             joining = _sort_out(those, looked, settings, days)
             if Channel.SMS in channels:
-                numbers = (
-                    {
-                        each.business_id: each.at(Channel.SMS)[0]
-                        for each in looked.recipients[-len(joining) :]
-                    }
-                    if joining
-                    else {}
-                )
-                looked.no_consent += len(numbers) - len(await agreed(session, numbers))
+                looked.no_consent += await _without_consent(session, looked.recipients[known:])
             if uses_site:
                 looked.held += len(joining) - await _published(session, joining)
         done += len(chunk)
@@ -250,6 +243,12 @@ async def in_order(
 
 def _chunks(ids: array[int]) -> Iterator[array[int]]:
     return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
+
+
+async def _without_consent(session: ReadSession, recipients: Sequence[Recipient]) -> int:
+    """How many have not agreed to text messages."""
+    numbers = {each.business_id: each.at(Channel.SMS)[0] for each in recipients}
+    return len(numbers) - len(await agreed(session, numbers))
 
 
 class _Asked(NamedTuple):
