@@ -16,8 +16,8 @@ from crm_tui.text import visible
 if TYPE_CHECKING:
     from crm_tui.config import Settings
     from crm_tui.db.engine import Database
-    from crm_tui.services.campaigns.drafts import Step
     from crm_tui.services.campaigns.figures import StepFigures
+    from crm_tui.services.campaigns.steps import Step
     from crm_tui.services.templating.files import Template
 
 Text = Annotated[
@@ -106,6 +106,7 @@ async def _try(
     from dataclasses import replace
 
     from crm_tui.services.campaigns import drafts, freezing, preview
+    from crm_tui.services.campaigns.steps import step_of
     from crm_tui.services.campaigns.variants import SECOND
 
     async with db.read() as session:
@@ -114,7 +115,7 @@ async def _try(
     if remove:
         changed = replace(step, variant=None)
     else:
-        said = drafts.step_of(template or step.read(), delay=step.delay, subject=subject)
+        said = step_of(template or step.read(), delay=step.delay, subject=subject)
         changed = step.with_text(SECOND, said, share=share)
     steps = (*kept.draft.steps[: position - 1], changed, *kept.draft.steps[position:])
     await drafts.save(db, campaign, replace(kept.draft, steps=steps), now=utc_now())

@@ -32,10 +32,11 @@ from crm_tui.text import plural, visible, visible_lines
 if TYPE_CHECKING:
     from crm_tui.config import Settings
     from crm_tui.db.engine import Database
-    from crm_tui.services.campaigns.drafts import Draft, Step
+    from crm_tui.services.campaigns.drafts import Draft
     from crm_tui.services.campaigns.freezing import Frozen
     from crm_tui.services.campaigns.listing import CampaignRow
     from crm_tui.services.campaigns.preview import Shown
+    from crm_tui.services.campaigns.steps import Step
 
 app = typer.Typer(
     help="Write to many leads: create, start, follow, pause and end campaigns.",
@@ -149,7 +150,7 @@ def _steps(
     further: Sequence[str],
     delays: Sequence[str],
 ) -> tuple[Step, ...]:
-    from crm_tui.services.campaigns.drafts import step_of
+    from crm_tui.services.campaigns.steps import step_of
 
     return (
         step_of(template_of(context, first), subject=subject),
@@ -377,11 +378,12 @@ def edit(
 
     async def work(db: Database) -> int:
         from crm_tui.services.campaigns import drafts, mending
+        from crm_tui.services.campaigns.steps import step_of
 
         async with db.write() as session:
             steps = await drafts.steps_of(session, campaign)
             known = steps[step - 1].delay if step <= len(steps) else None
-            new = drafts.step_of(found, subject=subject, delay=delay or known)
+            new = step_of(found, subject=subject, delay=delay or known)
             return await mending.edit_step(
                 session, campaign, step, new, letter=text.lower(), now=utc_now()
             )

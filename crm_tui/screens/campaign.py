@@ -26,9 +26,10 @@ from crm_tui.widgets.row_messages import RowOpened, RowsWanted
 from crm_tui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
-    from crm_tui.services.campaigns.drafts import Kept, Step
+    from crm_tui.services.campaigns.drafts import Kept
     from crm_tui.services.campaigns.figures import Figures
     from crm_tui.services.campaigns.ledger import LedgerRow
+    from crm_tui.services.campaigns.steps import Step
     from crm_tui.services.templating.files import Template
 
 _TYPING_PAUSE = 0.08
@@ -295,9 +296,9 @@ class CampaignScreen(CampaignDesk):
 
         async def save(changed: Template, delay: str | None) -> None:
             db = await self.host.store()
-            from crm_tui.services.campaigns import drafts, mending
+            from crm_tui.services.campaigns import mending, steps
 
-            written = replace(drafts.step_of(changed, delay=delay), template=step.template)
+            written = replace(steps.step_of(changed, delay=delay), template=step.template)
             async with db.write() as session:
                 await mending.edit_step(
                     session,

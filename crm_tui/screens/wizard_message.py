@@ -18,8 +18,8 @@ from crm_tui.screens.dialogs import Pick, Picker
 from crm_tui.screens.mail_texts import templates_of
 from crm_tui.screens.step_forms import DELAY_HINT, step_form
 from crm_tui.screens.wizard_pages import PageList, PlanPage, delay_words
-from crm_tui.services.campaigns.drafts import OWN_TEXT, Step, sendable, step_of
 from crm_tui.services.campaigns.preview import about_size
+from crm_tui.services.campaigns.steps import OWN_TEXT, Step, sendable, step_of
 from crm_tui.services.campaigns.text_checks import why_no_texts
 from crm_tui.services.campaigns.variants import LETTERS, OWN, SECOND, Variant
 from crm_tui.services.sending.hours import read_delay

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.containers import Vertical
 
 from crm_tui.screens.base import AppScreen
-from crm_tui.services.campaigns.drafts import Step
+from crm_tui.services.campaigns.steps import Step
 from crm_tui.services.sending.hours import read_delay
 from crm_tui.widgets.keys import KeyArea
 from crm_tui.widgets.row_list import RowList

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from crm_tui.services.campaigns import audience, domains, drafts, preview
 from crm_tui.services.campaigns.audience import Audience, Looked
-from crm_tui.services.campaigns.drafts import Draft, Step
+from crm_tui.services.campaigns.drafts import Draft
+from crm_tui.services.campaigns.steps import Step
 from crm_tui.vocabulary import Channel
 
 if TYPE_CHECKING:

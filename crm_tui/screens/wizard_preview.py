@@ -12,7 +12,7 @@ from textual.widgets import Static
 from crm_tui.errors import BadInput, CrmError, UserError
 from crm_tui.screens.wizard_pages import PlanPage
 from crm_tui.services.campaigns import preview, trial
-from crm_tui.services.campaigns.drafts import Step
+from crm_tui.services.campaigns.steps import Step
 from crm_tui.services.campaigns.variants import OWN
 from crm_tui.services.texting import NO_CONSENT
 from crm_tui.text import visible, visible_lines

@@ -23,10 +23,11 @@ from crm_tui.db.models import Business, ContactPoint, Message
 from crm_tui.services import leads
 from crm_tui.services.campaigns import drafts, freezing, running
 from crm_tui.services.campaigns.audience import Audience
-from crm_tui.services.campaigns.drafts import Draft, Step, step_of
+from crm_tui.services.campaigns.drafts import Draft
 from crm_tui.services.campaigns.figures import Figures, figures
 from crm_tui.services.campaigns.freezing import Frozen
 from crm_tui.services.campaigns.ledger import LedgerRow, order, read_filter, rows
+from crm_tui.services.campaigns.steps import Step, step_of
 from crm_tui.services.templating.files import Kind, read_template
 from crm_tui.vocabulary import CampaignState
 

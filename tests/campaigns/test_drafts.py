@@ -13,8 +13,9 @@ from crm_tui.db.models import Campaign, CampaignExclusion, CampaignStep, Message
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services.campaigns import drafts, freezing, running
 from crm_tui.services.campaigns.audience import Audience
-from crm_tui.services.campaigns.drafts import Draft, Kept, step_of
+from crm_tui.services.campaigns.drafts import Draft, Kept
 from crm_tui.services.campaigns.ledger import left_out
+from crm_tui.services.campaigns.steps import step_of
 from crm_tui.services.filters.errors import QueryError
 from crm_tui.services.templating.files import Kind, read_template
 from crm_tui.vocabulary import CampaignState, MessageState

@@ -25,9 +25,9 @@ from crm_tui.providers.catalog import TITLES, capabilities
 from crm_tui.providers.sender_policy import Line, SenderPolicy
 from crm_tui.services.campaigns import gate
 from crm_tui.services.campaigns.acknowledging import acknowledge
-from crm_tui.services.campaigns.drafts import Step
 from crm_tui.services.campaigns.gate import Check, Verdict
 from crm_tui.services.campaigns.policies import policy_of, unread
+from crm_tui.services.campaigns.steps import Step
 from crm_tui.services.sending import standing
 from tests.campaigns.making import a_step, settings_to_send, through_smtp
 

@@ -17,7 +17,7 @@ from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import undo
 from crm_tui.services.campaigns import drafts, freezing, gate, mending, preview, running
 from crm_tui.services.campaigns.audience import Audience
-from crm_tui.services.campaigns.drafts import Step
+from crm_tui.services.campaigns.steps import Step
 from crm_tui.services.campaigns.variants import Variant, letter_of
 from crm_tui.services.doctor.drawn import find_undrawn, repair_undrawn
 from crm_tui.services.doctor.findings import Patient

@@ -13,7 +13,8 @@ from crm_tui.db.engine import Database
 from crm_tui.db.models import Campaign, CampaignStep, Message
 from crm_tui.services.campaigns import drafts, freezing, running
 from crm_tui.services.campaigns.audience import Audience
-from crm_tui.services.campaigns.drafts import Draft, Step
+from crm_tui.services.campaigns.drafts import Draft
+from crm_tui.services.campaigns.steps import Step, step_of
 from crm_tui.services.templating.files import Kind, read_template
 from crm_tui.vocabulary import CampaignState, MessageState
 from tests.conftest import NOW
@@ -52,7 +53,7 @@ Have you seen it, {{ business.name }}?
 
 def step(source: str = OFFER, *, name: str = "offer", delay: str | None = None) -> Step:
     """A step that says this."""
-    return drafts.step_of(read_template(source, name=name, kind=Kind.TEXT), delay=delay)
+    return step_of(read_template(source, name=name, kind=Kind.TEXT), delay=delay)
 
 
 TWO_STEPS = (step(), step(REMINDER, name="reminder", delay="3d"))

@@ -18,8 +18,9 @@ from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import CampaignStep, Message
 from crm_tui.services.campaigns import chance, variants
 from crm_tui.services.campaigns.chance import Share, Verdict
-from crm_tui.services.campaigns.drafts import Step, steps_of
+from crm_tui.services.campaigns.drafts import steps_of
 from crm_tui.services.campaigns.measured import CLICKS, DELIVERY, OPENS
+from crm_tui.services.campaigns.steps import Step
 from crm_tui.vocabulary import MessageState
 
 _BY_MACHINES_TOO = ("open", "click")

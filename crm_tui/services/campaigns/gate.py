@@ -15,8 +15,8 @@ from crm_tui.errors import UserError
 from crm_tui.providers.catalog import OUTBOX, SMTP, TITLES
 from crm_tui.providers.dns import Dns
 from crm_tui.providers.sender_policy import SenderPolicy
-from crm_tui.services.campaigns.drafts import Step
 from crm_tui.services.campaigns.policies import has_policy, unread
+from crm_tui.services.campaigns.steps import Step
 from crm_tui.services.campaigns.text_checks import why_no_texts
 from crm_tui.services.mailable import mailable
 from crm_tui.services.sending import standing

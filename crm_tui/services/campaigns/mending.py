@@ -14,7 +14,7 @@ from crm_tui.db.types import listed
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import events, undo
 from crm_tui.services.campaigns import drafts, variants
-from crm_tui.services.campaigns.drafts import Step, sendable
+from crm_tui.services.campaigns.steps import Step, sendable
 from crm_tui.services.campaigns.variants import OWN
 from crm_tui.services.events import NewEvent
 from crm_tui.services.filters.columns import no_index

@@ -16,7 +16,7 @@ from crm_tui.db.models import Business
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services.campaigns.cost import price, size_words
-from crm_tui.services.campaigns.drafts import Step
+from crm_tui.services.campaigns.steps import Step
 from crm_tui.services.consent import agreed
 from crm_tui.services.leads import require
 from crm_tui.services.sending import standing

@@ -14,7 +14,7 @@ from crm_tui.db.engine import Database
 from crm_tui.errors import BadInput
 from crm_tui.providers.base import OutgoingMail
 from crm_tui.services.campaigns import preview
-from crm_tui.services.campaigns.drafts import Step
+from crm_tui.services.campaigns.steps import Step
 from crm_tui.services.leads import require
 from crm_tui.services.mailable import mailable
 from crm_tui.services.sending.account import account, new_marks

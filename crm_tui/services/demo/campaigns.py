@@ -23,7 +23,8 @@ from crm_tui.providers.incoming import Kind
 from crm_tui.services import rescoring
 from crm_tui.services.campaigns import drafts, running
 from crm_tui.services.campaigns.audience import Audience
-from crm_tui.services.campaigns.drafts import Draft, Step, step_of
+from crm_tui.services.campaigns.drafts import Draft
+from crm_tui.services.campaigns.steps import Step, step_of
 from crm_tui.services.demo.world import World
 from crm_tui.services.inbox.records import Kept
 from crm_tui.services.publishing.choosing import to_publish
