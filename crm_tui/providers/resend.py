@@ -1,9 +1,4 @@
-"""Resend: mails sent under a key that cannot send twice, and the state of every mail, polled.
-
-Resend tells no events, only the last state of each mail. So what came before a state is inferred (a
-mail that was clicked was opened and delivered), and when it happened is when it was seen. Whether a
-bounce is for good is told by Resend's list of whom it sends nothing to: an address that bounced is
-looked up there for an hour.
+"""Resend: what it can do, and mails sent under a key that cannot send twice.
 
 The same mail under the same Idempotency-Key within 24 hours is sent once, so a lost answer is asked
 for again under the key of the message. After that `find` tells whether it went.
@@ -13,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
-from datetime import datetime, timedelta
-from email.utils import parseaddr
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -39,20 +31,13 @@ from crm_tui.providers.base import (
     Unsendable,
     said,
 )
-from crm_tui.providers.events import (
-    Asked,
-    Cursor,
-    Page,
-    ProviderEvent,
-    RawEvent,
-    RawMail,
-)
 from crm_tui.providers.http import Answer, Api
 from crm_tui.providers.message import address, build
 from crm_tui.providers.resend_api import (
     MOST,
+    MOST_PAGES,
+    SLACK,
     api_of,
-    domain_of,
     listed,
     moment,
     name_of,
@@ -61,11 +46,11 @@ from crm_tui.providers.resend_api import (
     tag_of,
 )
 from crm_tui.providers.resend_check import check
-from crm_tui.providers.resend_mail import rebuild
-from crm_tui.providers.resend_states import ON_LIST, parse_event, record_of
+from crm_tui.providers.resend_states import parse_event
+from crm_tui.providers.resend_stream import POLLED, ResendStream
 from crm_tui.providers.secrets import Lookup
 
-__all__ = ["CAPABILITIES", "ResendSender", "ResendStream", "check", "parse_event"]
+__all__ = ["CAPABILITIES", "POLLED", "ResendSender", "ResendStream", "check", "parse_event"]
 
 CAPABILITIES = Capabilities(
     name="resend",
@@ -91,27 +76,12 @@ CAPABILITIES = Capabilities(
     " Errors; resend-openapi 1.5.0",
 )
 
-POLLED = timedelta(days=7)
-"""How long after it was sent the state of a mail is read."""
-
 _TRIES = 4
 _PAUSE = 1.0
 _LONGEST_PAUSE = 8.0
-_RECEIVED_AT_ONCE = 20
 _STILL = frozenset({408, 409, 425})
 """Answers that leave open what became of the mail: it may still be at work on it."""
-_MOST_PAGES = 20
-"""Pages of mails that one poll reads at most; the next one goes on behind them."""
-_UNDECIDED = timedelta(hours=1)
-"""How long a bounced address is looked up before the bounce is taken for one that passes."""
-_SLACK = timedelta(hours=1)
-"""How far two clocks, and the order of a list, are believed to differ."""
-_BEHIND = timedelta(days=1)
-"""How late a mail that came in may turn up in the list."""
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
-
-
-# -- sending -----------------------------------------------------------------------------------------
 
 
 class ResendSender:
@@ -253,14 +223,14 @@ class ResendSender:
             ProviderError: it could not be asked.
         """
         after = ""
-        for _ in range(_MOST_PAGES):
+        for _ in range(MOST_PAGES):
             answer = await self.api.get("emails", paging(MOST, after))
             items, more = listed(answer)
             for item in items:
                 if recipient_of(item) == handed.to.lower() and await self._is(item, handed):
                     return Sent(handed.message_id, item["id"], "Resend has it in its list")
             last = moment(items[-1].get("created_at")) if items else None
-            if not more or (last is not None and last < handed.at - _SLACK):
+            if not more or (last is not None and last < handed.at - SLACK):
                 return None
             after = items[-1]["id"]
         return None
@@ -273,7 +243,7 @@ class ResendSender:
         if tag is not None:
             return tag == handed.key
         at = moment(item.get("created_at"))
-        return whole.get("text") == handed.text and at is not None and at > handed.at - _SLACK
+        return whole.get("text") == handed.text and at is not None and at > handed.at - SLACK
 
 
 def body_of(mail: OutgoingMail) -> dict[str, Any]:
@@ -314,227 +284,3 @@ def _named(name: str, bare: str) -> str:
         escaped = name.replace("\\", r"\\").replace('"', r"\"")
         name = f'"{escaped}"'
     return f"{name} <{bare}>" if name else bare
-
-
-# -- polling -----------------------------------------------------------------------------------------
-
-
-class ResendStream:
-    """An `EventStream` of the mails of one domain: their states, and the mails that come in.
-
-    A poll reads the list of mails, the newest first, back to the oldest that is waited for; then the
-    mails that came in. The cursor says how far it came, and which bounces are not decided yet.
-    """
-
-    provider = "resend"
-    name = "emails"
-    every = timedelta(minutes=2)
-    keeps: timedelta | None = POLLED
-
-    def __init__(
-        self,
-        settings: ResendSettings,
-        key: Lookup,
-        *,
-        account: str,
-        now: Callable[[], datetime],
-        transport: httpx.AsyncBaseTransport | None = None,
-        api: Api | None = None,
-    ) -> None:
-        self.account = account
-        self._now = now
-        self._api = api or api_of(settings, key, transport=transport)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._api.__aexit__(kind, error, trace)
-
-    def parse_event(self, raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
-        """What a record says."""
-        return parse_event(raw)
-
-    async def fetch_events(self, cursor: Cursor, asked: Asked) -> Page:
-        """The next page of a poll."""
-        if cursor.get("step") == "received":
-            return await self._received(cursor, asked)
-        oldest = min(
-            (each.sent_at for each in asked.waiting if each.sent_at > asked.now - POLLED),
-            default=None,
-        )
-        kept = {"bounced": cursor.get("bounced", {}), "received": cursor.get("received", {})}
-        if oldest is None:
-            return await self._received(kept, asked)
-        answer, items, more = await self._page(cursor)
-        bounced = dict(kept["bounced"])
-        events = await self._states(items, asked, bounced)
-        waited = {each.provider_id for each in asked.waiting}
-        kept["bounced"] = {each: at for each, at in bounced.items() if each in waited}
-        last = moment(items[-1].get("created_at")) if items else None
-        clock = answer.server_time
-        if clock is not None:  # this machine's may be days ahead
-            oldest = min(oldest, oldest + (clock - asked.now))
-        pages = int(cursor.get("pages", 0)) + 1
-        if more and (last is None or last >= oldest - _SLACK):
-            kept |= {"after": items[-1]["id"], "spare": items[-2:][0]["id"]}
-            if pages < _MOST_PAGES:
-                following = {**kept, "pages": pages}
-                return Page(events=events, cursor=following, more=True, server_time=clock)
-        # Where it was cut short, the next poll goes on behind this page.
-        return replace(await self._received(kept, asked), events=events, server_time=clock)
-
-    async def _page(self, cursor: Cursor) -> tuple[Answer, list[dict[str, Any]], bool]:
-        """Where the list goes on; from its beginning where Resend does not know the place any more."""
-        for after in (cursor.get("after"), cursor.get("spare")):
-            if after and (answer := await self._api.get("emails", paging(MOST, after))).ok:
-                return answer, *listed(answer)
-        answer = await self._api.get("emails", paging(MOST, ""))
-        return answer, *listed(answer)
-
-    async def _states(
-        self,
-        items: Sequence[Mapping[str, Any]],
-        asked: Asked,
-        bounced: dict[str, str],
-        *,
-        everyone: bool = False,
-    ) -> list[RawEvent]:
-        """What a page of mails tells, bounces once they are decided.
-
-        Args:
-            items: the mails.
-            asked: which of them are waited for.
-            bounced: since when those that bounced are looked up, "" for those that are told.
-            everyone: whether those are told that nobody waits for any more, too.
-        """
-        waited = {each.provider_id for each in asked.waiting}
-        found = []
-        for item in items:
-            mail_id, state = item["id"], item.get("last_event")
-            if not self._is_ours(item):
-                continue
-            if state not in ("bounced", "suppressed"):
-                found.append(record_of(item, self._now()))
-                continue
-            since = bounced.setdefault(mail_id, asked.now.isoformat())
-            if not since or not (everyone or mail_id in waited):
-                continue
-            listing = await self._listing(recipient_of(item))
-            is_hard = listing is not None and listing.get("origin") == "bounce"
-            young = asked.now - datetime.fromisoformat(since) < _UNDECIDED
-            if state == "bounced" and not is_hard and young and not everyone:
-                continue
-            bounced[mail_id] = ""
-            found.append(record_of(item, self._now(), suppression=listing))
-        return found
-
-    async def _listing(self, recipient: str) -> dict[str, Any] | None:
-        """The entry of an address in the list of whom nothing is sent to; None where it has none."""
-        if not recipient:
-            return None
-        answer = await self._api.get(f"suppressions/{quote(recipient, safe='')}")
-        return answer.object() if answer.ok else None
-
-    def _is_ours(self, item: Mapping[str, Any]) -> bool:
-        sender = parseaddr(str(item.get("from", "")))[1]
-        return not self.account or domain_of(sender) == domain_of(self.account)
-
-    async def _received(self, cursor: Cursor, asked: Asked) -> Page:
-        """A page of the mails that came in, as the last part of a poll.
-
-        What turns up late in the list is found within a day. An inbox that cannot be read just now
-        does not hold up the states of the mails: it is read by the next poll.
-        """
-        following = {name: at for name, at in cursor.items() if name not in {"step", "received"}}
-        kept = dict(cursor.get("received", {}))
-        if asked.since is None:
-            return Page(events=(), cursor={**following, "received": kept}, more=False)
-        until = moment(kept.get("until")) or max(asked.since, asked.now - POLLED)
-        known = {each: datetime.fromisoformat(at) for each, at in kept.get("ids", {}).items()}
-        try:
-            answer, items, more = await self._inbox(kept.get("after", ""))
-        except Unavailable:
-            return Page(events=(), cursor={**following, "received": kept}, more=False)
-        mails, whole = await self._new_mails(items, known, until - _BEHIND)
-        last = moment(items[-1].get("created_at")) if items else None
-        goes_on = more and last is not None and last > until - _BEHIND
-        if whole and not goes_on:
-            until = max(until, *known.values()) if known else until
-            known = {each: at for each, at in known.items() if at > until - _BEHIND}
-        received: dict[str, Any] = {
-            "until": until.isoformat(),
-            "ids": {each: at.isoformat() for each, at in known.items()},
-        }
-        if whole and goes_on:
-            following["step"] = "received"
-            received["after"] = items[-1]["id"]
-        return Page(
-            events=(),
-            cursor={**following, "received": received},
-            more=whole and goes_on,
-            mails=mails,
-            server_time=answer.server_time,
-        )
-
-    async def _inbox(self, after: str) -> tuple[Answer, list[dict[str, Any]], bool]:
-        """A page of what came in; from the beginning where its place is not known any more."""
-        answer = await self._api.get("emails/receiving", paging(_RECEIVED_AT_ONCE, after))
-        if after and not answer.ok:
-            answer = await self._api.get("emails/receiving", paging(_RECEIVED_AT_ONCE, ""))
-        # Accounts that receive nothing may not have the list at all.
-        return (answer, *listed(answer)) if answer.ok else (answer, [], False)
-
-    async def _new_mails(
-        self, items: Sequence[Mapping[str, Any]], known: dict[str, datetime], since: datetime
-    ) -> tuple[list[RawMail], bool]:
-        """The mails of a page that are new, noted in `known`; and whether all could be read."""
-        mails: list[RawMail] = []
-        for item in items:
-            at = moment(item.get("created_at"))
-            if at is None or at <= since or item["id"] in known:
-                continue
-            try:
-                answer = await self._api.get(f"emails/receiving/{quote(item['id'], safe='')}")
-                if answer.ok:
-                    mails.append(RawMail(rebuild(answer.object()), at))
-            except Unavailable:
-                return mails, False
-            known[item["id"]] = at
-        return mails, True
-
-    async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:
-        """What polling does not reach: the states of older mails, and Resend's list of addresses."""
-        events: list[RawEvent] = []
-        # Bounces that polling still looks up are left to it.
-        bounced = {each.provider_id: "" for each in asked.waiting}
-        async for items in self._back("emails", since - POLLED):
-            events += await self._states(items, asked, bounced, everyone=True)
-        waited = {each.provider_id for each in asked.waiting}
-        async for items in self._back("suppressions", since):
-            events += [
-                RawEvent(
-                    f"suppression:{item['id']}",
-                    {"suppression": item, "waited": str(item.get("source_id")) in waited},
-                )
-                for item in items
-                if str(item.get("origin")) in ON_LIST
-            ]
-        return events
-
-    async def _back(self, path: str, since: datetime) -> AsyncIterator[list[dict[str, Any]]]:
-        """The pages of a list, the newest first, back to a time."""
-        after = ""
-        while True:
-            items, more = listed(await self._api.get(path, paging(MOST, after)))
-            yield items
-            last = moment(items[-1].get("created_at")) if items else None
-            done = last is not None and last < since - _SLACK
-            if done or not more or items[-1]["id"] == after:
-                return
-            after = items[-1]["id"]

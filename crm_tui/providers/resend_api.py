@@ -23,6 +23,10 @@ _ROLLING = timedelta(hours=1)
 
 MOST = 100
 """Items of a page at most."""
+MOST_PAGES = 20
+"""Pages of mails that are read at most before something else has its turn."""
+SLACK = timedelta(hours=1)
+"""How far two clocks, and the order of a list, are believed to differ."""
 
 NEW_KEY = (
     "Make a key with full access at resend.com/api-keys and keep it in the keyring or in"
