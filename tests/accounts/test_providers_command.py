@@ -184,7 +184,7 @@ async def test_what_the_store_knows_of_an_account_is_told(
             SyncCursor(
                 provider="mailgun",
                 account=account,
-                stream="logs",
+                stream="events",
                 cursor={},
                 last_ok_at=now - timedelta(hours=2),
                 last_event_at=now - timedelta(days=2),
@@ -197,14 +197,14 @@ async def test_what_the_store_knows_of_an_account_is_told(
         )
         session.add(  # of an account that is not set any more
             SyncCursor(
-                provider="mailgun", account="old.example", stream="logs", cursor={}, problem="old"
+                provider="mailgun", account="old.example", stream="events", cursor={}, problem="old"
             )
         )
         session.add(
             StreamGap(
                 provider="mailgun",
                 account=account,
-                stream="logs",
+                stream="events",
                 since=now - timedelta(days=9),
                 until=now - timedelta(days=8),
                 found_at=now,

@@ -294,7 +294,7 @@ async def _tell(path: Path) -> None:
             SyncCursor(
                 provider="mailgun",
                 account="mg.studio.example",
-                stream="logs",
+                stream="events",
                 last_event_at=NOW - timedelta(hours=5),
                 failed_at=NOW - timedelta(minutes=1),
                 failures=3,
@@ -308,7 +308,7 @@ async def _tell(path: Path) -> None:
             StreamGap(
                 provider="mailgun",
                 account="mg.studio.example",
-                stream="logs",
+                stream="events",
                 since=NOW - timedelta(days=9),
                 until=NOW - timedelta(days=8),
                 found_at=NOW,

@@ -108,10 +108,8 @@ class Account:
 
     @property
     def last_poll_at(self) -> datetime | None:
-        """When all its streams were last polled to their end; None before."""
-        times = [each.last_ok_at for each in self.streams]
-        known = [each for each in times if each is not None]
-        return min(known) if known and len(known) == len(times) else None
+        """When it was last polled to its end; None before."""
+        return max((each.last_ok_at for each in self.streams if each.last_ok_at), default=None)
 
     @property
     def last_event_at(self) -> datetime | None:
