@@ -72,7 +72,7 @@ CAPABILITIES = Capabilities(
     price="free; $20 a month for 50,000 mails",
     price_date="2026-11",
     policy="No mass, unsolicited mail without prior consent; complaints below 0.08 %, bounces below 4 %.",
-    source="Resend: Send Email, List Sent Emails, List Suppressions, Idempotency Keys, Usage Limits,"
+    source="Send Email, List Sent Emails, List Suppressions, Idempotency Keys, Usage Limits,"
     " Errors; resend-openapi 1.5.0",
 )
 
