@@ -78,6 +78,7 @@ _PLANS = (timedelta(days=30), timedelta(days=5), timedelta(days=3))
 """How long larger plans keep events."""
 _MAILS = 5
 """Mails fetched in one call at most."""
+_MARGIN = timedelta(hours=1)
 _EVERY = timedelta(minutes=5)
 _LISTED = 1000
 _MOST_LIST_PAGES = 1000
@@ -171,13 +172,15 @@ class MailgunStream:
             gap=gap,
         )
 
-    async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:  # noqa: ARG002 - it asks for all
+    async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:
         """Who came to Mailgun's lists of bounces, complaints and opt-outs since then.
+
+        Of later than what is kept for certain, the log tells by itself.
 
         Raises:
             ProviderError: it could not be asked, or not to the end.
         """
-        found = []
+        found, until = [], asked.now - self._keeps + _MARGIN
         for name in LISTS:
             url: str | None = f"/v3/{domain_of(self._settings)}/{name}"
             params: dict[str, str | int] | None = {"limit": _LISTED}
@@ -190,7 +193,7 @@ class MailgunStream:
                 items = items_of(page)
                 for item in items:
                     at = listed_at(item)
-                    if at is None or at >= since:
+                    if at is None or since <= at <= until:
                         found.append(raw_listed(name, item))
                 url, params = next_url(page) if items else None, None
         return _without_repeats(found)

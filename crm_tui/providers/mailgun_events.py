@@ -198,7 +198,7 @@ def parse_event(raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
             recipient=record.recipient,
             reason=_why(record, kind, listed),
             code=_code(record),
-            listed=listed if kind is Happening.FAILED else None,
+            listed=listed,
             url=plain_line(record.url)[:_LONGEST_URL],
             agent=plain_line(record.agent)[:_LONGEST_AGENT],
             machine=_machine(record),
@@ -242,7 +242,7 @@ def _suppressed(record: Record) -> Listed | None:
 
 
 def _why(record: Record, kind: Happening, listed: Listed | None) -> str:
-    if kind is Happening.FAILED and listed is not None:
+    if listed is not None:
         return f"on Mailgun's list of {_SUPPRESSED_WORDS[listed]}"
     if kind is Happening.UNKNOWN:
         return said(f"unknown to this program: {record.event}")

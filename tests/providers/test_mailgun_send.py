@@ -108,6 +108,12 @@ async def test_a_mail_arrives_with_all_that_it_carries(
     }
 
 
+async def test_many_mails_at_once_all_arrive(mailgun: FakeMailgun, sender: MailgunSender) -> None:
+    await asyncio.gather(*(sender.send(mail(number)) for number in range(30)))
+    assert len(mailgun.taken) == 30
+    assert sender.unanswered == 0
+
+
 async def test_the_links_of_a_mail_without_html_are_measured_in_its_text(
     mailgun: FakeMailgun, sender: MailgunSender
 ) -> None:

@@ -543,7 +543,7 @@ async def test_the_lists_tell_who_bounced_complained_or_opted_out_since() -> Non
         mailgun.happen(message, ["failed", "complained", "unsubscribed"][number % 3])
         world.pass_time(hours=1)
     since = NOW + timedelta(hours=30)
-    asked = Asked(now=world.now)
+    asked = Asked(now=world.now + timedelta(days=1))
     for faults in (Faults(), Faults(too_many=0.1, broken=0.1, cut=0.1)):
         world.faults = faults
         raws = await reading.stream.reconcile(asked, since)
@@ -554,6 +554,18 @@ async def test_the_lists_tell_who_bounced_complained_or_opted_out_since() -> Non
         kinds = [event.kind for event in found.values()]
         assert [kinds.count(kind) for kind in sorted(set(kinds))] == [10, 10, 10]
         assert all(event.seen and event.provider_id is None for event in found.values())
+
+
+async def test_of_the_last_day_the_log_tells_and_not_the_lists() -> None:
+    world = World(now=NOW)
+    mailgun = FakeMailgun(world, "mailgun")
+    reading = Reading(mailgun)
+    for number in range(3):
+        mailgun.happen(mailgun.accept(f"m-{number}", to=f"joe{number}@x.example"), "failed")
+        world.pass_time(days=1)
+    raws = await reading.stream.reconcile(Asked(now=world.now - timedelta(hours=2)), NOW)
+    found = named(reading.stream, raws).values()
+    assert {event.recipient for event in found} == {"joe0@x.example", "joe1@x.example"}
 
 
 async def test_a_list_that_leads_elsewhere_is_an_error_and_not_a_short_list() -> None:
@@ -685,7 +697,8 @@ async def test_requests_and_answers_are_as_mailgun_describes_them(by: By) -> Non
             mailgun.happen(message, "stored", mail=MAIL)
             mailgun.happen(message, "unsubscribed")
     await reading.poll()
-    await reading.stream.reconcile(Asked(now=world.now), NOW)
+    found = await reading.stream.reconcile(Asked(now=world.now + timedelta(days=1)), NOW)
+    assert len(found) == 3
     assert len(reading.mails) == 7
     checked.assert_clean()
 
