@@ -21,11 +21,11 @@ from crm_tui.providers.events import (
 )
 
 
-def raw(
-    name: str, kind: str, at: datetime, message: str | None = None, **facts: Any
-) -> RawEvent:
+def raw(name: str, kind: str, at: datetime, message: str | None = None, **facts: Any) -> RawEvent:
     """A record of a scripted stream."""
-    return RawEvent(name, {"name": name, "kind": kind, "at": at.isoformat(), "id": message, **facts})
+    return RawEvent(
+        name, {"name": name, "kind": kind, "at": at.isoformat(), "id": message, **facts}
+    )
 
 
 def parse(payload: Mapping[str, Any]) -> Sequence[ProviderEvent]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +28,7 @@ from crm_tui.db.models import (
 from crm_tui.providers.events import RawEvent
 from crm_tui.services.polling.collecting import Polled, Poller
 from crm_tui.services.sending import worker_log
+from crm_tui.services.store import prepare
 from crm_tui.vocabulary import CampaignState, ContactState, EventKind, MessageState
 from tests.conftest import NOW
 from tests.polling.scripted import Scripted, raw
@@ -85,7 +89,9 @@ async def test_a_delivery_an_open_and_a_click_are_told_and_move_the_lead(db: Dat
         ],
     )
     assert (polled.polled, polled.applied.events, polled.problem) == (3, 3, "")
-    assert [each.summary for each in await told(db, *EventKind) if each.source == "mailgun"][1:] == [
+    assert [each.summary for each in await told(db, *EventKind) if each.source == "mailgun"][
+        1:
+    ] == [
         "delivered to lead1@acme.example",
         "opened: Hello",
         "clicked https://site.example/x",
@@ -94,7 +100,10 @@ async def test_a_delivery_an_open_and_a_click_are_told_and_move_the_lead(db: Dat
     assert (mail.delivered_at, mail.opened_at, mail.clicked_at) == (at(0.1), at(30), at(31))
     known = await lead(db, name)
     assert known.contact_status == "clicked"
-    assert (known.last_activity_at, known.last_activity) == (at(31), "clicked https://site.example/x")
+    assert (known.last_activity_at, known.last_activity) == (
+        at(31),
+        "clicked https://site.example/x",
+    )
     assert await state_of(db, "lead1@acme.example") is ContactState.OK
 
 
@@ -298,7 +307,11 @@ async def test_an_answer_by_text_message_is_told_of_the_lead_with_that_number(
     known = await lead(db, name)
     async with db.write() as session:
         point = ContactPoint(
-            business_id=known.id, kind="phone", value="+13105550100", is_primary=True, created_at=NOW
+            business_id=known.id,
+            kind="phone",
+            value="+13105550100",
+            is_primary=True,
+            created_at=NOW,
         )
         session.add(point)
     answers = [
@@ -326,9 +339,7 @@ KINDS = (
     "sent",
 )
 happenings = st.lists(
-    st.tuples(
-        st.sampled_from(KINDS), st.integers(0, 2), st.integers(0, 40), st.integers(0, 3)
-    ),
+    st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.integers(0, 40), st.integers(0, 3)),
     min_size=1,
     max_size=14,
 )
@@ -340,19 +351,12 @@ happenings = st.lists(
 def test_any_order_and_any_repetition_come_to_the_same(
     happened: list[tuple[str, int, int, int]], seed: int, pages: int
 ) -> None:
-    import asyncio
-
     asyncio.run(_same_whatever_the_order(happened, seed, pages))
 
 
 async def _same_whatever_the_order(
     happened: list[tuple[str, int, int, int]], seed: int, pages: int
 ) -> None:
-    import tempfile
-    from pathlib import Path
-
-    from crm_tui.services.store import prepare
-
     records = [
         raw(
             str(number),
@@ -383,14 +387,15 @@ async def _same_whatever_the_order(
 
 async def _picture(db: Database) -> list[Any]:
     async with db.read() as session:
-        asked = (
-            "SELECT key, kind, by_machine, occurred_at, summary FROM event WHERE source = 'mailgun'"
-            " ORDER BY key",
-            "SELECT id, contact_status, last_activity_at FROM business ORDER BY id",
-            "SELECT value, state FROM contact_point ORDER BY id",
-            "SELECT kind, value FROM suppression ORDER BY value",
-            "SELECT id, state, delivered_at, opened_at, clicked_at, machine_opened_at,"
-            " machine_clicked_at, bounced_at, soft_bounced_at, complained_at, unsubscribed_at"
-            " FROM message ORDER BY id",
-        )
-        return [(await session.execute(text(each))).all() for each in asked]
+        asked = {
+            "event WHERE source = 'mailgun'": "key, kind, by_machine, occurred_at, summary",
+            "business": "id, contact_status, last_activity_at",
+            "contact_point": "value, state",
+            "suppression": "kind, value",
+            "message": "id, state, delivered_at, opened_at, clicked_at, machine_opened_at,"
+            " machine_clicked_at, bounced_at, soft_bounced_at, complained_at, unsubscribed_at",
+        }
+        return [
+            (await session.execute(text(f"SELECT {columns} FROM {table} ORDER BY 1, 2"))).all()
+            for table, columns in asked.items()
+        ]

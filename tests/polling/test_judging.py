@@ -63,7 +63,13 @@ def test_googles_image_proxy_fetches_for_a_person() -> None:
 
 @pytest.mark.parametrize(
     "agent",
-    ["Barracuda Sentinel", "curl/8.5", "python-requests/2.32", "HeadlessChrome/120", "Slackbot/1 bot/1"],
+    [
+        "Barracuda Sentinel",
+        "curl/8.5",
+        "python-requests/2.32",
+        "HeadlessChrome/120",
+        "Slackbot/1 bot/1",
+    ],
 )
 def test_scanners_are_known_by_what_they_call_themselves(agent: str) -> None:
     assert "scanner" in reason(touch(3600, agent=agent, is_click=True, url="https://a.example"))

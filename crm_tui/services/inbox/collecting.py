@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from crm_tui.config import ImapSettings, Settings
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Message, RawRecord, SyncCursor
+from crm_tui.db.types import listed
 from crm_tui.providers.base import ProviderError
 from crm_tui.providers.events import RawMail
 from crm_tui.providers.imap import Cursor, Mailbox, Page
@@ -263,17 +264,29 @@ async def _keep(session: WriteSession, found: Sequence[Found]) -> None:
 async def keep_mails(db: Database, mails: Sequence[RawMail], reader: Reader) -> int:
     """Keep what concerns us of mails that came in at a provider, to be applied with the others.
 
-    Returns how many concern us. A mail that is also in the mailbox counts once.
+    Returns how many are new and concern us. A mail that is also in the mailbox counts once.
     """
     found = [
         each
         for mail in mails
         for each in await read_mail(db, mail.raw, reader, received=mail.received)
     ]
-    if found:
+    async with db.read() as session:
+        there = await _there(session, [each.external_id for each in found])
+    new = [each for each in found if each.external_id not in there]
+    if new:
         async with db.write() as session:
-            await _keep(session, found)
-    return len(found)
+            await _keep(session, new)
+    return len(new)
+
+
+async def _there(session: ReadSession, ids: Sequence[str]) -> set[str]:
+    found = await session.scalars(
+        select(RawRecord.external_id).where(
+            RawRecord.source == SOURCE, RawRecord.external_id.in_(listed(ids))
+        )
+    )
+    return set(found)
 
 
 async def _began(session: ReadSession, *, now: datetime) -> datetime:
