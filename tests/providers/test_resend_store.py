@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import func, select
+import pytest
+from sqlalchemy import func, select, update
 
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Event, Message, RawRecord, StreamGap, SyncCursor
+from crm_tui.providers.base import OutgoingMail
 from crm_tui.providers.events import Asked, Cursor, Page
-from crm_tui.providers.resend import ResendStream
+from crm_tui.providers.resend import ResendSender, ResendStream
 from crm_tui.providers.resend_api import api_of
 from crm_tui.services.polling.collecting import Poller
-from crm_tui.vocabulary import EventKind
+from crm_tui.services.sending.account import Account
+from crm_tui.services.sending.certainty import find_out
+from crm_tui.vocabulary import EventKind, MessageState
 from tests.conftest import NOW
 from tests.polling.sent import mine, reader, sent_campaign
 from tests.world.resend import DOMAIN, FakeResend
@@ -70,6 +75,23 @@ async def went(db: Database, resend: FakeResend, number: int) -> list[str]:
     for each, name in enumerate(names, start=1):
         resend.sent_before(name, f"lead{each}@acme.example", at=NOW)
     return names
+
+
+async def handed_over(db: Database, mine: Account, key: str) -> OutgoingMail:
+    """A mail as it was handed over the first time."""
+    async with db.read() as session:
+        (row,) = await session.scalars(select(Message).where(Message.key == key))
+    return OutgoingMail(
+        key=row.key,
+        message_id=row.message_id,
+        date=NOW,
+        sender_name=mine.name,
+        sender=mine.address,
+        to=row.address,
+        subject=row.subject or "",
+        text=row.body or "",
+        list_unsubscribe=(mine.opt_out(row.token),),
+    )
 
 
 async def told(db: Database) -> Counter[tuple[str | None, EventKind]]:
@@ -156,3 +178,35 @@ async def test_after_weeks_away_the_gap_is_noted_and_filled(db: Database) -> Non
     async with db.read() as session:
         (gap,) = await session.scalars(select(StreamGap))
         assert gap.filled_at is not None
+
+
+@pytest.mark.parametrize("hours", [1, 30])
+async def test_an_uncertain_mail_that_went_is_found_and_not_sent_again(
+    db: Database, hours: int
+) -> None:
+    world = World(now=NOW)
+    resend = FakeResend(world, "resend")
+    went_there, never_came = await sent_campaign(db, 2, at=NOW, provider="resend")
+    async with db.write() as session:
+        await session.execute(
+            update(Message).values(
+                state=MessageState.UNCERTAIN, provider_id=None, sent_at=None, reason="cut off"
+            )
+        )
+    ours = replace(mine(), provider="resend", address=f"ann@{DOMAIN}")
+    async with ResendSender(resend.settings, resend.key, transport=world.transport()) as sender:
+        sent = await sender.send(await handed_over(db, ours, f"{went_there}-1"))
+        world.pass_time(hours=hours)
+
+        settled = await find_out(db, sender, ours, now=world.clock)
+
+    async with db.read() as session:
+        rows = await session.execute(select(Message.key, Message.state, Message.provider_id))
+        found = {key: (state, provider_id) for key, state, provider_id in rows}
+    assert found[f"{went_there}-1"] == (MessageState.SENT, sent.provider_id)
+    if hours < 23:  # its key is known: handed over again, it goes at last
+        assert (settled, len(resend.mails)) == (2, 2)
+        assert found[f"{never_came}-1"][0] is MessageState.SENT
+    else:
+        assert (settled, len(resend.mails)) == (1, 1)
+        assert found[f"{never_came}-1"] == (MessageState.UNCERTAIN, None)

@@ -115,13 +115,15 @@ async def find_out(
     repeats = account.provider in REMEMBERS
     if not repeats and not hasattr(sender, "find"):
         return 0
-    since = now() - (_REMEMBERED_FOR if repeats else _ASKED_FOR)
     settled = 0
-    for each in await _uncertain(db, account.provider, channel, since=since):
+    for each in await _uncertain(db, account.provider, channel, since=now() - _ASKED_FOR):
+        again = repeats and each.claimed_at > now() - _REMEMBERED_FOR
+        if not again and not hasattr(sender, "find"):
+            continue
         try:
-            answer = await _ask(sender, each, account, repeats=repeats)
+            answer = await _ask(sender, each, account, repeats=again)
         except ProviderError as error:
-            if not (repeats and isinstance(error, Refused | Blocked | Unsendable)):
+            if not (again and isinstance(error, Refused | Blocked | Unsendable)):
                 break  # nobody knows more; the pump says what is wrong with the provider
             await _was_not_sent(db, each, error, now=now())
             settled += 1
