@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from getpass import getpass
 from typing import TYPE_CHECKING
 
 import typer
@@ -125,8 +126,8 @@ def _key(name: str, settings: Settings, values: Mapping[str, str], key: str | No
         return ""
     there = asyncio.run(keys.place(name, settings, os.environ))
     words = f"{title[0].upper()}{title[1:]}" + (" (empty keeps the one there is)" if there else "")
-    typed = typer.prompt(words, default="", hide_input=True, show_default=False, err=True)
-    return str(typed).strip()
+    # Not click's prompt: it asks before it turns the echo off, and shows what is pasted at once.
+    return getpass(f"{words}: ").strip()
 
 
 def _username(name: str, settings: Settings) -> str:

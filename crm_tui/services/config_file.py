@@ -24,6 +24,8 @@ Changes = Mapping[str, Mapping[str, Any]]
 def change(config: Path | None, changes: Changes) -> bool:
     """Set something in the configuration file, which is made where there is none.
 
+    What holds already, by default or as it is written, is not written.
+
     Args:
         config: the file; the default one where none is named.
         changes: what is to be set.
@@ -36,6 +38,7 @@ def change(config: Path | None, changes: Changes) -> bool:
     file = config or default_config_path()
     text = _read(file)
     before = _parse(text, file)
+    changes = _other(before, changes)
     wanted = deepcopy(before)
     for section, values in changes.items():
         _table(wanted, section, file).update(values)
@@ -81,6 +84,21 @@ def _parse(text: str, file: Path) -> dict[str, Any]:
 
 def _unreadable(file: Path, error: Exception) -> BadInput:
     return BadInput(f"The configuration file {file} cannot be read: {error}.")
+
+
+def _other(before: Mapping[str, Any], changes: Changes) -> Changes:
+    """What of the changes is not so already."""
+    try:
+        holds = msgspec.to_builtins(msgspec.convert(before, Settings))
+    except msgspec.ValidationError:
+        return changes
+    left = {}
+    for section, values in changes.items():
+        its: Any = holds
+        for name in section.split("."):
+            its = its[name]
+        left[section] = {name: value for name, value in values.items() if its[name] != value}
+    return {section: values for section, values in left.items() if values}
 
 
 def _table(document: Any, section: str, file: Path) -> Any:

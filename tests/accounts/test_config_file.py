@@ -44,6 +44,15 @@ def test_sections_that_lie_apart_take_another_between_them(config: Path) -> None
     assert config.read_text() == text
 
 
+def test_what_holds_by_default_is_not_written(config: Path) -> None:
+    assert not change(config, {"providers.smtp": {"port": 587}, "email": {"provider": "smtp"}})
+    assert not config.exists()
+    assert change(config, {"providers.smtp": {"port": 587, "host": "smtp.example.com"}})
+    assert config.read_text() == '[providers.smtp]\nhost = "smtp.example.com"\n'
+    assert change(config, {"providers.smtp": {"host": ""}})
+    assert load_settings(config).providers.smtp.host == ""
+
+
 def _refusal(config: Path, changes: Changes) -> str:
     try:
         change(config, changes)
