@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from crm_tui.services.campaigns.drafts import Kept
     from crm_tui.services.campaigns.figures import Figures
     from crm_tui.services.campaigns.ledger import LedgerRow
-    from crm_tui.services.campaigns.steps import Step
     from crm_tui.services.templating.files import Template
 
 _TYPING_PAUSE = 0.08
@@ -270,49 +269,54 @@ class CampaignScreen(CampaignDesk):
         if self._kept is None:
             return
         texts = [
-            (number, letter, text)
+            (
+                number,
+                letter,
+                f"step {number}" + (f", text {letter.upper()}" if step.variant else ""),
+            )
             for number, step in enumerate(self._kept.draft.steps, start=1)
-            for letter, text in step.texts.items()
+            for letter in step.texts
         ]
         if len(texts) == 1:
             self._edit(*texts[0])
             return
         from crm_tui.screens.dialogs import Pick, Picker
 
-        tried = len(texts) > len(self._kept.draft.steps)
         picks = []
-        for at, (number, letter, text) in enumerate(texts):
-            place = f"{number}{letter.upper()}" if tried else f"{number}"
-            picks.append(Pick(str(at), f"{place}  {text.subject}", text.template))
+        for at, (number, letter, called) in enumerate(texts):
+            text = self._kept.draft.steps[number - 1].texts[letter]
+            picks.append(
+                Pick(str(at), f"{called.removeprefix('step ')}  {text.title}", text.template)
+            )
 
         def edit(picked: str | None) -> None:
             if picked is not None:
                 self._edit(*texts[int(picked)])
 
-        self.app.push_screen(Picker("Which text" if tried else "Which step", picks), edit)
+        self.app.push_screen(Picker("Which step", picks), edit)
 
-    def _edit(self, position: int, letter: str, step: Step) -> None:
+    def _edit(self, position: int, letter: str, called: str) -> None:
         from crm_tui.screens.step_forms import step_form
+
+        assert self._kept is not None
+        text = self._kept.draft.steps[position - 1].texts[letter]
 
         async def save(changed: Template, delay: str | None) -> None:
             db = await self.host.store()
             from crm_tui.services.campaigns import mending, steps
 
-            written = replace(steps.step_of(changed, delay=delay), template=step.template)
+            said = replace(steps.step_of(changed, delay=delay), template=text.template)
+            now = self.host.now()
             async with db.write() as session:
                 await mending.edit_step(
-                    session,
-                    self._campaign_id,
-                    position,
-                    written,
-                    letter=letter,
-                    now=self.host.now(),
+                    session, self._campaign_id, position, said, letter=letter, now=now
                 )
-            self.host.say(f"Step {position} is changed for those who wait for it.", Role.GOOD)
+            named = f"{called[:1].upper()}{called[1:]}"
+            self.host.say(f"{named} is changed for those who wait for it.", Role.GOOD)
             await self.show_again()
 
         about = "Who has got it already keeps what they got."
-        form = step_form(f"Edit step {position}", step.read(), step.delay, save, about=about)
+        form = step_form(f"Edit {called}", text.read(), text.delay, save, about=about)
         self.app.push_screen(form)
 
     def action_skip(self) -> None:

@@ -21,6 +21,7 @@ from crm_tui.services.campaigns.steps import Step
 from crm_tui.services.campaigns.variants import Variant, letter_of
 from crm_tui.services.doctor.drawn import find_undrawn, repair_undrawn
 from crm_tui.services.doctor.findings import Patient
+from crm_tui.services.erase.erasing import erase
 from crm_tui.services.merge import merge
 from crm_tui.services.sending.claim import to_release
 from crm_tui.services.sending.standing import home_of
@@ -254,6 +255,17 @@ async def test_merged_leads_keep_what_each_was_sent(db: Database, now: datetime)
             (kept, "a", MessageState.QUEUED),
             (kept, "b", MessageState.SKIPPED),
         ]
+
+
+async def test_who_is_erased_stays_in_the_figures_of_the_text_they_got(
+    db: Database, now: datetime
+) -> None:
+    leads = await add_leads(db, 4, now)
+    campaign = await a_running(db, SETTINGS, now, steps=(tried(),))
+    await _share_out(db, now, a={"replied_at": (now, 2)})
+    before = (await figures_of(db, campaign)).steps[0].variants
+    await erase(db, leads[0], settings=SETTINGS, now=now)
+    assert (await figures_of(db, campaign)).steps[0].variants == before
 
 
 async def test_who_joins_later_gets_one_too_and_undo_and_redo_do_not_draw_again(

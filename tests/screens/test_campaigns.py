@@ -24,7 +24,15 @@ from crm_tui.vocabulary import CampaignState, MessageState
 from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.row_list import RowList
 from tests.conftest import NOW, AddLead
-from tests.screens.mailings import SETTINGS, add_campaign, add_draft, mark
+from tests.screens.mailings import (
+    OFFER,
+    SETTINGS,
+    TWO_STEPS,
+    add_campaign,
+    add_draft,
+    mark,
+    step,
+)
 from tests.screens.settling import press, settle
 
 
@@ -219,6 +227,34 @@ async def test_a_step_is_edited_while_the_campaign_is_paused(desk: Desk, leads: 
         kept = await drafts.load(session, campaign)
     assert kept.draft.steps[1].subject == "A last word"
     assert kept.draft.steps[1].version == 2
+
+
+async def test_one_of_two_texts_is_edited_and_what_they_came_to_is_shown(
+    desk: Desk, leads: list[int]
+) -> None:
+    second = step(OFFER.replace("A website", "See a website"), name="other")
+    texts = [TWO_STEPS[0].with_text("b", second), TWO_STEPS[1]]
+    campaign = await add_campaign(desk.db, leads, steps=texts)
+    await mark(desk.db, campaign, leads[0], variant="a", state=MessageState.SENT)
+    for lead in leads[1:]:
+        await mark(desk.db, campaign, lead, variant="b")
+    await desk.press("3", "enter")
+    told = desk.words("campaign-texts").splitlines()
+    assert told[0].split("   ")[:2] == ["1A", "1 of 1 sent"]
+    assert told[2] == "Not enough data yet: about 59 more recipients needed."
+    await desk.press("slash")
+    await desk.type("text:a")
+    await desk.press("enter")
+    assert len(desk.lines()) == 1
+    await desk.press("S", "e", "down", "enter")
+    desk.app.screen.query_one("#subject", Input).value = "See for yourself"
+    await desk.press("ctrl+s")
+    assert "Step 1, text B is changed" in desk.said
+    async with desk.db.read() as session:
+        (first, _) = (await drafts.load(session, campaign)).draft.steps
+    assert first.subject == TWO_STEPS[0].subject
+    assert first.texts["b"].subject == "See for yourself"
+    assert first.texts["b"].version == 2
 
 
 async def test_who_was_left_out_is_listed_with_the_reason(
