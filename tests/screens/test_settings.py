@@ -230,6 +230,8 @@ async def test_a_key_is_forgotten_after_a_question(demo: Path, config: Path, kep
 
 
 async def test_a_demo_changes_no_account(demo: Path, config: Path, kept: Keeping) -> None:
+    kept.kept["crm-tui-mailgun", "key"] = KEY
+    put(config, CONFIG + MAILGUN)
     crm = CrmApp(
         demo, load_settings(config), config=config, now=lambda: NOW, environ={}, throw_away=True
     )
@@ -239,7 +241,8 @@ async def test_a_demo_changes_no_account(demo: Path, config: Path, kept: Keeping
         for key in ("e", "enter", "t", "u", "x"):
             await press(pilot, [key])
             assert said(crm).startswith("This is a demo")
-    assert text_of(config) == CONFIG
+        assert "in the keyring" not in picture(crm)
+    assert text_of(config) == CONFIG + MAILGUN
 
 
 async def test_the_other_sections_show_what_is_set(demo: Path, config: Path) -> None:
