@@ -17,7 +17,6 @@ from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -301,7 +300,7 @@ class Api:
             asked, base = httpx.URL(url), httpx.URL(self.base_url)
         except (httpx.InvalidURL, ValueError, TypeError):
             return False
-        host = asked.raw_host.decode("ascii", "replace")
+        host = _host_of(asked)
         if asked.userinfo or not _HOST.fullmatch(host):
             return False
         if (asked.scheme, asked.raw_host, asked.port) == (base.scheme, base.raw_host, base.port):
@@ -316,8 +315,10 @@ class Api:
         """Where a URL leads, or a path below the base.
 
         Raises:
+            Misconfigured: the base is none that the key may go to.
             Unavailable: to somebody else.
         """
+        _check_base(self.title, self.base_url)
         whole = url if "://" in url else f"{self.base_url.rstrip('/')}/{url.lstrip('/')}"
         if not self.allows(whole):
             host = whole.partition("://")[2].partition("/")[0].rpartition("@")[2]
@@ -381,7 +382,6 @@ class Api:
     async def _open(self) -> tuple[httpx.AsyncClient, Secret]:
         async with self._opening:
             if self._secret is None:
-                _check_base(self.title, self.base_url)
                 self._found = await self.login.secret.get()
                 self._secret = self._usable(self._found)
             elif self._is_refused:
@@ -424,13 +424,23 @@ class Api:
 
 def _check_base(title: str, base_url: str) -> None:
     """See that the key goes only over TLS, or to this machine."""
-    parts = urlsplit(base_url)
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+    try:
+        base = httpx.URL(base_url)
+    except (httpx.InvalidURL, ValueError):
+        base = httpx.URL()
+    is_here = base.scheme == "http" and is_loopback(base.host)
+    is_host = bool(_HOST.fullmatch(_host_of(base)))
+    if is_host and not base.userinfo and (base.scheme == "https" or is_here):
         return
     raise Misconfigured(
-        f"The base_url of {title} is not https.",
+        f"The base_url of {title} is no https address.",
         fix="Correct base_url; http is only for a server on this machine.",
     )
+
+
+def _host_of(url: httpx.URL) -> str:
+    """The host as it is looked up, in ASCII."""
+    return url.raw_host.decode("ascii", "replace")
 
 
 def _reason(error: Exception) -> str:

@@ -444,9 +444,9 @@ async def test_pages_of_the_provider_are_followed(url: str) -> None:
 async def test_the_key_goes_to_nobody_else(url: str) -> None:
     script = Script(OK, hosts=(".mail.example", "files.example"))
 
-    for asking in (script.api.get(url), script.api.send(url, json={})):
+    for asking in (script.api.get, script.api.send):
         with pytest.raises(Unavailable, match="which is not its own") as caught:
-            await asking
+            await asking(url)
         assert KEY not in str(caught.value)
 
     assert script.asked == []
@@ -475,13 +475,27 @@ async def test_redirections_are_not_followed() -> None:
 
 @pytest.mark.parametrize(
     "base",
-    ["http://api.mail.example", "http://10.0.0.1", "ftp://127.0.0.1", "", "api.mail.example"],
+    [
+        "http://api.mail.example",
+        "http://10.0.0.1",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "ftp://127.0.0.1",
+        "",
+        "api.mail.example",
+        "https://",
+        "https:///events",
+        "https://[",
+        "https://user:password@api.mail.example",
+        "https://api.mail.example:port",
+    ],
 )
 async def test_a_base_without_tls_is_only_this_machine(base: str) -> None:
     script = Script(OK, base_url=base)
 
-    with pytest.raises(ProviderError):
-        await script.api.get("events")
+    for asking in (script.api.get, script.api.send):
+        with pytest.raises(Misconfigured, match="base_url of Mail is no https address"):
+            await asking("events")
 
     assert script.asked == []
 
