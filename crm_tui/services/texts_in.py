@@ -7,7 +7,7 @@ here any first word of stopping is enough, and holds for the person, whatever nu
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Consent, ContactPoint, Message, Suppression, Unmatched
+from crm_tui.db.types import listed
 from crm_tui.providers.optout import wants_out
 from crm_tui.services import events
 from crm_tui.services.events import NewEvent
@@ -255,6 +256,29 @@ def from_waiting(payload: Mapping[str, Any], raw_id: int | None) -> TextIn | Non
         provider=payload["provider"],
         raw_id=raw_id,
     )
+
+
+async def known_numbers(session: ReadSession, numbers: Collection[str]) -> set[str]:
+    """Those of some numbers that a lead has or that we texted: what comes from others is not ours."""
+    if not numbers:
+        return set()
+    of_leads = await session.scalars(
+        select(ContactPoint.value)
+        .join(Business, Business.id == ContactPoint.business_id)
+        .where(
+            ContactPoint.kind == ContactKind.PHONE,
+            ContactPoint.value.in_(listed(numbers)),
+            Business.erased_at.is_(None),
+        )
+    )
+    texted = await session.scalars(
+        select(Message.address).where(
+            Message.address.in_(listed(numbers)),
+            Message.channel == Channel.SMS,
+            Message.state.in_((MessageState.SENT, MessageState.UNCERTAIN)),
+        )
+    )
+    return {*of_leads, *texted}
 
 
 async def _leads(session: ReadSession, number: str) -> set[int]:

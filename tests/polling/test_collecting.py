@@ -245,14 +245,16 @@ async def test_a_clock_that_is_off_is_noted_and_said_once(db: Database) -> None:
     assert await log(db) == ["The clock of mailgun is 420 seconds ahead of this machine's."]
 
 
+@pytest.mark.parametrize("cited", ["<mailgun-1-1@sender.example>", "<mailgun-1>"])
 async def test_a_mail_that_came_in_at_the_provider_is_read_like_one_of_the_mailbox(
-    db: Database,
+    db: Database, cited: str
 ) -> None:
+    """Some providers put a Message-ID of their own in the place of ours, and answers cite that."""
     await sent_campaign(db, 1, at=SENT)
     answer = EmailMessage()
-    answer["From"], answer["To"] = "lead1@acme.example", "anna@sender.example"
+    answer["From"], answer["To"] = "ann@elsewhere.example", "anna@sender.example"
     answer["Message-ID"], answer["Subject"] = "<a1@acme.example>", "Re: Hello"
-    answer["In-Reply-To"] = "<mailgun-1-1@sender.example>"
+    answer["In-Reply-To"] = cited
     answer.set_content("Yes, please call me.")
     other = EmailMessage()
     other["From"], other["Message-ID"] = "news@elsewhere.example", "<n1@elsewhere.example>"

@@ -154,16 +154,34 @@ async def look_up(
     addresses: Collection[str] = (),
 ) -> Known:
     """Ask the store about Message-IDs, tokens and addresses, however many."""
-    by_id = await _messages(session, Message.message_id.in_(listed(ids))) if ids else []
+    by_id = await _by_ids(session, ids) if ids else {}
     by_token = await _messages(session, Message.token.in_(listed(tokens))) if tokens else []
     domains = {each: domain_of(each) for each in addresses}
     named = sorted({domain for domain in domains.values() if domain})
     return Known(
-        {each.message_id: each for each in by_id},
+        by_id,
         {each.token: each for each in by_token},
         await _leads(session, ContactPoint.value, sorted(domains)) if domains else {},
         await _leads(session, ContactPoint.domain, named) if named else {},
     )
+
+
+async def _by_ids(session: ReadSession, ids: Collection[str]) -> dict[str, Ours]:
+    """Messages by the Message-IDs they went under: ours, or one that their provider put in its place."""
+    found = {
+        each.message_id: each
+        for each in await _messages(session, Message.message_id.in_(listed(ids)))
+    }
+    others = {form: each for each in ids if each not in found for form in (each, each.strip("<>"))}
+    rows = await session.execute(
+        select(Message.provider_id, Message.message_id).where(
+            Message.provider_id.is_not(None), Message.provider_id.in_(listed(others))
+        )
+    )
+    named = {name: message_id for name, message_id in rows if name is not None}
+    ours = await _messages(session, Message.message_id.in_(listed(named.values())))
+    by_own = {each.message_id: each for each in ours}
+    return found | {others[name]: by_own[own] for name, own in named.items()}
 
 
 async def _messages(session: ReadSession, which: ColumnElement[bool]) -> list[Ours]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.providers.events import Happening, ProviderEvent
+from crm_tui.services.texts_in import known_numbers
 from crm_tui.vocabulary import Channel, ContactStatus, MessageState
 
 
@@ -70,6 +71,8 @@ class Known:
     by_id: dict[str, Ours] = field(default_factory=dict)
     by_key: dict[str, Ours] = field(default_factory=dict)
     by_address: dict[str, Ours] = field(default_factory=dict)
+    numbers: set[str] = field(default_factory=set)
+    """Numbers of leads, and those that were texted."""
 
     def message(self, event: ProviderEvent) -> Ours | None:
         """The message an event is about: by the provider's name of it, or by our own key.
@@ -100,6 +103,8 @@ async def look_up(session: ReadSession, provider: str, events: Iterable[Provider
         known.by_key[each.key] = each
     for each in await _read(session, _BY_ADDRESS, addresses, provider):
         known.by_address[each.address] = each
+    answered = {each.sender for each in told if each.kind is Happening.REPLIED}
+    known.numbers = await known_numbers(session, answered)
     return known
 
 
@@ -135,15 +140,12 @@ def _ours(row: Any) -> Ours:
 
 
 def may_concern(event: ProviderEvent, known: Known) -> bool:
-    """Whether a record is to be kept: it is about a message of ours, or nobody can say it is not.
-
-    Whether an answer concerns us is asked of the leads, when it is told.
-    """
+    """Whether a record is to be kept: it is about a message of ours, or nobody can say it is not."""
     message = known.message(event)
     if message is not None:
         return not message.erased
     if event.kind is Happening.REPLIED:
-        return True
+        return event.sender in known.numbers
     nameless = event.provider_id is None and event.key is None and not event.recipient
     return nameless and event.kind is Happening.UNKNOWN
 
