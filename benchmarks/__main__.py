@@ -15,6 +15,7 @@ from benchmarks import (
     importing,
     keys,
     memory,
+    polling,
     report,
     searching,
     sending,
@@ -46,6 +47,7 @@ ALL = {
     "erasing": erasing.run,
     "sending": sending.run,
     "sending_keys": sending_keys.run,
+    "polling": polling.run,
 }
 
 

@@ -18,6 +18,7 @@ from benchmarks import (
     importing,
     keys,
     memory,
+    polling,
     scale,
     searching,
     sending,
@@ -127,3 +128,9 @@ def test_sending_is_measured_and_keeps_nothing_of_what_it_sent() -> None:
     measures = sending.run(TINY)
     assert [m.unit for m in measures] == ["", "MB", "", "MB"]
     assert misses(measures, "MB") == []
+
+
+def test_polling_is_measured_and_what_is_told_again_writes_nothing() -> None:
+    measures = polling.run(TINY)
+    assert misses(measures, "rows") == []
+    assert all(measure.value for measure in measures[:2])

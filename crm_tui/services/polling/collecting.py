@@ -80,7 +80,7 @@ class Poller:
     async def poll(self, *, insist: bool = False) -> Polled:
         """Read the stream to its end, if it is not left alone; with `insist` in any case."""
         polled = Polled()
-        await self._apply(polled)  # what was kept before a run was cut off
+        polled.applied.add(await self.apply_waiting())  # kept before a run was cut off
         async with self.db.read() as session:
             place = await cursors.place_of(session, self.stream)
             asked = await cursors.asked_of(session, self.stream.provider, now=self.now())
@@ -109,7 +109,7 @@ class Poller:
         while more and not self.stopped():
             page = await stream.fetch_events(cursor, asked)
             gaps += await self._keep(page, moved=page.cursor != cursor, polled=polled)
-            await self._apply(polled)
+            polled.applied.add(await self.apply_waiting())
             self._look_at_clock(page)
             cursor, more = page.cursor, page.more
         if more:
@@ -186,20 +186,21 @@ class Poller:
             or any(may_concern(one, known) for one in parsed[each].events)
         ]
 
-    async def _apply(self, polled: Polled) -> None:
+    async def apply_waiting(self) -> Applied:
         """Apply what waits, a few hundred records in each transaction."""
+        whole = Applied()
         while True:
             async with self.db.read() as session:
                 records = await applying.waiting(session, self.stream)
-            if not records:
-                return
-            async with self.db.write() as session:
-                applied = await applying.apply(
-                    session, self.stream, records, self.account, now=self.now()
-                )
-            polled.applied.add(applied)
+            if records:
+                async with self.db.write() as session:
+                    whole.add(
+                        await applying.apply(
+                            session, self.stream, records, self.account, now=self.now()
+                        )
+                    )
             if len(records) < AT_ONCE:
-                return
+                return whole
 
     async def _note_gap(self, session: WriteSession, since: datetime, until: datetime) -> None:
         await cursors.note_gap(session, self.stream, since, until, now=self.now())
@@ -224,7 +225,7 @@ class Poller:
             async with self.db.write() as session:
                 await self._add(session, new)
         polled.polled += len(new)
-        await self._apply(polled)
+        polled.applied.add(await self.apply_waiting())
         filled = polled.applied.events - before
         async with self.db.write() as session:
             for gap_id, _ in gaps:
