@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from crm_tui.db.engine import Database
-from crm_tui.db.models import Event, Message, RawRecord, StreamGap, SyncCursor
+from crm_tui.db.models import ContactPoint, Event, Message, RawRecord, StreamGap, SyncCursor
 from crm_tui.providers.base import OutgoingMail
 from crm_tui.providers.events import Asked, Cursor, Page
 from crm_tui.providers.resend import ResendSender, ResendStream
@@ -19,7 +19,8 @@ from crm_tui.providers.resend_api import api_of
 from crm_tui.services.polling.collecting import Poller
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.certainty import find_out
-from crm_tui.vocabulary import EventKind, MessageState
+from crm_tui.services.sending.hours import read_rules
+from crm_tui.vocabulary import ContactState, EventKind, MessageState
 from tests.conftest import NOW
 from tests.polling.sent import mine, reader, sent_campaign
 from tests.world.resend import DOMAIN, FakeResend
@@ -180,6 +181,28 @@ async def test_after_weeks_away_the_gap_is_noted_and_filled(db: Database) -> Non
         assert gap.filled_at is not None
 
 
+@pytest.mark.parametrize("quiet_hours", ["", "00:00-23:59"])
+async def test_who_opted_out_or_sleeps_is_not_written_to_again_to_make_sure(
+    db: Database, quiet_hours: str
+) -> None:
+    world = World(now=NOW)
+    resend = FakeResend(world, "resend")
+    await sent_campaign(db, 1, at=NOW, provider="resend")
+    async with db.write() as session:
+        await session.execute(
+            update(Message).values(
+                state=MessageState.UNCERTAIN, provider_id=None, sent_at=None, reason="cut off"
+            )
+        )
+        if not quiet_hours:
+            await session.execute(update(ContactPoint).values(state=ContactState.UNSUBSCRIBED))
+    rules = read_rules(quiet_hours, weekdays_only=False)
+    ours = replace(mine(), provider="resend", address=f"ann@{DOMAIN}", rules=rules)
+    async with ResendSender(resend.settings, resend.key, transport=world.transport()) as sender:
+        assert await find_out(db, sender, ours, now=world.clock) == 0
+    assert resend.mails == {}
+
+
 @pytest.mark.parametrize("hours", [1, 30])
 async def test_an_uncertain_mail_that_went_is_found_and_not_sent_again(
     db: Database, hours: int
@@ -193,7 +216,12 @@ async def test_an_uncertain_mail_that_went_is_found_and_not_sent_again(
                 state=MessageState.UNCERTAIN, provider_id=None, sent_at=None, reason="cut off"
             )
         )
-    ours = replace(mine(), provider="resend", address=f"ann@{DOMAIN}")
+    ours = replace(
+        mine(),
+        provider="resend",
+        address=f"ann@{DOMAIN}",
+        rules=read_rules("", weekdays_only=False),
+    )
     async with ResendSender(resend.settings, resend.key, transport=world.transport()) as sender:
         sent = await sender.send(await handed_over(db, ours, f"{went_there}-1"))
         world.pass_time(hours=hours)

@@ -186,10 +186,11 @@ async def candidates(
     *,
     now: datetime,
     channel: Channel = Channel.EMAIL,
+    state: MessageState = MessageState.QUEUED,
 ) -> list[Candidate]:
     """Those of these messages that are due still, in the same order, with what decides on them."""
     connection = await session.connection()
-    asked = {"ids": json.dumps(ids), "now": now}
+    asked = {"ids": json.dumps(ids), "now": now, "state": state}
     rows = await connection.execute(_CANDIDATES[channel], asked)
     found = {row.id: Candidate._make((*row, None)) for row in rows}
     barred = await _barred(session, list(found.values()), channel)
@@ -360,7 +361,7 @@ def _looked_up(channel: Channel) -> Select[*tuple[Any, ...]]:
         )
         .where(
             # By their numbers, not along the queue.
-            literal_column("+message.state") == MessageState.QUEUED,
+            literal_column("+message.state") == bindparam("state"),
             literal_column("+message.due_at") <= _NOW,
             Message.channel == channel,
             or_(Message.campaign_id.is_(None), _CAMPAIGN.state == CampaignState.RUNNING),

@@ -1,7 +1,7 @@
 """Finding out of uncertain messages whether they were sent: asked of the provider, never guessed.
 
-A provider that knows a repetition by its key gets the same mail again under the same key. Others are
-asked whether they have it. What neither can tell waits for a report of what became of it, or for
+The provider is asked whether it has the message. One that has not, but knows a repetition by its key,
+gets the same mail again under the same key, if nothing speaks against that by now. What neither can tell waits for a report of what became of it, or for
 the operator.
 """
 
@@ -27,6 +27,7 @@ from crm_tui.providers.base import (
     Unsendable,
 )
 from crm_tui.services.sending.account import Account
+from crm_tui.services.sending.candidates import candidates
 from crm_tui.services.sending.ending import end_campaigns, leave_out
 from crm_tui.services.sending.record import REFUSED_BEFORE
 from crm_tui.services.sending.recover import was_sent
@@ -112,36 +113,56 @@ async def find_out(
         channel: which messages.
         now: the clock.
     """
-    repeats = account.provider in REMEMBERS
-    if not repeats and not hasattr(sender, "find"):
-        return 0
     settled = 0
     for each in await _uncertain(db, account.provider, channel, since=now() - _ASKED_FOR):
-        again = repeats and each.claimed_at > now() - _REMEMBERED_FOR
-        if not again and not hasattr(sender, "find"):
-            continue
         try:
-            answer = await _ask(sender, each, account, repeats=again)
-        except ProviderError as error:
-            if not (again and isinstance(error, Refused | Blocked | Unsendable)):
-                break  # nobody knows more; the pump says what is wrong with the provider
-            await _was_not_sent(db, each, error, now=now())
+            answer = await _ask(db, sender, each, account, now=now())
+        except _RefusedAgain as refused:
+            await _was_not_sent(db, each, refused.error, now=now())
             settled += 1
             continue
+        except ProviderError:
+            break  # nobody knows more; the pump says what is wrong with the provider
         if answer is not None:
             await _was_sent(db, each, answer, account, now=now())
             settled += 1
     return settled
 
 
+class _RefusedAgain(Exception):
+    """A provider that knows repetitions refuses a mail: it did not take it the first time either."""
+
+    def __init__(self, error: ProviderError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 async def _ask(
-    sender: object, message: _Uncertain, account: Account, *, repeats: bool
+    db: Database, sender: object, message: _Uncertain, account: Account, *, now: datetime
 ) -> Sent | None:
-    if repeats:
-        mail_sender: EmailSender = sender  # type: ignore[assignment]  # what repeats sends mails
+    """What the provider knows of a message; where it knows nothing it may get it again."""
+    found: Sent | None = None
+    if hasattr(sender, "find"):
+        finder: _Finds = sender
+        found = await finder.find(message.handed)
+    repeats = account.provider in REMEMBERS and message.claimed_at > now - _REMEMBERED_FOR
+    if found is not None or not repeats or not await _may_go(db, message, account, now=now):
+        return found
+    mail_sender: EmailSender = sender  # type: ignore[assignment]  # what repeats sends mails
+    try:
         return await mail_sender.send(message.mail(account))
-    finder: _Finds = sender  # type: ignore[assignment]  # it has `find`
-    return await finder.find(message.handed)
+    except (Refused, Blocked, Unsendable) as error:
+        raise _RefusedAgain(error) from error
+
+
+async def _may_go(db: Database, message: _Uncertain, account: Account, *, now: datetime) -> bool:
+    """Whether a message that perhaps never arrived may still go: nobody opted out meanwhile."""
+    async with db.read() as session:
+        there = await candidates(session, [message.id], now=now, state=MessageState.UNCERTAIN)
+    return all(
+        not each.why_not() and each.not_before(now, account.rules, account.zone) <= now
+        for each in there
+    ) and bool(there)
 
 
 async def _uncertain(
