@@ -109,7 +109,7 @@ def _sent(store: Path) -> list[str]:
 
 def _records(names: Sequence[str], events: int) -> Iterator[RawEvent]:
     """A delivery of each mail, then opens and clicks, in an order of their own."""
-    dice = random.Random(7)  # noqa: S311 - invented data
+    dice = random.Random(7)
     begin = utc_now() - timedelta(days=1)
     told = [("delivered", name, begin + timedelta(seconds=5)) for name in names]
     while len(told) < events:
@@ -177,7 +177,7 @@ def _rows(store: Path) -> list[Any]:
         return [
             row
             for table in ("event", "message", "business", "contact_point", "raw_record")
-            for row in connection.execute(f"SELECT * FROM {table} ORDER BY id")  # noqa: S608 - our own words
+            for row in connection.execute(f"SELECT * FROM {table} ORDER BY id")
         ]
 
 
