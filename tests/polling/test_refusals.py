@@ -54,10 +54,8 @@ def fakes_of(world: World) -> Fakes:
 
 
 def refuse_mailgun(fakes: Fakes) -> None:
-    fakes["mailgun"].refusal = (
-        403,
-        "Domain mg.example.org is not allowed to send: The account is disabled",
-    )  # type: ignore[attr-defined]
+    words = "Domain mg.example.org is not allowed to send: The account is disabled"
+    fakes["mailgun"].refusal = (403, words)  # type: ignore[attr-defined]
 
 
 def unverify_sender(fakes: Fakes) -> None:
