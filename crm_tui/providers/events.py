@@ -49,6 +49,7 @@ class ProviderEvent:
         seen: whether `occurred_at` is only when it was seen, as of providers that tell a state.
         provider_id: the provider's name for the message, as `Sent.provider_id` had it.
         key: the message's own key, where the provider hands it back.
+        message_id: the Message-ID it went under, with its brackets, where the provider tells.
         recipient: the address or number the message went to, in lower case; "" where not told.
         reason: why, in the provider's words, as one safe line.
         code: the provider's own code of the reason.
@@ -70,6 +71,7 @@ class ProviderEvent:
     seen: bool = False
     provider_id: str | None = None
     key: str | None = None
+    message_id: str = ""
     recipient: str = ""
     reason: str = ""
     code: str = ""
@@ -141,6 +143,7 @@ class Page:
         mails: mails that came in.
         server_time: what the provider's clock says (the Date header), aware UTC.
         gap: from and to when the provider keeps nothing any more that was not yet fetched.
+        notes: what else the operator should know, as sentences for the worker's log.
     """
 
     events: Sequence[RawEvent]
@@ -149,6 +152,7 @@ class Page:
     mails: Sequence[RawMail] = ()
     server_time: datetime | None = None
     gap: tuple[datetime, datetime] | None = None
+    notes: Sequence[str] = ()
 
 
 class Unreadable(ValueError):

@@ -170,6 +170,10 @@ class MailgunStream:
             mails=mails,
             server_time=server_time,
             gap=gap,
+            notes=[
+                f"A mail that came in at Mailgun on {at:%Y-%m-%d %H:%M} UTC can no longer be fetched."
+                for at in place.lost
+            ],
         )
 
     async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:
@@ -247,7 +251,9 @@ class MailgunStream:
                 place.put_off(name)
                 break
             place.keep(name)
-            if raw is not None:
+            if raw is None:
+                place.lost.append(owed.at)
+            else:
                 mails.append(RawMail(raw, owed.at))
         return mails
 

@@ -64,6 +64,7 @@ class Place:
         walked: whether the log has been read to its end.
         stalled: whether a mail could not be fetched, so that the rest is for the next reading.
         owed: mails to fetch, by the names of their events.
+        lost: when mails came in that could never be fetched.
     """
 
     def __init__(self, cursor: Cursor, by: str, asked: Asked) -> None:
@@ -72,6 +73,7 @@ class Place:
         self.trusted = first - _FIRST_OVERLAP if trusted is None else min(trusted, asked.now)
         self._told = _time(cursor.get("gap")) or (first if trusted is None else self.trusted)
         self.owed = _owed(cursor.get("owed"))
+        self.lost: list[datetime] = []
         self._kept = _kept(cursor.get("kept"))
         self._by = by
         self.start = self.trusted if trusted is None else self.trusted - OVERLAP
@@ -137,7 +139,7 @@ class Place:
                         self.stalled = False  # it is new, or lies elsewhere than it was said to
                     self.owed[event.external_id] = owed
         for name in [name for name, owed in self.owed.items() if owed.at < now - _OWED_FOR]:
-            del self.owed[name]
+            self.lost.append(self.owed.pop(name).at)
 
     def keep(self, name: str) -> None:
         """A mail was fetched, or is no more."""

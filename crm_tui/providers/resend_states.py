@@ -69,6 +69,7 @@ def parse_event(raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
         seen=True,
         provider_id=mail_id,
         key=tag_of(raw),
+        message_id=_text(raw, "message_id"),
         recipient=recipient_of(raw),
         code=said(state),
     )
@@ -109,6 +110,11 @@ def _of_list(entry: Mapping[str, Any], *, waited: bool) -> ProviderEvent:
         recipient=recipient.lower(),
         listed=_LISTED[str(origin)],
     )
+
+
+def _text(raw: Mapping[str, Any], name: str) -> str:
+    value = raw.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _word(raw: Mapping[str, Any], name: str) -> str:

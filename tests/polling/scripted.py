@@ -42,6 +42,7 @@ def parse(payload: Mapping[str, Any]) -> Sequence[ProviderEvent]:
             occurred_at=datetime.fromisoformat(payload["at"]),
             provider_id=payload.get("id"),
             key=payload.get("key"),
+            message_id=payload.get("message_id", ""),
             recipient=payload.get("to", ""),
             reason=payload.get("reason", "" if kind in known else str(kind)),
             listed=None if listed is None else Listed(listed),
@@ -78,6 +79,7 @@ class Scripted:
     mails: Sequence[RawMail] = ()
     gap: tuple[datetime, datetime] | None = None
     server_time: datetime | None = None
+    notes: Sequence[str] = ()
     reconciled: Sequence[RawEvent] = ()
     again: bool = False
     """Whether all of it is told at every poll, as by a stream that overlaps."""
@@ -105,6 +107,7 @@ class Scripted:
             mails=() if more else self.mails,
             gap=self.gap,
             server_time=self.server_time,
+            notes=self.notes,
         )
 
     async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:

@@ -268,6 +268,26 @@ async def test_a_mail_that_came_in_at_the_provider_is_read_like_one_of_the_mailb
     assert (kept.source, kept.payload["text"].strip()) == ("imap", "Yes, please call me.")
 
 
+async def test_an_answer_that_cites_the_id_a_provider_put_in_place_of_ours_is_known(
+    db: Database,
+) -> None:
+    (name,) = await sent_campaign(db, 1, at=SENT)
+    delivered = raw("1", "delivered", SENT, name, message_id="<0100@mail.example>")
+    await poller(db, Scripted([delivered])).poll()
+    answer = EmailMessage()
+    answer["From"], answer["Message-ID"] = "ann@elsewhere.example", "<a1@elsewhere.example>"
+    answer["In-Reply-To"] = "<0100@mail.example>"
+    answer.set_content("Yes, please call me.")
+    mails = [RawMail(answer.as_bytes(), NOW)]
+    assert (await poller(db, Scripted(mails=mails, name="inbound")).poll()).mails == 1
+
+
+async def test_what_else_a_page_says_stands_in_the_log(db: Database) -> None:
+    stream = Scripted(notes=["A mail that came in could not be fetched."])
+    await poller(db, stream).poll()
+    assert await log(db) == ["A mail that came in could not be fetched."]
+
+
 async def test_who_is_told_to_stop_ends_after_the_page_at_hand(db: Database) -> None:
     names = await sent_campaign(db, 4, at=SENT)
     stream = Scripted(opens(names), size=1)

@@ -134,7 +134,8 @@ class Message(Base):
     where it has a `reason`, for what is missing. `claimed_by` names the lock of the process that
     sends it. The times beside the state are facts that came later; opens and clicks by machines
     stand apart from those by people. `variant` is the letter of the text it got, where several are
-    tried. `cost` is in millionths of `currency`.
+    tried. `sent_as` is the Message-ID that its provider put in the place of ours. `cost` is in
+    millionths of `currency`.
     """
 
     __tablename__ = "message"
@@ -172,6 +173,7 @@ class Message(Base):
         Index(
             "ix_message_provider_id", "provider_id", sqlite_where=text("provider_id IS NOT NULL")
         ),
+        Index("ix_message_sent_as", "sent_as", sqlite_where=text("sent_as IS NOT NULL")),
         Index("ix_message_campaign_id", "campaign_id", "step_id", "state"),
         Index("ix_message_business_id", "business_id"),
         Index("ix_message_address", "address", "sent_at"),
@@ -199,6 +201,7 @@ class Message(Base):
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     provider: Mapped[str | None]
     provider_id: Mapped[str | None]
+    sent_as: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

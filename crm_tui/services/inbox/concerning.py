@@ -173,12 +173,14 @@ async def _by_ids(session: ReadSession, ids: Collection[str]) -> dict[str, Ours]
         for each in await _messages(session, Message.message_id.in_(listed(ids)))
     }
     others = {form: each for each in ids if each not in found for form in (each, each.strip("<>"))}
-    rows = await session.execute(
-        select(Message.provider_id, Message.message_id).where(
-            Message.provider_id.is_not(None), Message.provider_id.in_(listed(others))
+    named: dict[str, str] = {}
+    for column in (Message.provider_id, Message.sent_as):
+        rows = await session.execute(
+            select(column, Message.message_id).where(
+                column.is_not(None), column.in_(listed(others))
+            )
         )
-    )
-    named = {name: message_id for name, message_id in rows if name is not None}
+        named |= {name: message_id for name, message_id in rows if name is not None}
     ours = await _messages(session, Message.message_id.in_(listed(named.values())))
     by_own = {each.message_id: each for each in ours}
     return found | {others[name]: by_own[own] for name, own in named.items()}

@@ -227,6 +227,7 @@ class _Applying:
         news = await self._news(session, known)
         if not news:
             return
+        await following.write_names(session, ((each.event, each.message) for each in news))
         rows = [events.row(each.new, now=self.now) for each in news]
         await events.insert_rows(session, rows)
         self.applied.events += len(rows)

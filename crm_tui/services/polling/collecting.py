@@ -110,6 +110,7 @@ class Poller:
             page = await stream.fetch_events(cursor, asked)
             gaps += await self._keep(page, moved=page.cursor != cursor, polled=polled)
             polled.applied.add(await self.apply_waiting())
+            await self._say(page.notes)
             self._look_at_clock(page)
             cursor, more = page.cursor, page.more
         if more:
@@ -253,6 +254,12 @@ class Poller:
             await cursors.put(session, self.stream, values, cursor=None)
             if str(error) != place.problem:
                 await self._log(session, str(error), is_problem=True)
+
+    async def _say(self, notes: Sequence[str]) -> None:
+        if notes:
+            async with self.db.write() as session:
+                for each in notes:
+                    await self._log(session, each, is_problem=True)
 
     def _look_at_clock(self, page: Page) -> None:
         if page.server_time is not None:

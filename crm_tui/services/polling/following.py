@@ -60,6 +60,7 @@ _FACTS = (
     "UPDATE message SET delivered_at = ?, bounced_at = ?, soft_bounced_at = ?, complained_at = ?,"
     " unsubscribed_at = ?, segments = ?, cost = ?, currency = coalesce(?, currency) WHERE id = ?"
 )
+_SENT_AS = "UPDATE message SET sent_as = ? WHERE id = ? AND sent_as IS NULL AND message_id <> ?"
 _STATE = (
     "UPDATE contact_point SET state = ?, state_reason = ? WHERE value = ? AND kind = ?"
     " AND state IN ({lesser})"
@@ -131,6 +132,16 @@ async def write_facts(session: WriteSession, facts: Sequence[Facts]) -> None:
             for each in facts
         ],
     )
+
+
+async def write_names(session: WriteSession, told: Iterable[Told]) -> None:
+    """Write the Message-IDs that mails went under, by which answers to them are known."""
+    named = {message.id: event.message_id for event, message in told if event.message_id}
+    if named:
+        connection = await session.connection()
+        await connection.exec_driver_sql(
+            _SENT_AS, [(name, number, name) for number, name in named.items()]
+        )
 
 
 @dataclass(slots=True)

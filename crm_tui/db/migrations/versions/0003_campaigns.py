@@ -204,6 +204,7 @@ TABLES = (
             claimed_at TEXT,
             provider TEXT,
             provider_id TEXT,
+            sent_as TEXT,
             created_at TEXT NOT NULL,
             sent_at TEXT,
             delivered_at TEXT,
@@ -252,6 +253,7 @@ TABLES = (
     """CREATE INDEX ix_message_due ON message (due_at, id) WHERE state = 'queued'""",
     """CREATE INDEX ix_message_provider ON message (provider, sent_at) WHERE provider_id IS NOT NULL""",
     """CREATE INDEX ix_message_provider_id ON message (provider_id) WHERE provider_id IS NOT NULL""",
+    """CREATE INDEX ix_message_sent_as ON message (sent_as) WHERE sent_as IS NOT NULL""",
     """CREATE INDEX ix_message_open ON message (state) WHERE state IN ('sending', 'uncertain')""",
     """
         CREATE TABLE sync_cursor (
