@@ -13,7 +13,7 @@ from benchmarks import invented
 from benchmarks.invented import Happening, Lead
 from crm_tui.config import ScoreSettings
 from crm_tui.db.types import utc_text
-from crm_tui.services import events, scoring, search, statuses
+from crm_tui.services import activity, scoring, search, statuses
 from crm_tui.services.sites.slugs import make_slug
 from crm_tui.text import fold
 from crm_tui.vocabulary import (
@@ -285,7 +285,7 @@ def _import_key(number: int) -> str:
 def _latest(happenings: list[Happening]) -> Happening:
     """What counts as the last activity."""
     return max(
-        (h for h in happenings if h.kind not in events.QUIET and not h.by_machine),
+        (h for h in happenings if h.kind not in activity.QUIET and not h.by_machine),
         key=lambda happening: happening.at,
     )
 

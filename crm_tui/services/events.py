@@ -3,56 +3,33 @@
 from __future__ import annotations
 
 import json
-import secrets
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Integer,
-    Select,
     Text,
-    bindparam,
     case,
-    cast,
     func,
     literal,
     select,
-    text,
-    true,
-    type_coerce,
     update,
 )
-from sqlalchemy.dialects.sqlite import Insert, insert
-from sqlalchemy.orm import aliased
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event
 from crm_tui.db.types import listed, utc_text
-from crm_tui.services import statuses
+from crm_tui.services import activity, statuses
 from crm_tui.vocabulary import ContactStatus, EventKind
 
 OPERATOR = "you"
 """The source of what the operator did."""
 
-QUIET = frozenset(
-    {
-        EventKind.EDITED,
-        EventKind.TAGGED,
-        EventKind.TASK_MOVED,
-        EventKind.VOIDED,
-        EventKind.PREVIEWED,
-    }
-)
-"""Kinds that do not count as activity of a lead."""
-
-_CHUNK = 500
-
-_BUILDS = frozenset(
+BUILDS = frozenset(
     {
         EventKind.SITE_BUILDING,
         EventKind.SITE_BUILT,
@@ -62,6 +39,7 @@ _BUILDS = frozenset(
         EventKind.SITE_LINKED,
     }
 )
+"""Kinds that the website status is folded from."""
 
 
 # Statements of which hundreds a second are asked for are plain SQL.
@@ -86,17 +64,6 @@ _ADD = (
     f"INSERT INTO event ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own words
     " ON CONFLICT (key) DO NOTHING"
 )
-_NOTE_ACTIVITY = (
-    "UPDATE business SET last_activity_at = ?1, last_activity = ?2"
-    " WHERE id = ?3 AND (last_activity_at IS NULL OR last_activity_at <= ?1)"
-)
-_RENEW_ACTIVITY = text(
-    "UPDATE business SET (last_activity_at, last_activity) = ("
-    " SELECT occurred_at, summary FROM event WHERE event.business_id = business.id"
-    " AND event.kind NOT IN :quiet AND event.by_machine = 0 AND event.is_voided = 0"
-    " ORDER BY event.occurred_at DESC, event.id DESC LIMIT 1)"
-    " WHERE id IN (SELECT value FROM json_each(:ids))"
-).bindparams(bindparam("quiet", sorted(QUIET), expanding=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +103,12 @@ async def record(session: WriteSession, *events: NewEvent, now: datetime) -> lis
     rows = [row(event, now=now) for event in events]
     if rows:
         await insert_rows(session, rows)
-        await mark_voided(session, {e.business_id for e in events if e.kind is EventKind.VOIDED})
-        await note_activity(session, rows)
+        await activity.mark_voided(
+            session, {e.business_id for e in events if e.kind is EventKind.VOIDED}
+        )
+        await activity.note_activity(session, rows)
         moved = sorted({e.business_id for e in events if moves_status(e)})
-        sites = any(e.kind in _BUILDS or e.kind is EventKind.VOIDED for e in events)
+        sites = any(e.kind in BUILDS or e.kind is EventKind.VOIDED for e in events)
         await statuses.refold(session, moved, sites=sites)
     return [str(row["key"]) for row in rows]
 
@@ -183,7 +152,7 @@ async def tell(
     connection = await session.connection()  # past the session, which would track what is written
     await connection.execute(insert(Event).from_select(list(values), rows))
     changed: dict[Any, Any] = {Business.updated_at: now}
-    if kind not in QUIET:
+    if kind not in activity.QUIET:
         older = func.coalesce(Business.last_activity_at, literal("", Text)) <= at
         changed[Business.last_activity_at] = case((older, at), else_=Business.last_activity_at)
         changed[Business.last_activity] = case((older, summary), else_=Business.last_activity)
@@ -196,16 +165,17 @@ async def tell(
 
 def _new_key(now: datetime) -> ColumnElement[str]:
     """An expression for a new key; those of one time stand together in the index."""
-    return literal(_moment(now)) + func.lower(func.hex(func.randomblob(10)))
+    return literal(moment(now)) + func.lower(func.hex(func.randomblob(10)))
 
 
-def _moment(now: datetime) -> str:
+def moment(now: datetime) -> str:
+    """How keys of a time begin, so that they stand together in the index."""
     return f"{int(now.timestamp() * 1000):012x}"
 
 
 def moves_status(event: NewEvent) -> bool:
     """Whether the statuses of the business have to be folded again after this event."""
-    return event.moves_to is not None or event.kind is EventKind.VOIDED or event.kind in _BUILDS
+    return event.moves_to is not None or event.kind is EventKind.VOIDED or event.kind in BUILDS
 
 
 def row(event: NewEvent, *, now: datetime) -> dict[str, Any]:
@@ -256,198 +226,3 @@ def _stored(line: dict[str, Any]) -> tuple[Any, ...]:
         line["batch_id"],
         line["message_id"],
     )
-
-
-async def note_activity(session: WriteSession, rows: Iterable[dict[str, Any]]) -> None:
-    """Make the newest of these events its lead's last activity, where it is newer than that."""
-    newest: dict[int, dict[str, Any]] = {}
-    for line in rows:
-        if line["kind"] in QUIET or line["by_machine"]:
-            continue
-        known = newest.get(line["business_id"])
-        if known is None or line["occurred_at"] >= known["occurred_at"]:
-            newest[line["business_id"]] = line
-    if newest:
-        connection = await session.connection()
-        await connection.exec_driver_sql(
-            _NOTE_ACTIVITY,
-            [
-                (utc_text(line["occurred_at"]), line["summary"], business_id)
-                for business_id, line in newest.items()
-            ],
-        )
-
-
-async def void(
-    session: WriteSession, business_id: int, keys: Sequence[str], *, why: str, now: datetime
-) -> str:
-    """Take events out of the timeline, the fold and the figures, and say why.
-
-    Returns the key of the voided event; voiding that one brings the others back.
-    """
-    given = func.json_each(json.dumps(keys)).table_valued("value")
-    named = select(literal(business_id).label("business_id"), given.c.value.label("key"))
-    voiding = await void_named(session, named, why=why, now=now)
-    return f"{voiding}{business_id}"
-
-
-async def void_named(
-    session: WriteSession, named: Select[int, str], *, why: str, now: datetime
-) -> str:
-    """Take out the events that a statement names, with one voided event for each business.
-
-    Args:
-        session: the transaction.
-        named: each event's `business_id` and `key`.
-        why: what they were taken out for.
-        now: aware UTC.
-
-    Returns how the keys of the voided events begin; the number of the business follows.
-    """
-    beginning = f"{_moment(now)}{secrets.token_hex(8)}-"
-    each = named.distinct().subquery().c
-    connection = await session.connection()
-    await session.flush()
-    found = await connection.execute(
-        select(func.json_group_array(func.json_array(each.business_id, each.key)))
-    )
-    pairs = found.scalar_one()
-    await connection.execute(
-        _ADD_VOIDED, {"beginning": beginning, "named": pairs, "now": now, "why": why}
-    )
-    await _take_out(session, [key for _, key in json.loads(pairs)])
-    return beginning
-
-
-async def _take_out(session: WriteSession, keys: Sequence[str]) -> None:
-    """Mark events that a new voided event names, and bring up to date what follows from them.
-
-    Where a voided event goes, what it named may come back, and so on: a void can only name what
-    was written before it, so this comes to an end.
-    """
-    connection = await session.connection()
-    loud: set[int] = set()
-    moved: set[int] = set()
-    built: set[int] = set()
-    mark, named = _MARK_OUT, keys
-    while named:
-        turned = await connection.execute(mark, {"named": json.dumps(named)})
-        further: list[str] = []
-        for business_id, is_loud, moves, builds, voids in turned.all():
-            if is_loud:
-                loud.add(business_id)
-            if moves is not None:
-                moved.add(business_id)
-            if builds:
-                built.add(business_id)
-            if voids is not None:
-                further += json.loads(voids)
-        mark, named = _MARK_AS_NAMED, further
-    await renew_activity(session, loud)
-    await statuses.refold(session, sorted(moved - built), sites=False)
-    await statuses.refold(session, sorted(built))
-
-
-async def mark_voided(session: WriteSession, business_ids: Collection[int]) -> None:
-    """Bring `is_voided` of these businesses' events up to date with their voided events."""
-    for ids in _chunks(business_ids):
-        rows = await session.execute(
-            select(Event.key, Event.data).where(
-                Event.business_id.in_(ids), Event.kind == EventKind.VOIDED
-            )
-        )
-        out = statuses.taken_out({key: data["voids"] for key, data in rows})
-        marked = await session.scalars(
-            select(Event.key).where(Event.business_id.in_(ids), Event.is_voided.is_(True))
-        )
-        before = set(marked)
-        connection = await session.connection()
-        for keys, value in ((out - before, True), (before - out, False)):
-            if keys:
-                await connection.execute(
-                    update(Event).where(Event.key == bindparam("voided")).values(is_voided=value),
-                    [{"voided": key} for key in keys],
-                )
-
-
-async def renew_activity(session: WriteSession, business_ids: Collection[int]) -> None:
-    """Compute the last activity of businesses again from the events that stand."""
-    for ids in _chunks(business_ids):
-        await session.execute(_RENEW_ACTIVITY, {"ids": json.dumps(ids)})
-
-
-def _is_named() -> ColumnElement[bool]:
-    """Whether a voided event that stands names the event at hand."""
-    void = aliased(Event)
-    names = func.json_each(void.data, "$.voids").table_valued("value")
-    return (
-        select(literal(1))
-        .select_from(void)
-        .join(names, names.c.value == Event.key)
-        .where(
-            void.business_id == Event.business_id,
-            void.kind == EventKind.VOIDED,
-            void.is_voided.is_(False),
-        )
-        .correlate(Event)
-        .exists()
-    )
-
-
-_FOLLOWED = (
-    Event.business_id,
-    type_coerce(Event.kind.not_in(QUIET) & Event.by_machine.is_(False), Integer),
-    type_coerce(Event.moves_to, Text),  # SQLite 3.40 returns IS NOT NULL of it as always true
-    type_coerce(Event.kind.in_(_BUILDS), Integer),
-    case((Event.kind == EventKind.VOIDED, func.json_extract(Event.data, "$.voids"))),
-)
-
-
-def _add_voided() -> Insert:
-    """Write a voided event for each business of `named`, a JSON array of [business_id, key]."""
-    given = func.json_each(bindparam("named", type_=Text)).table_valued("value").c.value
-    each = (
-        select(
-            func.json_extract(given, "$[0]", type_=Integer).label("business_id"),
-            func.json_extract(given, "$[1]", type_=Text).label("key"),
-        )
-        .order_by("key")
-        .subquery()
-        .c
-    )
-    now = bindparam("now", type_=Event.occurred_at.type)
-    values = {
-        Event.key: bindparam("beginning", type_=Text) + cast(each.business_id, Text),
-        Event.business_id: each.business_id,
-        Event.origin_id: each.business_id,
-        Event.occurred_at: now,
-        Event.recorded_at: now,
-        Event.kind: literal(EventKind.VOIDED, Event.kind.type),
-        Event.source: literal(OPERATOR),
-        Event.summary: bindparam("why", type_=Text),
-        Event.data: func.json_object("voids", func.json_group_array(each.key)),
-    }
-    return insert(Event).from_select(
-        list(values), select(*values.values()).group_by(each.business_id)
-    )
-
-
-def _mark(out: ColumnElement[bool]) -> ReturningUpdate[Any]:
-    """Say of the events whose keys `named` has whether they are out; returns what changed."""
-    keys = func.json_each(bindparam("named", type_=Text)).table_valued("value").c.value
-    return (
-        update(Event)
-        .where(Event.key.in_(select(keys)), Event.is_voided.is_distinct_from(out))
-        .values(is_voided=out)
-        .returning(*_FOLLOWED)
-    )
-
-
-_ADD_VOIDED = _add_voided()
-_MARK_OUT = _mark(true())
-_MARK_AS_NAMED = _mark(_is_named())
-
-
-def _chunks(business_ids: Collection[int]) -> Iterator[list[int]]:
-    ids = list(business_ids)
-    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))

@@ -13,7 +13,7 @@ from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, ContactPoint, Event
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services import events, points, search, statuses
+from crm_tui.services import events, points, search, statuses, voiding
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.sites.gather import mark_out_of_date
 from crm_tui.vocabulary import (
@@ -238,7 +238,7 @@ async def correct(
         raise BadInput("The note is empty; write something, or leave it with esc.")
     when = _past(at or old.occurred_at, now)
     lead = old.business_id
-    await events.void(session, lead, [old.key], why=f"corrected a {old.kind}", now=now)
+    await voiding.void(session, lead, [old.key], why=f"corrected a {old.kind}", now=now)
     if old.kind is EventKind.NOTE:
         return await _write(session, _note(lead, text.strip(), when), now=now)
     went, phone = CallOutcome(old.data["outcome"]), old.data.get("phone")

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Campaign, ContactPoint, Event, Message, Suppression
 from crm_tui.providers.base import Unavailable
-from crm_tui.services import events
+from crm_tui.services import events, voiding
 from crm_tui.services.events import NewEvent
 from crm_tui.services.sending.hours import Rules, read_rules
 from crm_tui.services.sending.pace import Limits
@@ -226,7 +226,7 @@ async def test_an_answer_of_before_the_campaign_and_one_taken_back_end_nothing(
         async with desk.db.write() as session:
             await events.record(session, reply, now=now if lead == void else later(now, days=-9))
     async with desk.db.write() as session:
-        await events.void(session, void, [f"r{void}"], why="no answer", now=now)
+        await voiding.void(session, void, [f"r{void}"], why="no answer", now=now)
     await add_campaign(desk.db, [old, void], now)
     assert len(await desk.claim(now)) == 2
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Event
-from crm_tui.services import events, leads, statuses, timeline
+from crm_tui.services import activity, events, leads, statuses, timeline, voiding
 from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def test_whatever_is_voided_and_voided_again_what_follows_is_what_the_void
             for number, picks in enumerate(voids, start=1):
                 named = sorted({keys[pick % len(keys)] for pick in picks})
                 at = now + timedelta(minutes=number)
-                keys.append(await events.void(session, lead, named, why="undo", now=at))
+                keys.append(await voiding.void(session, lead, named, why="undo", now=at))
                 await _is_consistent(session, lead)
     finally:
         await db.close()
@@ -64,9 +64,9 @@ async def _is_consistent(session: Any, lead: int) -> None:
     folded = await statuses.fold(session, [lead])
     assert await statuses.differing(session, folded) == {}
     seen = await session.scalar(select(Business.last_activity))
-    await events.renew_activity(session, [lead])
+    await activity.renew_activity(session, [lead])
     assert await session.scalar(select(Business.last_activity)) == seen
-    await events.mark_voided(session, [lead])
+    await activity.mark_voided(session, [lead])
     again = await session.scalars(select(Event.key).where(Event.is_voided.is_(True)))
     assert set(again) == out
 

@@ -8,7 +8,7 @@ import pytest
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services import events, lead_rows, leads, timeline
+from crm_tui.services import lead_rows, leads, timeline, voiding
 from crm_tui.services.lead_query import SORT_COLUMNS, LeadQuery, Sort
 from crm_tui.services.leads import LeadPage
 from crm_tui.vocabulary import CallOutcome, ContactKind, ContactStatus, Outcome
@@ -320,11 +320,11 @@ async def test_voiding_a_void_brings_the_event_back(
     lead = await add_lead("Joe")
     async with db.write() as session:
         call = await timeline.log_call(session, lead, CallOutcome.TALKED, now=now)
-        void = await events.void(session, lead, [call], why="undo", now=now + timedelta(seconds=1))
+        void = await voiding.void(session, lead, [call], why="undo", now=now + timedelta(seconds=1))
     assert (await page_of(db, lead, settings, now)).business["contact_status"] == "pending"
     assert (await page_of(db, lead, settings, now)).business["last_activity"] == "captured by hand"
     async with db.write() as session:
-        await events.void(session, lead, [void], why="redo", now=now + timedelta(seconds=2))
+        await voiding.void(session, lead, [void], why="redo", now=now + timedelta(seconds=2))
     page = await page_of(db, lead, settings, now)
     assert page.business["contact_status"] == "replied"
     assert page.business["last_activity"] == "call: talked"

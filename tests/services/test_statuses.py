@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Event, Site
-from crm_tui.services import events, statuses, timeline
+from crm_tui.services import events, statuses, timeline, voiding
 from crm_tui.services.events import NewEvent
 from crm_tui.services.statuses import (
     BuildEvent,
@@ -267,12 +267,12 @@ async def test_the_stored_status_is_the_fold_of_the_stored_events(
         await timeline.set_status(session, lead, ContactStatus.PENDING, now=now)
     assert await contact_status(db, lead) is ContactStatus.PENDING
     async with db.write() as session:
-        undo = await events.void(session, lead, ["r"], why="undo", now=now + timedelta(hours=1))
+        undo = await voiding.void(session, lead, ["r"], why="undo", now=now + timedelta(hours=1))
     assert await contact_status(db, lead) is ContactStatus.PENDING
     async with db.write() as session:
-        await events.void(session, lead, [undo], why="redo", now=now + timedelta(hours=2))
+        await voiding.void(session, lead, [undo], why="redo", now=now + timedelta(hours=2))
         keys = list(await session.scalars(select(Event.key).where(Event.kind == "status_set")))
-        await events.void(session, lead, keys, why="undo", now=now + timedelta(hours=3))
+        await voiding.void(session, lead, keys, why="undo", now=now + timedelta(hours=3))
     assert await contact_status(db, lead) is ContactStatus.REPLIED
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select, and_, func, or_, select, text, union, update
 from crm_tui.db import snapshot
 from crm_tui.db.models import Business, ContactPoint, Event, SearchDoc, Site
 from crm_tui.errors import StoreError
-from crm_tui.services import derived, events, points, rescoring, search, statuses
+from crm_tui.services import activity, derived, points, rescoring, search, statuses
 from crm_tui.services.doctor.findings import NAMED, Check, Finding, Patient, Severity, named
 from crm_tui.text import plural
 from crm_tui.vocabulary import ContactKind, ContactStatus, EventKind, WebsiteStatus
@@ -37,8 +37,8 @@ async def repair_voided(patient: Patient) -> str:
     wrong = await _wrongly_voided(patient)
     for ids in _chunks(wrong):
         async with patient.db.write() as session:
-            await events.mark_voided(session, ids)
-            await events.renew_activity(session, ids)
+            await activity.mark_voided(session, ids)
+            await activity.renew_activity(session, ids)
             await search.index(session, ids)
     return f"events of {plural(len(wrong), 'lead')} marked again" if wrong else ""
 

@@ -34,7 +34,7 @@ from crm_tui.db.models import (
     Unmatched,
     WorkerLog,
 )
-from crm_tui.services import derived, events, statuses
+from crm_tui.services import activity, derived, events, statuses
 from crm_tui.services.erase.extent import Extent, without_names
 from crm_tui.services.erased import REASON
 from crm_tui.services.events import OPERATOR, NewEvent
@@ -86,7 +86,7 @@ async def remove(
     event = NewEvent(found.lead_id, EventKind.ERASED, now, REASON, OPERATOR)
     await events.record(session, event, now=now)
     await statuses.refold(session, [found.lead_id])
-    await events.renew_activity(session, [found.lead_id, *found.told])
+    await activity.renew_activity(session, [found.lead_id, *found.told])
     await derived.renew(session, [found.lead_id], score=score, now=now)
 
 

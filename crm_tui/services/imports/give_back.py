@@ -20,7 +20,7 @@ from crm_tui.db.models import (
     Site,
     Task,
 )
-from crm_tui.services import derived, events, statuses
+from crm_tui.services import activity, derived, statuses
 from crm_tui.services.search import folded
 from crm_tui.services.sites import gather
 from crm_tui.vocabulary import EventKind, RowAction, TaskState
@@ -75,7 +75,7 @@ async def give_back(
     )
     await derived.renew(session, business_ids, score=score, now=now)
     await statuses.refold(session, business_ids)
-    await events.renew_activity(session, business_ids)
+    await activity.renew_activity(session, business_ids)
     await gather.mark_out_of_date(session, business_ids)
     return left, slugs
 

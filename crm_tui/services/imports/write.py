@@ -30,7 +30,7 @@ from crm_tui.db.models import (
     Unmatched,
 )
 from crm_tui.db.types import Base, UtcDateTime, Word, utc_text
-from crm_tui.services import events, search, statuses
+from crm_tui.services import activity, search, statuses
 from crm_tui.services.imports.rows import Row, Rows
 from crm_tui.services.sites import gather
 
@@ -187,7 +187,7 @@ async def write(session: WriteSession, rows: Rows, bound: Sequence[Bound]) -> No
         await _write_sites(session, rows)
     if rows.events:
         await _execute(session, await asyncio.to_thread(_EVENTS.bind, rows.events))
-        await events.note_activity(session, rows.events)
+        await activity.note_activity(session, rows.events)
     if rows.moved:
         await statuses.refold(session, sorted(rows.moved))
     if rows.updated:

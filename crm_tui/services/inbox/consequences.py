@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, ContactPoint, Event, Message, Suppression
-from crm_tui.services import events
+from crm_tui.services import activity, events
 from crm_tui.services.events import NewEvent
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.ending import end_campaigns, leave_out
@@ -129,7 +129,7 @@ async def open_again(session: WriteSession, business_id: int, key: str, *, now: 
     if news:
         await session.flush()
         await events.record(session, *news, now=now)
-        await events.renew_activity(session, [business_id])
+        await activity.renew_activity(session, [business_id])
 
 
 async def proven(

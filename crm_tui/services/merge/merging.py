@@ -12,7 +12,7 @@ from crm_tui.config import ScoreSettings
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Merge
 from crm_tui.errors import BadInput, NotFound, WrongUsage
-from crm_tui.services import derived, events, never, search, statuses, undo
+from crm_tui.services import activity, derived, events, never, search, statuses, undo
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.merge.campaigns import send_once
 from crm_tui.services.merge.children import add_keys, unite_children
@@ -69,9 +69,9 @@ async def merge(
     if reason := (kept | changes)["do_not_contact_reason"]:
         await never.bar(session, [keep_id], reason, now=now)
     await events.record(session, _merged(keep_id, losers, chosen, entry_id, now), now=now)
-    await events.mark_voided(session, [keep_id])
+    await activity.mark_voided(session, [keep_id])
     await statuses.refold(session, [keep_id])
-    await events.renew_activity(session, [keep_id])
+    await activity.renew_activity(session, [keep_id])
     await derived.renew(session, [keep_id], score=score, now=now)
     await gather.mark_out_of_date(session, [keep_id])
 

@@ -18,7 +18,7 @@ from crm_tui.config import ScoreSettings, Settings
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Business, Event, UndoChange
 from crm_tui.errors import BadInput
-from crm_tui.services import events, undo
+from crm_tui.services import events, undo, voiding
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.merge.choosing import words_of_merge
 from crm_tui.services.merge.fields import Choices
@@ -168,7 +168,7 @@ async def _take_voids_along(
     )
     for why, data in voids.all():
         if keys := sorted(own.intersection(data["voids"])):
-            await events.void(session, merged.id, keys, why=why, now=now)
+            await voiding.void(session, merged.id, keys, why=why, now=now)
 
 
 async def _tell(session: WriteSession, merged: Merged, kept_id: int, *, now: datetime) -> None:

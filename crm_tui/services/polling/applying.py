@@ -18,7 +18,7 @@ from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.types import utc_text
 from crm_tui.providers.base import said
 from crm_tui.providers.events import Happening, ProviderEvent, Unreadable
-from crm_tui.services import events, statuses
+from crm_tui.services import activity, events, statuses
 from crm_tui.services.events import NewEvent
 from crm_tui.services.inbox.consequences import proven
 from crm_tui.services.polling import following, touches
@@ -235,8 +235,8 @@ class _Applying:
         changed = await touches.judge_again(
             session, {each.message.id for each in news if each.event.kind in touches.BEARS_ON}
         )
-        await events.note_activity(session, rows)
-        await events.renew_activity(session, changed)
+        await activity.note_activity(session, rows)
+        await activity.renew_activity(session, changed)
         moved = {
             each.message.business_id
             for each in news

@@ -16,8 +16,9 @@ from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Suppression
 from crm_tui.db.types import utc_text
 from crm_tui.providers.events import Happening, Listed, ProviderEvent
-from crm_tui.services.inbox.consequences import WORSE, stop
+from crm_tui.services.inbox.consequences import WORSE
 from crm_tui.services.polling.concerning import Ours
+from crm_tui.services.polling.stopping import Stop, stop_all
 from crm_tui.services.sending.bounces import pause, pause_for_bounces
 from crm_tui.text import visible
 from crm_tui.vocabulary import Channel, ContactKind, ContactState, SuppressionKind
@@ -150,7 +151,7 @@ class _Following:
 
     states: dict[ContactState, dict[tuple[str, str], str | None]] = field(default_factory=dict)
     barred: dict[tuple[SuppressionKind, str], str] = field(default_factory=dict)
-    stops: list[tuple[int, str, str | None]] = field(default_factory=list)
+    stops: list[Stop] = field(default_factory=list)
     bounced: set[int | None] = field(default_factory=set)
     paused: dict[int, str] = field(default_factory=dict)
 
@@ -169,10 +170,10 @@ class _Following:
         if state in _WHY:
             kind_barred = SuppressionKind.PHONE if is_sms else SuppressionKind.EMAIL
             self.barred.setdefault((kind_barred, message.address), _WHY[state])
-            self.stops.append((message.business_id, _WHY[state], None))
+            self.stops.append(Stop(message.business_id, _WHY[state]))
         elif state is ContactState.BOUNCED:
             why = f"a {'text' if is_sms else 'mail'} to {message.address} came back"
-            self.stops.append((message.business_id, why, message.address))
+            self.stops.append(Stop(message.business_id, why, message.address))
             self.bounced.add(message.campaign_id)
         if event.pauses and message.campaign_id is not None:
             self.paused[message.campaign_id] = visible(event.pauses)
@@ -197,8 +198,7 @@ async def follow(session: WriteSession, told: Iterable[Told], *, now: datetime) 
             insert(Suppression).on_conflict_do_nothing(index_elements=["kind", "value"]),
             rows_barred,
         )
-    for business_id, why, address in following.stops:
-        await stop(session, business_id, why, address=address, now=now)
+    await stop_all(session, following.stops, now=now)
     if following.bounced - {None}:
         await pause_for_bounces(session, following.bounced, now=now)
     for campaign_id, why in following.paused.items():

@@ -11,7 +11,6 @@ from sqlalchemy import select, text, update
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Campaign, CampaignStep, Message
-from crm_tui.db.types import listed
 from crm_tui.services import events
 from crm_tui.services.events import NewEvent
 from crm_tui.vocabulary import CampaignState, EventKind, MessageState
@@ -51,24 +50,29 @@ async def leave_out(
     Their timelines say so, but not of those for whom nothing was waiting any more. Returns how many
     messages were waiting and are skipped now.
     """
+    return await leave_each_out(session, [(each, why) for each in messages], now=now)
+
+
+async def leave_each_out(
+    session: WriteSession, messages: Sequence[tuple[Addressed, str]], *, now: datetime
+) -> int:
+    """As `leave_out`, each message for a reason of its own."""
     await session.flush()
     connection = await session.connection()
-    asked = json.dumps([(each.id, each.campaign_id, each.origin_id) for each in messages])
+    asked = json.dumps([(each.id, each.campaign_id, each.origin_id) for each, _ in messages])
     waiting = (await connection.execute(_WAITING, {"asked": asked})).all()
     if not waiting:
         return 0
-    await connection.execute(
-        update(Message)
-        .where(Message.id.in_(listed({each for each, _ in waiting})))
-        .values(state=MessageState.SKIPPED, reason=why)
-    )
-    left = {asked for _, asked in waiting}
+    reasons = {each.id: why for each, why in messages}
+    skipped = {each: reasons[asked_id] for each, asked_id in waiting}
+    await connection.exec_driver_sql(_SKIP, [(why, each) for each, why in skipped.items()])
+    left = {asked_id for _, asked_id in waiting}
     await events.record(
         session,
-        *(_left(each, why, now) for each in messages if each.id in left),
+        *(_left(each, why, now) for each, why in messages if each.id in left),
         now=now,
     )
-    return len({each for each, _ in waiting})
+    return len(skipped)
 
 
 def _left(message: Addressed, why: str, now: datetime) -> NewEvent:
@@ -86,6 +90,7 @@ def _left(message: Addressed, why: str, now: datetime) -> NewEvent:
     )
 
 
+_SKIP = f"UPDATE message SET state = '{MessageState.SKIPPED}', reason = ? WHERE id = ?"  # noqa: S608 - our own words
 _WAITING = text(
     # By the step and the lead it was made for, which an index has: a campaign may be large.
     "SELECT message.id, asked.value ->> 0 FROM json_each(:asked) asked"

@@ -12,7 +12,7 @@ from crm_tui.config import ScoreSettings
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event, UndoChange
 from crm_tui.db.types import listed
-from crm_tui.services import derived, events, search, statuses
+from crm_tui.services import activity, derived, search, statuses, voiding
 from crm_tui.services.sending import settling
 from crm_tui.services.sites import gather
 from crm_tui.services.undo.changes import Change, Part, RecordId, Values, disagreements
@@ -55,11 +55,11 @@ async def turn(
     written, refused = await write(session, wanted, write_down=undoing and in_book)
     left |= refused
     await _follow(session, written, part.leads, score=score, now=now)
-    voiding = await _void(session, part, words=words, undoing=undoing, now=now)
+    beginning = await _void(session, part, words=words, undoing=undoing, now=now)
     if in_book:
         done = [c.id for c in part.changes if c.record in settled] + [c.id for c in written]
         await _mark(session, done, undoing=undoing)
-        await _mark(session, part.told, undoing=undoing, voiding=voiding if undoing else "")
+        await _mark(session, part.told, undoing=undoing, beginning=beginning if undoing else "")
         await _mark_left(session, [c.id for c in part.changes if c.record in left])
     return Turned(left, _owners(c for c in part.changes if c.record in left))
 
@@ -143,9 +143,9 @@ async def _follow(
         ids = [change.record.parts[0] for change in messages]
         await settling.settle(session, ids, left=gone, now=now)
     if moved := sorted(concerned.history & there):
-        await events.mark_voided(session, moved)
+        await activity.mark_voided(session, moved)
         await statuses.refold(session, moved)
-        await events.renew_activity(session, moved)
+        await activity.renew_activity(session, moved)
 
 
 async def _touch(session: WriteSession, business_ids: set[int], *, now: datetime) -> set[int]:
@@ -181,36 +181,36 @@ async def _void(
     if not told:
         return ""
     why = f"{'undone' if undoing else 'done again'}: {words}"
-    voiding = await events.void_named(session, _named(told, undoing=undoing), why=why, now=now)
+    beginning = await voiding.void_named(session, _named(told, undoing=undoing), why=why, now=now)
     if part.searched:
         noted = Event.kind.in_((EventKind.NOTE, EventKind.CALL))
         rows = await session.execute(_named(told, undoing=True).where(noted))
         await search.index(session, sorted({row.business_id for row in rows}))
-    return voiding
+    return beginning
 
 
 # The book
 
 
 async def _mark(
-    session: WriteSession, change_ids: Sequence[int], *, undoing: bool, voiding: str = ""
+    session: WriteSession, change_ids: Sequence[int], *, undoing: bool, beginning: str = ""
 ) -> None:
     """Note that these changes were turned.
 
-    With `voiding`, the beginning of the keys of the events that took their lines out, also by
+    With `beginning`, the beginning of the keys of the events that took their lines out, also by
     which of these each was, to bring them back.
     """
     if not change_ids:
         return
     own = func.json_extract(func.coalesce(UndoChange.after, UndoChange.before), "$.key")
-    by = literal(voiding) + cast(Event.business_id, Text)
+    by = literal(beginning) + cast(Event.business_id, Text)
     connection = await session.connection()
     await connection.execute(
         update(UndoChange)
         .where(UndoChange.id.in_(listed(change_ids)))
         .values(
             state=ChangeState.UNDONE if undoing else ChangeState.DONE,
-            void_key=select(by).where(Event.key == own).scalar_subquery() if voiding else None,
+            void_key=select(by).where(Event.key == own).scalar_subquery() if beginning else None,
         )
     )
 
