@@ -33,9 +33,11 @@ test: setup
 test-long: setup
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --long
 
-# Ten minutes: the sender of a campaign is killed 200 times.
+# A quarter of an hour: the sender of a campaign is killed 200 times, and who sends and polls through
+# a provider with everything going wrong 50 times.
 crash: setup
 	$(BIN)/python -m pytest tests/crash/test_sending_killed.py --kills 200 --timeout 3600
+	$(BIN)/python -m pytest tests/world/test_drive.py -k killed --kills 50 --timeout 3600
 
 check: setup
 	$(BIN)/ruff check .
