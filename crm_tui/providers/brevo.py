@@ -12,7 +12,6 @@ OpenAPI description.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 import uuid
@@ -42,7 +41,7 @@ from crm_tui.providers.brevo_check import check
 from crm_tui.providers.brevo_events import bracketed, parse_event, raw_event, tags_of, text_of
 from crm_tui.providers.events import Asked, Cursor, Page, ProviderEvent, RawEvent
 from crm_tui.providers.http import Answer, Api
-from crm_tui.providers.message import address, build
+from crm_tui.providers.message import address, build, html_part
 from crm_tui.providers.secrets import Lookup
 
 __all__ = ["CAPABILITIES", "BrevoSender", "BrevoStream", "as_json", "check", "parse_event"]
@@ -209,7 +208,7 @@ def as_json(mail: OutgoingMail) -> dict[str, Any]:
         "sender": sender,
         "to": [{"email": address(mail.to)}],
         "subject": mail.subject,
-        "htmlContent": mail.html or _as_html(mail.text),
+        "htmlContent": html_part(mail),
         "textContent": mail.text,
         "headers": headers,
         "tags": [mail.key],
@@ -233,20 +232,6 @@ def _display_name(written: str) -> str:
         return name
     # Brevo drops a name with both letters beyond ASCII and one of these, unless it is encoded.
     return Header(name, "utf-8", maxlinelen=75).encode(linesep="")
-
-
-_LINK = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]']")
-
-
-def _as_html(text: str) -> str:
-    """A text as HTML that looks the same, its links to be clicked."""
-    parts, end = [], 0
-    for link in _LINK.finditer(text):
-        url = html.escape(link[0])
-        parts += [html.escape(text[end : link.start()]), f'<a href="{url}">{url}</a>']
-        end = link.end()
-    parts.append(html.escape(text[end:]))
-    return f'<html><body><div style="white-space: pre-wrap">{"".join(parts)}</div></body></html>'
 
 
 # -- polling ---------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ from crm_tui.providers.mailgun_api import (
     whole,
 )
 from crm_tui.providers.mailgun_events import KEY_VARIABLE, Record, read
-from crm_tui.providers.message import address, build
+from crm_tui.providers.message import address, build, html_part
 from crm_tui.providers.secrets import Lookup
 
 _CONNECTIONS = 4
@@ -235,8 +235,7 @@ def form_of(mail: OutgoingMail) -> list[tuple[str, str]]:
     options = [
         ("o:tracking", "yes"),
         ("o:tracking-opens", "yes"),
-        # With an HTML part, the text keeps its own links.
-        ("o:tracking-clicks", "yes" if mail.html is None else "htmlonly"),
+        ("o:tracking-clicks", "htmlonly"),  # the text keeps its own links
         (f"v:{KEY_VARIABLE}", mail.key),
         ("o:suppress-headers", "X-Mailgun-Variables"),  # the key is nobody else's business
         ("h:Message-Id", mail.message_id),
@@ -254,9 +253,8 @@ def form_of(mail: OutgoingMail) -> list[tuple[str, str]]:
         ("to", address(mail.to)),
         ("subject", mail.subject),
         ("text", mail.text),
+        ("html", html_part(mail)),  # opens and clicks are measured in it alone
     ]
-    if mail.html is not None:
-        fields.append(("html", mail.html))
     return fields + options
 
 

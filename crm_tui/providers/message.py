@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from email.header import Header
 from email.utils import format_datetime
 from functools import lru_cache
+from html import escape
 
 import idna
 
@@ -37,6 +38,20 @@ _DOMAIN = re.compile(
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-;=?-~]+")
 _PLAIN_NAME = re.compile(rf"[{_ATEXT} ]*")
+_LINK = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]']")
+
+
+def html_part(mail: OutgoingMail) -> str:
+    """The HTML of a mail; of one that has none, its text as it stands, with links to be clicked."""
+    if mail.html is not None:
+        return mail.html
+    parts, end = [], 0
+    for link in _LINK.finditer(mail.text):
+        url = escape(link[0])
+        parts += [escape(mail.text[end : link.start()]), f'<a href="{url}">{url}</a>']
+        end = link.end()
+    parts.append(escape(mail.text[end:]))
+    return f'<html><body><div style="white-space: pre-wrap">{"".join(parts)}</div></body></html>'
 
 
 def build(mail: OutgoingMail, *, utf8: bool = False) -> bytes:

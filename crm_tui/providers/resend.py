@@ -32,7 +32,7 @@ from crm_tui.providers.base import (
     said,
 )
 from crm_tui.providers.http import Answer, Api
-from crm_tui.providers.message import address, build
+from crm_tui.providers.message import address, build, html_part
 from crm_tui.providers.resend_api import (
     MOST,
     MOST_PAGES,
@@ -59,7 +59,7 @@ CAPABILITIES = Capabilities(
     idempotent=True,
     measures_opens=True,
     measures_clicks=True,
-    send="POST /emails",
+    send="POST /emails; a mail without HTML is given one, to measure it",
     idempotency="Idempotency-Key: the same mail within 24 hours is sent once",
     delivery="by the last state of each mail, polled; when is when it was seen",
     opened="the first only, where the domain tracks opens",
@@ -266,9 +266,8 @@ def body_of(mail: OutgoingMail) -> dict[str, Any]:
         "to": [address(mail.to)],
         "subject": mail.subject,
         "text": mail.text,
+        "html": html_part(mail),  # opens and clicks are measured in it alone
     }
-    if mail.html is not None:
-        body["html"] = mail.html
     if mail.reply_to:
         body["reply_to"] = address(mail.reply_to)
     body["headers"] = headers

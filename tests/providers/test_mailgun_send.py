@@ -114,13 +114,14 @@ async def test_many_mails_at_once_all_arrive(mailgun: FakeMailgun, sender: Mailg
     assert sender.unanswered == 0
 
 
-async def test_the_links_of_a_mail_without_html_are_measured_in_its_text(
+async def test_opens_of_a_mail_without_html_are_measured_in_one_made_of_its_text(
     mailgun: FakeMailgun, sender: MailgunSender
 ) -> None:
-    await sender.send(mail())
+    await sender.send(mail(text="<Look> at https://example.com/x?a=1&b=2."))
     fields = mailgun.taken["m-1@mg.example.org"].fields
-    assert fields["o:tracking-clicks"] == "yes"
-    assert "html" not in fields
+    assert fields["text"] == "<Look> at https://example.com/x?a=1&b=2."
+    link = "https://example.com/x?a=1&amp;b=2"
+    assert f'&lt;Look&gt; at <a href="{link}">{link}</a>.</div>' in fields["html"]
 
 
 async def test_a_long_thread_keeps_its_beginning_and_its_end(

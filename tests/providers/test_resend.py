@@ -141,6 +141,14 @@ async def test_all_that_a_mail_has_is_in_the_request() -> None:
     }
 
 
+async def test_a_mail_without_html_is_given_one_in_which_opens_are_measured() -> None:
+    sender, asked = answering(httpx.Response(200, json={"id": "49a3999c"}))
+    await sender.send(MAIL)
+    body = json.loads(asked[0].content)
+    assert body["text"] == MAIL.text
+    assert f">{MAIL.text}</div>" in body["html"]
+
+
 async def test_the_same_mail_is_the_same_request_byte_for_byte() -> None:
     sender, asked = answering(httpx.Response(200, json={"id": "49a3999c"}))
 
