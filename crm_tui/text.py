@@ -65,6 +65,8 @@ def plain_line(text: str) -> str:
 
     For a clipboard: a line break pasted into a shell would run what stands before it.
     """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     return _SPACES.sub(" ", _UNSAFE.sub(_space_or_nothing, text)).strip()
 
 
