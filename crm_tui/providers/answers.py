@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,13 +39,13 @@ class Answer:
         return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The body as JSON, its texts such as can be kept: with no halves of characters.
+        """The body as JSON, such as can be kept: no halves of characters, no infinite numbers.
 
         Raises:
             Unavailable: it was cut off on its way, or is none.
         """
         try:
-            found = json.loads(self.content)
+            found = json.loads(self.content, parse_constant=_no_number, parse_float=_float)
             if rb"\ud" in self.content.lower():
                 whole = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
                 found = json.loads(whole)
@@ -93,6 +94,15 @@ class Answer:
         if at is None:
             return None
         return min(max((at - since).total_seconds(), 0.0), _LONGEST_WAIT)
+
+
+def _no_number(_name: str) -> None:
+    """NaN and the infinities, which are no JSON and cannot be kept as such."""
+
+
+def _float(written: str) -> float | None:
+    found = float(written)
+    return found if math.isfinite(found) else None
 
 
 def read_http_date(value: str) -> datetime | None:

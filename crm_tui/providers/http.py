@@ -282,7 +282,7 @@ class Api:
         text = answer.text
         try:
             body = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if isinstance(body, dict):
             for name in ("message", "error_message", "error", "Message"):

@@ -186,7 +186,7 @@ async def test_an_answer_nobody_foresaw_stops_neither_the_stream_nor_the_program
 
     stream = Scripted(trouble=strange)
     polled = await poller(db, stream).poll()
-    assert polled.problem == "mailgun answered what nobody can read: KeyError('items')"
+    assert polled.problem == "mailgun answered what nobody can read: KeyError 'items'"
     stream.trouble = lambda _told: None
     assert (await poller(db, stream).poll(insist=True)).problem == ""
 

@@ -664,6 +664,12 @@ async def test_the_words_of_a_refusal_are_one_safe_line(body: str, words: str) -
     assert script.api.words(Answer(400, {}, body.encode())) == words
 
 
+async def test_a_refusal_too_deep_to_be_read_is_a_refusal() -> None:
+    script = Script(httpx.Response(400, text="[" * 100_000))
+    async with script.api as api:
+        assert (await api.get("events")).status == 400
+
+
 async def test_requests_at_once_share_one_client_and_one_look_up() -> None:
     looked = 0
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
+from sqlalchemy.exc import IntegrityError
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.types import utc_text
@@ -31,6 +32,20 @@ from crm_tui.vocabulary import ContactStatus, EventKind, MessageState
 
 AT_ONCE = 800
 """How many records one transaction applies at most, to be over in less than a quarter second."""
+
+STRANGE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    IntegrityError,
+)
+"""What reading or applying a record raises that is not as anybody thought."""
+
+_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""Times beyond these nothing happened at; some of them no clock on a wall can show."""
 
 KINDS = {
     Happening.DELIVERED: EventKind.DELIVERED,
@@ -109,16 +124,21 @@ def parse(stream: Reads, payload: Any) -> Parsed:
     """Read a record, whatever it holds."""
     try:
         found = stream.parse_event(payload)
+        is_possible = all(_FIRST <= each.occurred_at < _LAST for each in found)
     except Unreadable as error:
         return Parsed((), said(f"it cannot be read: {error}"))
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+    except STRANGE as error:
         return Parsed((), said(f"it cannot be read: {type(error).__name__} {error}"))
+    if not is_possible:
+        return Parsed((), "it cannot be read: it has no time that can be")
     unknown = next((each for each in found if each.kind is Happening.UNKNOWN), None)
     words = f"an unknown kind of event: {unknown.reason or 'unnamed'}" if unknown else ""
     return Parsed(found, said(words))
 
 
-class _Raw(NamedTuple):
+class Raw(NamedTuple):
+    """A record that waits, and its number."""
+
     id: int
     payload: Any
 
@@ -132,18 +152,18 @@ _DROP = "DELETE FROM raw_record WHERE id = ?"
 _THERE = "SELECT key FROM event WHERE key IN (SELECT value FROM json_each(?))"
 
 
-async def waiting(session: ReadSession, stream: Reads, *, most: int = AT_ONCE) -> list[_Raw]:
+async def waiting(session: ReadSession, stream: Reads, *, most: int = AT_ONCE) -> list[Raw]:
     """The records of an account that wait to be applied, in the order they came."""
     connection = await session.connection()
     rows = await connection.exec_driver_sql(_WAITING, (source_of(stream), most))
     found: Sequence[Any] = rows.all()
-    return [_Raw(number, msgspec.json.decode(payload)) for number, payload in found]
+    return [Raw(number, msgspec.json.decode(payload)) for number, payload in found]
 
 
 async def apply(
     session: WriteSession,
     stream: Reads,
-    records: Sequence[_Raw],
+    records: Sequence[Raw],
     account: Account,
     *,
     now: datetime,
@@ -161,6 +181,24 @@ async def apply(
     await applying.answers(session)
     await applying.finish(session)
     return applying.applied
+
+
+async def give_up(
+    session: WriteSession, stream: Reads, record: Raw, error: Exception, *, now: datetime
+) -> Applied:
+    """Keep a record that cannot be applied as it came, and say so."""
+    words = said(f"it cannot be applied: {type(error).__name__}")
+    connection = await session.connection()
+    await connection.exec_driver_sql(_DONE, (utc_text(now), None, words, record.id))
+    await _say(session, stream, record.id, words, now=now)
+    return Applied(unread=1)
+
+
+async def _say(
+    session: WriteSession, stream: Reads, raw_id: int, words: str, *, now: datetime
+) -> None:
+    line = f"Record {raw_id} of {stream.provider} was kept as it came: {words}"
+    await worker_log.add(session, line, is_problem=True, now=now)
 
 
 @dataclass(slots=True)
@@ -186,7 +224,7 @@ class _Applying:
     _ours: set[int] = field(default_factory=set)
     _all: list[int] = field(default_factory=list)
 
-    def read(self, raw: _Raw) -> None:
+    def read(self, raw: Raw) -> None:
         """Read a record; one that cannot be read is kept as it is, and said."""
         self._all.append(raw.id)
         parsed = parse(self.stream, raw.payload)
@@ -320,5 +358,4 @@ class _Applying:
         if dropped:
             await connection.exec_driver_sql(_DROP, dropped)
         for raw_id, words in self._problems.items():
-            line = f"Record {raw_id} of {self.stream.provider} was kept as it came: {words}"
-            await worker_log.add(session, line, is_problem=True, now=self.now)
+            await _say(session, self.stream, raw_id, words, now=self.now)

@@ -20,7 +20,7 @@ from crm_tui.providers.events import Asked, EventStream, Page, RawEvent
 from crm_tui.services.inbox.collecting import keep_mails
 from crm_tui.services.inbox.concerning import Reader
 from crm_tui.services.polling import applying, cursors
-from crm_tui.services.polling.applying import AT_ONCE, Applied, source_of
+from crm_tui.services.polling.applying import AT_ONCE, STRANGE, Applied, Raw, source_of
 from crm_tui.services.polling.concerning import look_up, may_concern
 from crm_tui.services.sending import worker_log
 from crm_tui.services.sending.account import Account
@@ -80,23 +80,25 @@ class Poller:
     async def poll(self, *, insist: bool = False) -> Polled:
         """Read the stream to its end, if it is not left alone; with `insist` in any case."""
         polled = Polled()
-        polled.applied.add(await self.apply_waiting())  # kept before a run was cut off
         async with self.db.read() as session:
             place = await cursors.place_of(session, self.stream)
-            asked = await cursors.asked_of(session, self.stream.provider, now=self.now())
-        if place.next_at is not None and place.next_at > self.now() and not insist:
-            polled.problem = place.problem
-            return polled
         try:
+            polled.applied.add(await self.apply_waiting())  # kept before a run was cut off
+            if place.next_at is not None and place.next_at > self.now() and not insist:
+                polled.problem = place.problem
+                return polled
+            async with self.db.read() as session:
+                asked = await cursors.asked_of(session, self.stream.provider, now=self.now())
             async with self.stream as stream:
                 await self._pages(stream, place, asked, polled)
                 await self._fill_gaps(stream, asked, polled)
         except ProviderError as error:
             polled.problem = str(error)
             await self._failed(place, error)
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        except STRANGE as error:
             # Whatever a provider comes to answer one day, the others are polled on.
-            words = f"{self.stream.provider} answered what nobody can read: {error!r}"
+            what = f"{type(error).__name__} {error}"
+            words = f"{self.stream.provider} answered what nobody can read: {what}"
             polled.problem = words
             await self._failed(place, Unavailable(words))
         return polled
@@ -157,10 +159,7 @@ class Poller:
 
     async def _add(self, session: WriteSession, new: Sequence[RawEvent]) -> None:
         received, source = utc_text(self.now()), source_of(self.stream)
-        rows = [
-            (source, each.external_id, received, json.dumps(each.payload, ensure_ascii=False))
-            for each in new
-        ]
+        rows = [(source, each.external_id, received, _as_json(each.payload)) for each in new]
         if rows:
             connection = await session.connection()
             await connection.exec_driver_sql(_ADD, rows)
@@ -193,15 +192,27 @@ class Poller:
         while True:
             async with self.db.read() as session:
                 records = await applying.waiting(session, self.stream)
-            if records:
-                async with self.db.write() as session:
-                    whole.add(
-                        await applying.apply(
-                            session, self.stream, records, self.account, now=self.now()
-                        )
-                    )
+            try:
+                whole.add(await self._apply(records))
+            except STRANGE:
+                for each in records:  # one of them: the others are not to wait for ever
+                    whole.add(await self._apply_alone(each))
             if len(records) < AT_ONCE:
                 return whole
+
+    async def _apply(self, records: Sequence[Raw]) -> Applied:
+        if not records:
+            return Applied()
+        async with self.db.write() as session:
+            return await applying.apply(session, self.stream, records, self.account, now=self.now())
+
+    async def _apply_alone(self, record: Raw) -> Applied:
+        """Apply a record; one that cannot be is kept as it came, and said."""
+        try:
+            return await self._apply([record])
+        except STRANGE as error:
+            async with self.db.write() as session:
+                return await applying.give_up(session, self.stream, record, error, now=self.now())
 
     async def _note_gap(self, session: WriteSession, since: datetime, until: datetime) -> None:
         await cursors.note_gap(session, self.stream, since, until, now=self.now())
@@ -267,3 +278,7 @@ class Poller:
 
     async def _log(self, session: WriteSession, words: str, *, is_problem: bool = False) -> None:
         await worker_log.add(session, words, is_problem=is_problem, now=self.now())
+
+
+def _as_json(payload: object) -> str:
+    return json.dumps(payload, ensure_ascii=False, allow_nan=False)
