@@ -135,7 +135,7 @@ class Worker:
         Raises:
             AtWork: another worker is at work.
         """
-        async with self.at_work() as owner:
+        async with self.at_work() as owner, self._rounds:
             report = Report()
             if problem := await self._publish_again():
                 report.problems.append(problem)
@@ -156,13 +156,12 @@ class Worker:
         Raises:
             AtWork: another worker is at work.
         """
-        async with self.at_work() as owner:
+        async with self.at_work() as owner, self._rounds:
             began()
-            polling = asyncio.create_task(self._rounds.once(Report(), insist=False))
             # Who opted out meanwhile gets nothing more; a provider that hangs holds up nobody.
-            await asyncio.wait({polling}, timeout=_FIRST_ROUND)
+            await self._rounds.once(Report(), insist=False, patience=_FIRST_ROUND)
             await _together(
-                self._keep_mailing(owner), self._keep_publishing(), self._keep_polling(polling)
+                self._keep_mailing(owner), self._keep_publishing(), self._keep_polling()
             )
 
     async def _keep_mailing(self, owner: str) -> None:
@@ -195,9 +194,8 @@ class Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _PUBLISH_EVERY)
 
-    async def _keep_polling(self, first: asyncio.Task[None]) -> None:
+    async def _keep_polling(self) -> None:
         """Poll the providers, each whenever its time has come, until stopped."""
-        await first
         while not self._stopping.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _POLL_EVERY)

@@ -13,7 +13,7 @@ from sqlalchemy import literal_column, select
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Message, SyncCursor
-from crm_tui.services.inbox.collecting import Collected, collect
+from crm_tui.services.inbox.collecting import Collected, apply_kept, collect
 from crm_tui.services.inbox.saving import Saver
 from crm_tui.services.sending import last_sent, put_off, standing, worker_log
 from crm_tui.services.sending.account import Account, account, outbox_folder, text_account
@@ -130,7 +130,7 @@ class Mailing:
         mine = account(self.settings, plus=known.plus)
         await self._recover(mine, owner, report)
         began = self._now()
-        came_in = await self._collect(mine, report) if poll else Collected()
+        came_in = await self._collect(mine, report, poll=poll)
         report.stopped = known.stopped
         pumped, texts = Pumped(), text_account(self.settings)
         if not (came_in.problem or known.stopped) and (mine.address or texts):
@@ -192,12 +192,15 @@ class Mailing:
             )
             self._changed()
 
-    async def _collect(self, mine: Account, report: Report) -> Collected:
+    async def _collect(self, mine: Account, report: Report, *, poll: bool) -> Collected:
         came_in = Collected()
         async with self._until_stopped():
-            came_in = await collect(
-                self.db, self.settings, mine, environment=self._environment, now=self._now
-            )
+            if poll:
+                came_in = await collect(
+                    self.db, self.settings, mine, environment=self._environment, now=self._now
+                )
+            else:
+                came_in = await apply_kept(self.db, self.settings, mine, now=self._now)
         report.polled += came_in.polled
         report.applied += came_in.applied
         report.unmatched += came_in.unmatched

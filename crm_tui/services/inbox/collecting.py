@@ -93,6 +93,15 @@ async def collect(
     return came_in
 
 
+async def apply_kept(
+    db: Database, settings: Settings, account: Account, *, now: Callable[[], datetime]
+) -> Collected:
+    """Apply what came in at a provider meanwhile, without looking into the mailbox."""
+    came_in = Collected()
+    await _apply(db, Reader.of(account, settings), account, came_in, now=now)
+    return came_in
+
+
 def account_name(settings: ImapSettings) -> str:
     """What cursors are kept under: numbers of mails mean nothing in another mailbox."""
     server = f"{settings.host}:{settings.port}"

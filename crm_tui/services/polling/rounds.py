@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
@@ -16,6 +17,9 @@ from crm_tui.services.polling.collecting import Polled, Poller
 from crm_tui.services.polling.streams import lately_used, streams_of
 from crm_tui.services.sending import standing
 from crm_tui.services.sending.account import account
+
+_PATIENCE = 2.0
+"""Seconds that one look waits for the streams it began to poll."""
 
 
 class Counts(Protocol):
@@ -29,7 +33,7 @@ class Counts(Protocol):
 
 @dataclass(slots=True)
 class Rounds:
-    """Polls every stream that is set up.
+    """Polls every stream that is set up; what is under way as the block ends, ends with it.
 
     Attributes:
         environment: where keys may be.
@@ -46,13 +50,37 @@ class Rounds:
     stopping: asyncio.Event
     _streams: dict[str, EventStream] = field(default_factory=dict)
     _polled_at: dict[str, datetime] = field(default_factory=dict)
+    _under_way: dict[str, asyncio.Task[Polled]] = field(default_factory=dict)
 
-    async def once(self, report: Counts, *, insist: bool = True) -> None:
-        """Poll every stream to its end, whether it is time for that or not."""
-        await self._poll(await self._all(), report, insist=insist)
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        under_way = list(self._under_way.values())
+        self._under_way.clear()
+        for each in under_way:
+            each.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def once(
+        self, report: Counts, *, insist: bool = True, patience: float | None = None
+    ) -> None:
+        """Poll every stream to its end, whether it is time for that or not.
+
+        Args:
+            report: what is counted.
+            insist: whether those that are left alone are polled all the same.
+            patience: seconds to wait for them; what takes longer goes on meanwhile.
+        """
+        await self._poll(await self._all(), report, insist=insist, patience=patience)
 
     async def due(self, report: Counts) -> None:
-        """Poll those streams whose time has come."""
+        """Poll those streams whose time has come; what takes long goes on meanwhile."""
         now = self.now()
         asked = {
             name: stream
@@ -60,7 +88,7 @@ class Rounds:
             # A clock that was set back does not keep a stream from being polled.
             if (at := self._polled_at.get(name)) is None or not at <= now < at + stream.every
         }
-        await self._poll(asked, report, insist=False)
+        await self._poll(asked, report, insist=False, patience=_PATIENCE)
 
     async def _all(self) -> Mapping[str, EventStream]:
         async with self.db.read() as session:
@@ -71,39 +99,46 @@ class Rounds:
         return self._streams
 
     async def _poll(
-        self, streams: Mapping[str, EventStream], report: Counts, *, insist: bool
+        self,
+        streams: Mapping[str, EventStream],
+        report: Counts,
+        *,
+        insist: bool,
+        patience: float | None,
     ) -> None:
-        if not streams:
-            return
-        home = standing.home_of(self.db.path)
-        async with self.db.read() as session:
-            known = await standing.read_standing(session, self.settings.email.provider, home=home)
-        mine = account(self.settings, plus=known.plus)
-        reader = Reader.of(mine, self.settings)
-        pollers = {
-            name: Poller(self.db, stream, reader, mine, self.now, self.stopping.is_set)
-            for name, stream in streams.items()
-        }
-        tasks = {
-            name: asyncio.create_task(each.poll(insist=insist)) for name, each in pollers.items()
-        }
-        stopped = asyncio.create_task(self.stopping.wait())
-        try:
-            await self._until_stopped(tasks, stopped)
-        finally:
-            for each in (*tasks.values(), stopped):
-                each.cancel()
-            await asyncio.gather(*tasks.values(), stopped, return_exceptions=True)
-        for name, task in tasks.items():
+        new = {name: each for name, each in streams.items() if name not in self._under_way}
+        if new:
+            home = standing.home_of(self.db.path)
+            async with self.db.read() as session:
+                known = await standing.read_standing(
+                    session, self.settings.email.provider, home=home
+                )
+            mine = account(self.settings, plus=known.plus)
+            reader = Reader.of(mine, self.settings)
+            stopped = self.stopping.is_set
+            for name, stream in new.items():
+                poller = Poller(self.db, stream, reader, mine, self.now, stopped)
+                self._under_way[name] = asyncio.create_task(poller.poll(insist=insist))
+        await self._wait(patience)
+        done = {name: task for name, task in self._under_way.items() if task.done()}
+        for name, task in done.items():
+            del self._under_way[name]
             self._polled_at[name] = self.now()
-            if not task.cancelled():
-                self._count(task.result(), report)
+            self._count(task.result(), report)
 
-    async def _until_stopped(
-        self, tasks: Mapping[str, asyncio.Task[Polled]], stopped: asyncio.Task[bool]
-    ) -> None:
-        polled: asyncio.Future[Any] = asyncio.ensure_future(asyncio.wait(tasks.values()))
-        await asyncio.wait({polled, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    async def _wait(self, patience: float | None) -> None:
+        """Until all have come to their end, it takes too long, or the worker is stopped."""
+        if not self._under_way:
+            return
+        ended: asyncio.Future[Any] = asyncio.ensure_future(asyncio.wait(self._under_way.values()))
+        stopped = asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait(
+                {ended, stopped}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            ended.cancel()
+            stopped.cancel()
 
     def _count(self, polled: Polled, report: Counts) -> None:
         applied = polled.applied
