@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -25,13 +26,12 @@ from tests.polling.scripted import Scripted
 from tests.polling.sent import SETTINGS, reader, sent_campaign
 
 
+@dataclass
 class Hanging(Scripted):
     """A stream whose provider takes the question and never answers."""
 
-    ended = False
-
-    def __post_init__(self) -> None:
-        self.hangs = asyncio.Event()
+    ended: bool = False
+    hangs: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def fetch_events(self, cursor: Cursor, asked: Asked) -> Page:
         """Nothing, for ever."""
