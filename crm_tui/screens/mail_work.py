@@ -213,7 +213,8 @@ class MailWork:
             return "worker elsewhere", Role.QUIET
         if known.unread_since is not None:
             since = f" since {self._time(known.unread_since)}" if with_times else ""
-            return f"{TROUBLE} offline{since}", Role.ATTENTION
+            what = f"{known.unread} fails" if known.unread else "offline"
+            return f"{TROUBLE} {what}{since}", Role.ATTENTION
         if known.problem:
             return f"{TROUBLE} sending fails", Role.ATTENTION
         return (f"{REACHED} online" if known.read_at else ""), Role.QUIET

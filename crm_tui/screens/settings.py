@@ -89,6 +89,7 @@ class SettingsScreen(AccountDesk):
         self._reading = asyncio.Lock()
         self._keys: Mapping[str, str] = {}
         self._begin_at: int | None = None
+        self._begin_with = ""
 
     def compose_body(self) -> Iterable[Widget]:
         """What sends, above the sections and what is in them."""
@@ -157,6 +158,10 @@ class SettingsScreen(AccountDesk):
     def _show_rows(self, rows: Sequence[AccountRow]) -> None:
         self._rows = rows
         self._table.show(array("q", (row.id for row in self._rows)), self._rows, keep="place")
+        if self._begin_with:
+            named = (row.id for row in rows if row.account.title == self._begin_with)
+            self._begin_at = next(named, self._begin_at)
+            self._begin_with = ""
         if self._begin_at is not None:
             self._table.go_to(self._begin_at)
             self._begin_at = None
@@ -237,6 +242,13 @@ class SettingsScreen(AccountDesk):
         line = self.query_one(where, Static)
         if line.content != words:
             line.update(words)
+
+    def go_to(self, title: str) -> None:
+        """Go to the account that is called so."""
+        self._begin_with = title
+        self._sections.move_to(0)
+        self.set_focus(self._table)
+        self._read()
 
     # The next start
 

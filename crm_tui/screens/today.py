@@ -224,6 +224,11 @@ class TodayScreen(DealingScreen):
         if line.is_mail:
             self.work(today_mail.read_mail(self, line.record), group="repair")
             return
+        from crm_tui.services.today import Kind
+
+        if line.kind is Kind.NOT_POLLED:
+            self.work(today_mail.to_settings(self, line), group="repair")
+            return
         if line.lead is None:
             self.action_repair()
             return
@@ -315,6 +320,8 @@ class TodayScreen(DealingScreen):
             today_mail.settle(self, line)
         elif line.kind is Kind.MAILBOX:
             today_mail.explain(self, line)
+        elif line.kind is Kind.NOT_POLLED:
+            today_mail.explain_provider(self, line)
         elif line.kind is Kind.STILL_PUBLIC:
             self._try_again("Taking down", [])
         elif line.is_mail:

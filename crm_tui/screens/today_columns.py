@@ -28,6 +28,7 @@ TITLES = (
     "Unpublished",
     "Still public",
     "Customers",
+    "Not polled",
 )
 """What the kinds of line are called, in the order of services.today.Kind."""
 
@@ -42,6 +43,7 @@ DEALT_WITH = (
     ("business.publish",),
     ("today.repair",),
     ("today.done", "business.mail", "business.call"),
+    ("today.repair",),
 )
 """The actions that deal with each kind, the most wanted first."""
 

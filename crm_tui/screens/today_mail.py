@@ -156,23 +156,41 @@ async def _settle(screen: AppScreen, line: Line, *, sent: bool) -> None:
 
 def explain(screen: AppScreen, line: Line) -> None:
     """Say since when the mailbox cannot be read, what that means, and what helps."""
-    from crm_tui.screens.lead_entry import EntryReader
-    from crm_tui.services.timeline import TimelineEntry
-    from crm_tui.vocabulary import EventKind
-
     words = (
         f"{line.what}\n\n"
         "Nothing is sent meanwhile, so that nobody who answered gets another mail. It is tried again "
         "by itself, and this line goes when the mailbox is read.\n\n"
         "crm-tui providers test imap says what works and what does not."
     )
-    entry = TimelineEntry(
-        line.id,
-        "",
-        line.at or screen.host.now(),
-        EventKind.DEFERRED,
-        "The mailbox cannot be read",
-        words,
-        line.name,
+    _show(screen, line, "The mailbox cannot be read", words)
+
+
+def explain_provider(screen: AppScreen, line: Line) -> None:
+    """Say since when a provider cannot be polled, what that means, and where it is mended."""
+    words = (
+        f"{line.what}\n\n"
+        f"What became of messages, and what came in, is not known until then. {line.name} keeps it "
+        "for a while and tells it later; text messages wait meanwhile, for nobody knows who answered "
+        "STOP. It is tried again by itself, and this line goes when it is polled.\n\n"
+        "enter on this line leads to the account in the settings: e changes it, t tries it out."
     )
+    _show(screen, line, f"{line.name} cannot be polled", words)
+
+
+async def to_settings(screen: AppScreen, line: Line) -> None:
+    """Show the account of a provider in the settings."""
+    from crm_tui.screens.settings import SettingsScreen
+
+    await screen.app.run_action("settings")
+    if isinstance(screen.app.screen, SettingsScreen):
+        screen.app.screen.go_to(line.name)
+
+
+def _show(screen: AppScreen, line: Line, title: str, words: str) -> None:
+    from crm_tui.screens.lead_entry import EntryReader
+    from crm_tui.services.timeline import TimelineEntry
+    from crm_tui.vocabulary import EventKind
+
+    at = line.at or screen.host.now()
+    entry = TimelineEntry(line.id, "", at, EventKind.DEFERRED, title, words, line.name)
     screen.app.push_screen(EntryReader(entry, zone=screen.host.settings.operator.zone))

@@ -103,7 +103,10 @@ class WorkerLogScreen(AppScreen):
             lines.append(styled(f"Sending is stopped: {known.stopped}.", Role.BAD))
         elif known.unread_since is not None:
             since = local_stamp(known.unread_since, zone=self.host.settings.operator.zone)
-            words = f"The mailbox cannot be read since {since}: {known.unread_why}"
+            what = (
+                f"{known.unread} cannot be polled" if known.unread else "The mailbox cannot be read"
+            )
+            words = f"{what} since {since}: {known.unread_why}"
             lines.append(styled(words, Role.ATTENTION))
         elif known.problem and mail.has_account:
             lines.append(styled(f"Sending fails: {known.problem}", Role.ATTENTION))

@@ -34,6 +34,7 @@ from crm_tui.db.models import (
     Task,
     Unmatched,
 )
+from crm_tui.providers.catalog import APIS, TITLES
 from crm_tui.services.contacts import phone_words
 from crm_tui.services.publishing import leftovers
 from crm_tui.services.publishing.choosing import HALF_DOWN, UNSETTLED
@@ -73,6 +74,7 @@ class Kind(IntEnum):
     NOT_PUBLISHED = 7
     STILL_PUBLIC = 8
     CUSTOMER = 9
+    NOT_POLLED = 10
 
 
 _KINDS = 16
@@ -86,7 +88,7 @@ _IN_MIND = 500
 
 _IN_HAND = (Outcome.OPEN, Outcome.INTERESTED, Outcome.LATER)
 _REACHED_BY = (ContactKind.EMAIL, ContactKind.PHONE)
-_MAILBOX_ID: ColumnElement[int] = literal_column("sync_cursor.rowid", Integer)
+_CURSOR_ID: ColumnElement[int] = literal_column("sync_cursor.rowid", Integer)
 _FAILING = (ContactState.BOUNCED, ContactState.INVALID)
 
 
@@ -97,7 +99,7 @@ class Line:
     Attributes:
         id: What tells it from every other line.
         lead: The lead it is about; None where there is none (yet).
-        name: The lead's name, or what the record is called.
+        name: The lead's name, or what the record or the provider is called.
         at: When it is due (follow-ups) or happened, aware UTC; None where nobody knows.
         what: What is to be done, was said, or went wrong.
         is_mail: Whether it is a mail that waits for a lead, rather than a site.
@@ -168,7 +170,8 @@ async def lines(session: ReadSession, ids: Sequence[int]) -> list[Line]:
         *await _failed(session, records[Kind.FAILED]),
         *await _unmatched(session, records[Kind.UNMATCHED]),
         *await _uncertain(session, records[Kind.UNCERTAIN]),
-        *await _unread(session, records[Kind.MAILBOX]),
+        *await _unread(session, Kind.MAILBOX, records[Kind.MAILBOX]),
+        *await _unread(session, Kind.NOT_POLLED, records[Kind.NOT_POLLED]),
     ]
 
 
@@ -186,10 +189,14 @@ async def next_due(session: ReadSession, *, after: datetime) -> datetime | None:
 def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
     best = (Business.qualification_score.desc(), Business.sort_name, Business.id)
     return {
-        Kind.MAILBOX: _ids(_MAILBOX_ID, Kind.MAILBOX)
+        Kind.MAILBOX: _ids(_CURSOR_ID, Kind.MAILBOX)
         .select_from(SyncCursor)
-        .where(SyncCursor.problem.is_not(None))
+        .where(SyncCursor.problem.is_not(None), SyncCursor.provider.not_in(APIS))
         .order_by(SyncCursor.stream),
+        Kind.NOT_POLLED: _ids(_CURSOR_ID, Kind.NOT_POLLED)
+        .select_from(SyncCursor)
+        .where(SyncCursor.problem.is_not(None), SyncCursor.provider.in_(APIS))
+        .order_by(SyncCursor.provider, SyncCursor.account),
         Kind.UNCERTAIN: _ids(Message.id, Kind.UNCERTAIN)
         .where(_is_uncertain())
         .order_by(Message.id),
@@ -385,15 +392,21 @@ async def _uncertain(session: ReadSession, ids: Sequence[int]) -> list[Line]:
     ]
 
 
-async def _unread(session: ReadSession, ids: Sequence[int]) -> list[Line]:
+async def _unread(session: ReadSession, kind: Kind, ids: Sequence[int]) -> list[Line]:
+    """Mailboxes that cannot be read, or providers that cannot be polled, and why."""
     rows = await session.execute(
-        select(_MAILBOX_ID, SyncCursor.account, SyncCursor.failed_at, SyncCursor.problem).where(
-            _MAILBOX_ID.in_(ids), SyncCursor.problem.is_not(None)
-        )
+        select(
+            _CURSOR_ID,
+            SyncCursor.provider,
+            SyncCursor.account,
+            SyncCursor.failed_at,
+            SyncCursor.problem,
+        ).where(_CURSOR_ID.in_(ids), SyncCursor.problem.is_not(None))
     )
     return [
-        Line(_line_id(Kind.MAILBOX, id_), None, account, at, problem or "")
-        for id_, account, at, problem in rows
+        Line(_line_id(kind, id_), None, name, at, problem or "")
+        for id_, provider, account, at, problem in rows
+        for name in [account if kind is Kind.MAILBOX else TITLES[provider]]
     ]
 
 

@@ -16,7 +16,7 @@ from crm_tui.app import CrmApp
 from crm_tui.config import ProviderSettings, Settings, SmtpSettings
 from crm_tui.db.engine import Database, beside
 from crm_tui.db.locks import held
-from crm_tui.db.models import Message
+from crm_tui.db.models import Message, SyncCursor
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.screens.mail_work import GROUP
 from crm_tui.screens.worker_log import WorkerLogScreen
@@ -92,6 +92,19 @@ async def test_the_queue_of_a_store_without_an_account_is_named(
     async with started(Settings()) as (app, _):
         assert app.status()[0] == "▲ no mailbox set · 2 queued"
         assert not at_work(app)
+
+
+async def test_a_provider_that_cannot_be_polled_is_named(db: Database, started: Started) -> None:
+    cursor = {
+        "account": "AC1",
+        "stream": "events",
+        "cursor": {},
+        "problem": "The token is refused.",
+    }
+    async with db.write() as session:
+        session.add(SyncCursor(provider="twilio", failed_at=NOW, **cursor))
+    async with started() as (app, _):
+        assert app.status()[0].startswith("▲ Twilio fails since")
 
 
 async def test_another_worker_is_named_and_relieved_when_it_is_gone(

@@ -15,9 +15,11 @@ from textual.widgets import Static
 from crm_tui.app import CrmApp
 from crm_tui.config import OperatorSettings, PublishingSettings, Settings
 from crm_tui.db.engine import Database
-from crm_tui.db.models import Business, ContactPoint, Site, Task, Unmatched
+from crm_tui.db.models import Business, ContactPoint, Site, SyncCursor, Task, Unmatched
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.screens.lead import LeadScreen
+from crm_tui.screens.lead_entry import EntryReader
+from crm_tui.screens.settings import SettingsScreen
 from crm_tui.screens.today import TodayScreen
 from crm_tui.services import events, outcomes, tasks, timeline, undo
 from crm_tui.services.events import NewEvent
@@ -328,6 +330,40 @@ async def test_what_a_customer_wrote_is_done_with_and_not_sorted(
     assert await desk.last_action() == "dealt with what Alder Plumbing wrote"
     await desk.press("u")
     assert len(desk.lines()) == 2
+
+
+async def test_a_provider_that_cannot_be_polled_leads_to_its_account(
+    db: Database, desk: Desk
+) -> None:
+    async with db.write() as session:
+        session.add_all(
+            SyncCursor(
+                provider=provider,
+                account=account,
+                stream="events",
+                cursor={},
+                failed_at=NOW - HOUR,
+                problem=problem,
+            )
+            for provider, account, problem in (
+                ("imap", "sam@mail.example", "The password is refused."),
+                ("twilio", "AC1", "The token is refused."),
+            )
+        )
+    desk.today.data_changed()
+    await desk.settle()
+    assert desk.lines() == [
+        " Mailbox 1",
+        "▸1h sam@mail.example The password is refused.",
+        " Not polled 1",
+        " 1h Twilio The token is refused.",
+    ]
+    await desk.press("j", "r")
+    assert [type(each) for each in desk.app.screen_stack[-1:]] == [EntryReader]
+    await desk.press("escape", "enter")
+    (settings,) = (each for each in desk.app.screen_stack if isinstance(each, SettingsScreen))
+    assert settings.account is not None
+    assert settings.account.title == "Twilio"
 
 
 class Host:

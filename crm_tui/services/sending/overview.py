@@ -10,6 +10,7 @@ from sqlalchemy.sql.functions import coalesce
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Campaign, Message, SyncCursor
+from crm_tui.providers.catalog import APIS, TITLES
 from crm_tui.services.sending.standing import read_standing
 from crm_tui.vocabulary import CampaignState, MessageState
 
@@ -25,9 +26,10 @@ class Overview:
         uncertain: messages of which nobody knows whether they were sent.
         stopped: why nothing is sent at all; "" while it may be.
         problem: what is wrong with the provider; "" where it works.
-        read_at: when the mailbox was read last; None where it never was.
-        unread_since: since when the mailbox cannot be read; None where it can.
+        read_at: when the mailbox was read, or a provider polled, last; None where none ever was.
+        unread_since: since when the mailbox cannot be read, or a provider polled; None where all can.
         unread_why: and why.
+        unread: which provider it is; "" for the mailbox.
     """
 
     queued: int = 0
@@ -39,6 +41,7 @@ class Overview:
     read_at: datetime | None = None
     unread_since: datetime | None = None
     unread_why: str = ""
+    unread: str = ""
 
 
 async def overview(session: ReadSession, provider: str, *, home: str) -> Overview:
@@ -65,8 +68,11 @@ async def overview(session: ReadSession, provider: str, *, home: str) -> Overvie
     counts = {(state, bool(held)): number for state, held, number in counted}
     cursors = (await session.execute(select(SyncCursor))).scalars().all()
     failing = sorted(
-        (each.failed_at, each.problem) for each in cursors if each.problem and each.failed_at
+        (each.provider in APIS, each.failed_at, each.problem, each.provider)
+        for each in cursors
+        if each.problem and each.failed_at
     )
+    of_provider, since, why, name = failing[0] if failing else (False, None, "", "")
     return Overview(
         queued=counts.get((MessageState.QUEUED, False), 0),
         held=counts.get((MessageState.QUEUED, True), 0),
@@ -75,6 +81,7 @@ async def overview(session: ReadSession, provider: str, *, home: str) -> Overvie
         stopped=known.stopped,
         problem=known.problem,
         read_at=max((each.last_ok_at for each in cursors if each.last_ok_at), default=None),
-        unread_since=failing[0][0] if failing else None,
-        unread_why=failing[0][1] if failing else "",
+        unread_since=since,
+        unread_why=why,
+        unread=TITLES[name] if of_provider else "",
     )
