@@ -31,7 +31,12 @@ async def opened(db: Database, now: datetime, *, kind: EventKind = EventKind.OPE
         db, lead, now, state=MessageState.SENT, sent_at=at, due_at=None, provider="mailgun"
     )
     moves_to = ContactStatus.OPENED if kind is EventKind.OPENED else ContactStatus.CLICKED
-    data = {"machine": APPLE, "url": "https://berg-sites.com/1", "agent": "Mozilla/5.0"}
+    data = {
+        "machine": APPLE,
+        "flag": APPLE,
+        "url": "https://berg-sites.com/1",
+        "agent": "Mozilla/5.0",
+    }
     async with db.write() as session:
         await events.record(
             session,
@@ -75,7 +80,7 @@ async def test_the_timeline_says_why_it_is_thought_a_machines(db: Database, now:
     await opened(db, now)
     (entry,) = await entries(db)
     assert entry.machine
-    assert entry.summary == f"opened: Your call, by a machine: {APPLE}"
+    assert entry.summary == f"by a machine ({APPLE}): opened: Your call"
 
 
 @pytest.mark.parametrize("kind", [EventKind.OPENED, EventKind.CLICKED])
@@ -119,11 +124,46 @@ async def test_the_earlier_of_two_times_stands(
 ) -> None:
     entry, at = await opened(db, now), now - timedelta(hours=1)
     known = at + timedelta(hours=hours)
+    await open_too(db, known)
     await change(db, opened_at=known)
     await say(db, entry, now)
     assert (await standing(db))[1] == (known if stands else at)
     await undo.undo(db, settings=SETTINGS, now=now)
     assert (await standing(db))[1] == known
+
+
+@pytest.mark.parametrize("kind", [EventKind.OPENED, EventKind.CLICKED])
+async def test_what_was_told_after_it_was_said_counts_when_it_is_taken_back(
+    db: Database, now: datetime, kind: EventKind
+) -> None:
+    entry, at = await opened(db, now, kind=kind), now - timedelta(hours=1)
+    which = 1 if kind is EventKind.OPENED else 2
+    await say(db, entry, now)
+    later = at + timedelta(minutes=30)
+    await open_too(db, later, kind=kind)
+    assert (await standing(db))[which] == at
+    await undo.undo(db, settings=SETTINGS, now=now)
+    assert (await standing(db))[which] == later
+    await undo.redo(db, settings=SETTINGS, now=now)
+    assert (await standing(db))[which] == at
+
+
+async def open_too(db: Database, at: datetime, *, kind: EventKind = EventKind.OPENED) -> None:
+    """A person opened it, as the provider tells."""
+    async with db.write() as session:
+        (message,) = await session.scalars(select(Message))
+        event = NewEvent(
+            1,
+            kind,
+            at,
+            "opened: Your call",
+            "mailgun",
+            key="mailgun:berg:2",
+            moves_to=ContactStatus.OPENED,
+            data={"agent": "Mozilla/5.0 (X11)"},
+            message_id=message.id,
+        )
+        await events.record(session, event, now=at)
 
 
 async def change(db: Database, **values: Any) -> None:

@@ -13,6 +13,7 @@ from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event, UndoChange
 from crm_tui.db.types import listed
 from crm_tui.services import activity, derived, search, statuses, voiding
+from crm_tui.services.polling import touches
 from crm_tui.services.sending import settling
 from crm_tui.services.sites import gather
 from crm_tui.services.undo.changes import Change, Part, RecordId, Values, disagreements
@@ -24,6 +25,9 @@ _NOT_FACTS = frozenset(
     {"archived_at", "outcome", "outcome_reason", "do_not_contact", "do_not_contact_reason"}
 )
 """Columns of a business from which nothing else follows."""
+
+_TOUCHED = frozenset({"opened_at", "clicked_at"})
+"""Columns of a message that follow from its opens and clicks."""
 
 
 @dataclass(slots=True)
@@ -56,6 +60,7 @@ async def turn(
     left |= refused
     await _follow(session, written, part.leads, score=score, now=now)
     beginning = await _void(session, part, words=words, undoing=undoing, now=now)
+    await _judge(session, part.changes)
     if in_book:
         done = [c.id for c in part.changes if c.record in settled] + [c.id for c in written]
         await _mark(session, done, undoing=undoing)
@@ -158,6 +163,19 @@ async def _touch(session: WriteSession, business_ids: set[int], *, now: datetime
         .returning(Business.id)
     )
     return set(touched.scalars().all())
+
+
+async def _judge(session: WriteSession, changes: Sequence[Change]) -> None:
+    """Have messages count as opened and clicked since when they were by what stands now.
+
+    Of what a provider told since, the times that the action found know nothing.
+    """
+    touched = {
+        int(str(change.record.parts[0]))
+        for change in changes
+        if change.record.table == "message" and _TOUCHED & set(change.then or ())
+    }
+    await touches.judge_again(session, touched)
 
 
 # Events
