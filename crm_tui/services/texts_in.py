@@ -17,7 +17,15 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.models import Business, Consent, ContactPoint, Message, Suppression, Unmatched
+from crm_tui.db.models import (
+    Business,
+    Consent,
+    ContactPoint,
+    Event,
+    Message,
+    Suppression,
+    Unmatched,
+)
 from crm_tui.db.types import listed
 from crm_tui.providers.optout import wants_out
 from crm_tui.services import events
@@ -129,6 +137,9 @@ async def tell_answer(session: WriteSession, incoming: TextIn, *, now: datetime)
     A STOP bars the number at once, whosever it is. A START is told, and frees nobody: only the
     operator takes somebody off the list.
     """
+    known = await _known(session, incoming)
+    if known is not None:
+        return known
     leads = await _leads(session, incoming.sender)
     last = await _last_sent(session, incoming.sender, by=incoming.occurred_at)
     if not leads and last is None:
@@ -142,6 +153,20 @@ async def tell_answer(session: WriteSession, incoming: TextIn, *, now: datetime)
         return await _wait(session, incoming, leads, now=now)
     told = await tell_lead(session, incoming, whose, last, now=now)
     return Answered(Concern.TOLD if told else Concern.KNOWN, whose)
+
+
+async def _known(session: ReadSession, incoming: TextIn) -> Answered | None:
+    """What became of a text message that came before, as of one that is told with its price now.
+
+    Whatever the operator did since stands: a number freed, an answer linked or let go.
+    """
+    keys = [f"{kind}:{incoming.key}" for kind in (EventKind.UNSUBSCRIBED, EventKind.REPLIED)]
+    told = await session.scalar(select(Event.business_id).where(Event.key.in_(keys)))
+    if told is not None:
+        return Answered(Concern.KNOWN, told)
+    waits = select(Unmatched.business_id).where(Unmatched.key == _waiting_as(incoming))
+    row = (await session.execute(waits)).first()
+    return None if row is None else Answered(Concern.KNOWN, row.business_id)
 
 
 async def tell_lead(
@@ -311,6 +336,11 @@ async def _last_sent(session: ReadSession, number: str, *, by: datetime) -> Mess
     return found.first()
 
 
+def _waiting_as(incoming: TextIn) -> str:
+    """The key of what waits for the operator."""
+    return f"text:{incoming.key}"
+
+
 async def _wait(
     session: WriteSession, incoming: TextIn, leads: set[int], *, now: datetime
 ) -> Answered:
@@ -318,7 +348,7 @@ async def _wait(
     reason = "no lead has this number any more" if not leads else f"{len(leads)} leads have it"
     kind = UnmatchedKind.UNSUBSCRIBE if incoming.is_stop else UnmatchedKind.REPLY
     row = {
-        "key": f"text:{incoming.key}",
+        "key": _waiting_as(incoming),
         "kind": kind,
         "title": visible(" ".join(incoming.text.split()), _BEGINS) or incoming.sender,
         "reason": reason,

@@ -247,3 +247,38 @@ async def test_a_number_put_on_the_list_by_hand_skips_what_waits_and_start_lets_
         await freeing.free(session, value, "they texted START", force=True, now=now)
     async with db.read() as session:
         assert await session.scalar(select(ContactPoint.state)) is ContactState.UNKNOWN
+
+
+async def test_a_stop_that_is_told_again_bars_nobody_who_was_freed_since(
+    db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a provider tells a message again once it knows its price."""
+    lead, _ = await a_texted_lead(db, now, monkeypatch)
+    at = now + timedelta(hours=1)
+    await answer(db, "STOP", at)
+    async with db.write() as session:
+        value = Value(SuppressionKind.PHONE, NUMBER)
+        await freeing.free(session, value, "they texted START", force=True, now=at)
+    await agree(db, [lead], at)
+    assert await answer(db, "STOP", at) == Answered(Concern.KNOWN, lead)
+    async with db.read() as session:
+        assert await session.scalar(select(func.count(Suppression.id))) == 0
+        assert await consent.standing(session, lead) is not None
+
+
+async def test_an_answer_that_was_linked_is_not_told_again(
+    db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead, _ = await a_texted_lead(db, now, monkeypatch)
+    async with db.write() as session:
+        await session.delete((await session.scalars(select(ContactPoint))).one())
+        (await session.get_one(Business, lead)).phone = None
+    await answer(db, "Call me", now)
+    async with db.read() as session:
+        (item,) = await matching.items(session)
+    async with undo.action(db, "linked it", now=now) as session:
+        await matching.link(session, item.id, lead, settings=Settings(), now=now)
+    assert await answer(db, "Call me", now) == Answered(Concern.KNOWN, lead)
+    async with db.read() as session:
+        kinds = list(await session.scalars(select(Event.kind)))
+    assert kinds.count(EventKind.REPLIED) == 1
