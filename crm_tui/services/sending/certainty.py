@@ -26,11 +26,11 @@ from crm_tui.providers.base import (
     Sent,
     Unsendable,
 )
+from crm_tui.services.inbox.consequences import proven
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.candidates import candidates
 from crm_tui.services.sending.ending import end_campaigns, leave_out
 from crm_tui.services.sending.record import REFUSED_BEFORE
-from crm_tui.services.sending.recover import was_sent
 from crm_tui.vocabulary import Channel, MessageState
 
 REMEMBERS = frozenset({"resend"})
@@ -202,10 +202,12 @@ async def _uncertain(
 async def _was_sent(
     db: Database, message: _Uncertain, answer: Sent, account: Account, *, now: datetime
 ) -> None:
+    """It was sent, though the operator may have put it back into the queue meanwhile."""
     async with db.write(durable=True) as session:
-        await was_sent(session, message.id, account, at=message.claimed_at, now=now)
+        await proven(session, message.id, account, at=message.claimed_at, now=now)
         row = await session.get_one(Message, message.id, populate_existing=True)
-        row.provider_id = answer.provider_id or row.provider_id
+        if row.state is MessageState.SENT:  # and not erased meanwhile
+            row.provider_id = answer.provider_id or row.provider_id
         await session.flush()
 
 
