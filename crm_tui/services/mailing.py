@@ -154,7 +154,9 @@ class Mailing:
     async def _is_read(self, texts: Account) -> bool:
         """Whether answers to text messages are read: nobody who said STOP gets another one."""
         failed = select(SyncCursor.provider).where(
-            SyncCursor.provider == texts.provider, SyncCursor.problem.is_not(None)
+            SyncCursor.provider == texts.provider,
+            SyncCursor.account == self.settings.providers.twilio.account_sid,
+            SyncCursor.problem.is_not(None),
         )
         async with self.db.read() as session:
             return await session.scalar(failed.limit(1)) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -303,8 +304,9 @@ async def test_a_step_keeps_its_channel(db: Database, now: datetime) -> None:
     assert kept.draft.channels == (Channel.EMAIL, Channel.SMS)
 
 
+@pytest.mark.parametrize("mended", [{"problem": None, "failed_at": None}, {"account": "AC-former"}])
 async def test_nothing_is_texted_while_answers_cannot_be_read(
-    db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+    db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch, mended: dict[str, Any]
 ) -> None:
     desk = a_desk(db, SETTINGS, monkeypatch)
     leads = await add_called(db, 1, now)
@@ -314,7 +316,7 @@ async def test_nothing_is_texted_while_answers_cannot_be_read(
         session.add(
             SyncCursor(
                 provider="twilio",
-                account="AC0",
+                account=SETTINGS.providers.twilio.account_sid,
                 stream="messages",
                 cursor={},
                 problem="no answer",
@@ -323,5 +325,5 @@ async def test_nothing_is_texted_while_answers_cannot_be_read(
         )
     assert (await desk.at(now)).sent == 0
     async with db.write() as session:
-        await session.execute(update(SyncCursor).values(problem=None, failed_at=None))
+        await session.execute(update(SyncCursor).values(**mended))
     assert (await desk.at(now)).sent == 1
