@@ -139,7 +139,7 @@ def test_checking_tells_file_line_and_what_is_wrong(cli: Cli, own: Path) -> None
     wrong = cli("templates", "check", "--json")
     assert wrong.code == 1
     assert wrong.json == {
-        "checked": 5,
+        "checked": 7,
         "problems": [
             {
                 "template": "mine",
