@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
+
+from rich.cells import cell_len
 
 from crm_tui.clock import ago
 from crm_tui.vocabulary import CampaignState, MessageState
@@ -62,10 +64,10 @@ def short_rate_words(rate: Rate) -> str:
     """The same without of how many: "12 (8.1%)"."""
     if rate.numerator is None or rate.value is None:
         return rate_words(rate)
-    return f"{rate.numerator:,} ({rate.value:.1%})"
+    return f"{rate.numerator:,} ({rate.value:.1%})" if rate.numerator else "0"
 
 
-def rates_words(rates: Sequence[Rate]) -> list[str]:
+def rates_words(rates: Sequence[Rate], words_of: Callable[[Rate], str] = rate_words) -> list[str]:
     """Every rate in a few words, those that cannot be measured in one: "opens, clicks not measured"."""
     said, unmeasured = [], []
     for name, words in RATE_WORDS.items():
@@ -73,12 +75,33 @@ def rates_words(rates: Sequence[Rate]) -> list[str]:
         if rate is None or (name in _IF_ANY and not rate.numerator):
             continue
         if rate.measured:
-            said.append(f"{words} {rate_words(rate)}")
+            said.append(f"{words} {words_of(rate)}")
         else:
             unmeasured.append(words)
     if unmeasured:
         said.append(f"{', '.join(unmeasured)} {NOT_MEASURED}")
     return said
+
+
+def rates_line(rates: Sequence[Rate], room: int) -> str:
+    """Every rate in one line, in as many words as there is room for.
+
+    First goes of how many each is, then what says least: what is not measured, and deliveries.
+    """
+    told = [each for each in rates if each.measured and each.name != "delivery"]
+    lines = (
+        " · ".join(said)
+        for said in (
+            rates_words(rates),
+            rates_words(rates, short_rate_words),
+            rates_words(told, short_rate_words),
+        )
+    )
+    line = ""
+    for line in lines:
+        if cell_len(line) <= room:
+            return line
+    return line
 
 
 def counts_words(counts: Counts) -> list[str]:

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Static
 
-from crm_tui.screens.campaign_columns import campaign_columns, rates_words
+from crm_tui.screens.campaign_columns import campaign_columns, rates_line
 from crm_tui.screens.campaign_desk import CampaignDesk, Subject
 from crm_tui.session import Place
 from crm_tui.text import plural
@@ -107,8 +107,13 @@ class CampaignsScreen(CampaignDesk):
         if row is not None and row.state is CampaignState.PAUSED:
             words = styled(f"Paused: {row.pause_reason}", Role.ATTENTION)
         elif row is not None and row.counts.sent:
-            words = styled(" · ".join(rates_words(row.rates)), Role.QUIET)
+            room = self.query_one("#standing").size.width or self.size.width
+            words = styled(rates_line(row.rates, room), Role.QUIET)
         self.say_in("#standing", words)
+
+    def on_resize(self) -> None:
+        """Say as much of the one under the cursor as there is room for."""
+        self.call_after_refresh(self._show_standing)
 
     @property
     def campaign(self) -> Subject | None:

@@ -95,9 +95,9 @@ async def entries(
 
 
 def _told(summary: str, data: Mapping[str, Any], machine: bool) -> str:  # noqa: FBT001 - a column
-    """What happened; where a machine did it, why that is thought."""
+    """What happened; where a machine did it, why that is thought, before a subject of any length."""
     why = data.get("machine") if machine else None
-    return f"{summary}, by a machine: {why}" if why else summary
+    return f"by a machine ({why}): {summary}" if why else summary
 
 
 async def add_note(

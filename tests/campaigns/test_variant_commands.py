@@ -152,7 +152,7 @@ def test_an_open_by_a_machine_is_said_to_be_a_persons(program: Program, store_pa
             "INSERT INTO event (key, business_id, origin_id, occurred_at, recorded_at, kind,"
             " moves_to, by_machine, source, summary, data, message_id) VALUES ('m:1', 1, 1, ?, ?,"
             " 'opened', 'opened', 1, 'mailgun', 'opened: For Plumber 1', ?, 1)",
-            (at, at, '{"machine": "opened at once"}'),
+            (at, at, '{"machine": "opened at once", "flag": "opened at once"}'),
         )
     opened = program.show()["rates"]["open"]
     assert (opened["numerator"], opened["raw_numerator"], opened["denominator"]) == (0, 4, 4)
@@ -163,7 +163,7 @@ def test_an_open_by_a_machine_is_said_to_be_a_persons(program: Program, store_pa
     entry = next(
         each for each in program("leads", "show", "1", "--json").json["timeline"] if each["machine"]
     )
-    assert entry["summary"] == "opened: For Plumber 1, by a machine: opened at once"
+    assert entry["summary"] == "by a machine (opened at once): opened: For Plumber 1"
     ran = program("leads", "human", "1", str(entry["id"]), "--json")
     assert ran.json["lead"]["contact_status"] == "opened"
     opened = program.show()["rates"]["open"]

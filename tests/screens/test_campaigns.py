@@ -15,11 +15,13 @@ from crm_tui.app import CrmApp
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Campaign, Message
 from crm_tui.screens.campaign import CampaignScreen
+from crm_tui.screens.campaign_columns import rates_line
 from crm_tui.screens.campaigns import CampaignsScreen
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.screens.lead import LeadScreen
 from crm_tui.screens.left_out import LeftOutScreen
 from crm_tui.services.campaigns import drafts
+from crm_tui.services.campaigns.figures import Rate
 from crm_tui.vocabulary import CampaignState, MessageState
 from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.row_list import RowList
@@ -291,3 +293,22 @@ async def test_the_list_follows_what_the_worker_writes(desk: Desk, leads: list[i
     await desk.app.look_for_changes()
     await settle(desk.pilot)
     assert desk.words("campaign-counts").startswith("3 recipients · 1 of 6 sent")
+
+
+def test_the_rates_take_as_many_words_as_there_is_room_for() -> None:
+    rates = [
+        Rate("delivery", 128, 131),
+        Rate("reply", 12, 128),
+        Rate("bounce", 3, 131),
+        Rate("unsubscribe", 2, 128),
+        Rate("click", None, 0),
+    ]
+    assert rates_line(rates, 200) == (
+        "delivered 128 of 131, 97.7% · answered 12 of 128, 9.4% · came back 3 of 131, 2.3% · "
+        "opted out 2 of 128, 1.6% · clicks not measured"
+    )
+    assert rates_line(rates, 110) == (
+        "delivered 128 (97.7%) · answered 12 (9.4%) · came back 3 (2.3%) · opted out 2 (1.6%) · "
+        "clicks not measured"
+    )
+    assert rates_line(rates, 66) == "answered 12 (9.4%) · came back 3 (2.3%) · opted out 2 (1.6%)"

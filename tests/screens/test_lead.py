@@ -419,7 +419,7 @@ async def test_an_open_by_a_machine_is_said_to_be_a_persons_with_a_key(
     async with desk.db.write() as session:
         await events.record(session, opened, now=NOW)
     await desk.open(plumber)
-    assert "by a machine: a link scanner" in " ".join(desk.lines())
+    assert "by a machine (a link scanner" in " ".join(desk.lines())
     await desk.press("down", "H")
     assert "The cursor is on no open or click by a machine." in desk.said()
     await desk.press("up", "H")
