@@ -90,6 +90,8 @@ _DEEP_DAYS = 7
 """How often, and how far back, the days before yesterday are read anew."""
 _OVERLAP = 50
 """Records before the end that are asked for again."""
+_MOST_SHORT = 500
+"""Pages shorter than asked for that are read in a row at most, before the next poll has to."""
 _FURTHEST = 85
 """Days that are looked back at most; Brevo takes no range of more than 90."""
 _BLOCKED_PAGE = 100
@@ -252,6 +254,8 @@ class _Place:
         ended: whether the end was reached since it was begun.
         pages: how many pages it took.
         moved: whether something was put in, or taken out, before the place.
+        most: the most records that a page had: one with fewer is at the end of the list.
+        short: how many pages in a row were shorter than asked for, and yet not known to be at it.
     """
 
     first: date
@@ -262,6 +266,8 @@ class _Place:
     anchor: str = ""
     ended: bool = False
     moved: bool = False
+    most: int = 0
+    short: int = 0
 
     @classmethod
     def of(cls, cursor: Cursor) -> Self | None:
@@ -276,6 +282,8 @@ class _Place:
                 anchor=str(cursor["anchor"]),
                 ended=bool(cursor["ended"]),
                 moved=bool(cursor["moved"]),
+                most=int(cursor.get("most", 0)),
+                short=int(cursor.get("short", 0)),
             )
         except (KeyError, TypeError, ValueError):
             return None
@@ -291,6 +299,8 @@ class _Place:
             "anchor": self.anchor,
             "ended": self.ended,
             "moved": self.moved,
+            "most": self.most,
+            "short": self.short,
         }
 
     @property
@@ -375,7 +385,7 @@ class BrevoStream:
             ProviderError: it could not be fetched.
         """
         place, gap = self._go_on(_Place.of(cursor), asked)
-        offset = max(place.offset - self._overlap, 0)
+        offset = place.offset if place.short else max(place.offset - self._overlap, 0)
         params: dict[str, str | int] = {"sort": "asc", "limit": self._page, "offset": offset}
         days = place.first, asked.now.astimezone(UTC).date() + timedelta(days=1)
         path = "smtp/statistics/events"
@@ -386,18 +396,26 @@ class BrevoStream:
         end = offset + len(events)
         anchored = max(end - self._overlap, 0) - offset
         full = len(events) >= self._page
+        # Brevo may give fewer than were asked for: as many as it ever gave may not be all.
+        capped = len(events) >= max(place.most, 1) and end != place.offset
+        unfinished = full or capped
+        goes_on = unfinished and not full and place.short < _MOST_SHORT
+        moved = not place.short and place.anchor != "" and names[:1] != [place.anchor]
+        anchor = names[anchored] if 0 <= anchored < len(names) else ""
         place = replace(
             place,
             offset=end,
-            pages=place.pages + 1 if full or not place.ended else place.pages,
-            moved=place.moved or (place.anchor != "" and names[:1] != [place.anchor]),
-            anchor=names[anchored] if 0 <= anchored < len(names) else "",
-            ended=place.ended or not full,
+            pages=place.pages + 1 if full or (events and not place.ended) else place.pages,
+            moved=place.moved or moved,
+            anchor=anchor if events else place.anchor,
+            ended=place.ended or not unfinished,
+            most=max(place.most, len(events)),
+            short=place.short + 1 if goes_on else 0,
         )
         return Page(
             events=events,
             cursor=place.cursor(),
-            more=full or place.is_due(asked.now),
+            more=full or goes_on or place.is_due(asked.now),
             server_time=answer.server_time,
             gap=gap,
         )
@@ -415,7 +433,8 @@ class BrevoStream:
         days = _DEEP_DAYS if deep == now else 1
         first = min(known.astimezone(UTC).date() - timedelta(days=1), today - timedelta(days=days))
         lost = (known, now - KEEPS) if now - known > KEEPS else None
-        return _Place(first=max(first, furthest), began=now, deep=deep), lost
+        most = 0 if place is None else place.most
+        return _Place(first=max(first, furthest), began=now, deep=deep, most=most), lost
 
     def _spread(self, answer: Answer) -> None:
         """Ask less often where what is left for the hour would not last, as others ask too."""
@@ -442,9 +461,9 @@ class BrevoStream:
                 "limit": _BLOCKED_PAGE,
                 "offset": offset,
             }
-            path = "smtp/blockedContacts"
+            path, known = "smtp/blockedContacts", len(found)
             page, _ = await listed(self._api, path, "contacts", days, params)
             found |= {raw.external_id: raw for raw in map(raw_event, page)}
-            if len(page) < _BLOCKED_PAGE:
+            if len(found) == known:  # a page may have fewer than were asked for
                 return list(found.values())
             offset += len(page)

@@ -148,4 +148,5 @@ def listed(answer: Answer) -> tuple[list[dict[str, Any]], bool]:
     if not answer.ok or not isinstance(data, list):
         raise Unavailable(f"Resend answered {answer.status} without a list")
     items = [each for each in data if isinstance(each, dict) and isinstance(each.get("id"), str)]
-    return items, found.get("has_more") is True and bool(items)
+    # A page that does not say whether it is the last one is not: the one after that is empty.
+    return items, found.get("has_more", True) is True and bool(items)

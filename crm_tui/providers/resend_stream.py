@@ -168,8 +168,9 @@ class ResendStream:
         return answer.object() if answer.ok else None
 
     def _is_ours(self, item: Mapping[str, Any]) -> bool:
-        sender = parseaddr(str(item.get("from", "")))[1]
-        return not self.account or domain_of(sender) == domain_of(self.account)
+        sender = parseaddr(str(item.get("from") or ""))[1]
+        # Where it is not told, it is ours if it is waited for.
+        return not self.account or not sender or domain_of(sender) == domain_of(self.account)
 
     async def _received(self, cursor: Cursor, asked: Asked) -> Page:
         """A page of the mails that came in, as the last part of a poll.
@@ -189,7 +190,8 @@ class ResendStream:
             return Page(events=(), cursor={**following, "received": kept}, more=False)
         mails, whole = await self._new_mails(items, known, until - _BEHIND)
         last = moment(items[-1].get("created_at")) if items else None
-        goes_on = more and last is not None and last > until - _BEHIND
+        end = items[-1]["id"] if items else ""
+        goes_on = more and last is not None and last > until - _BEHIND and end != kept.get("after")
         if whole and not goes_on:
             until = max(until, *known.values()) if known else until
             known = {each: at for each, at in known.items() if at > until - _BEHIND}
@@ -199,7 +201,7 @@ class ResendStream:
         }
         if whole and goes_on:
             following["step"] = "received"
-            received["after"] = items[-1]["id"]
+            received["after"] = end
         return Page(
             events=(),
             cursor={**following, "received": received},

@@ -45,7 +45,7 @@ _NOT_FOUND = 20404
 _BY_CONTEXT = frozenset({_NOT_FOUND, 20429})
 """Codes that mean of a page or of a single message something else than of the account."""
 
-_ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
+_ACCOUNT = re.compile(r"AC[0-9A-Za-z]+")
 NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 SERVICE = "MG"
 """What the SID of a messaging service begins with."""

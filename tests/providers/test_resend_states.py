@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -503,11 +503,53 @@ async def test_records_of_any_shape_do_not_stop_a_page() -> None:
 
     page = await stream.fetch_events({}, Asked(now=NOW, waiting=waiting))
 
-    assert [each.external_id for each in page.events] == ["a:['x']", "d:sent"]
+    # Whose the third is cannot be told by its sender; it is waited for.
+    assert [each.external_id for each in page.events] == ["a:['x']", "c:sent", "d:sent"]
     assert page.cursor["bounced"] == {"b": NOW.isoformat()}
 
 
 # -- what came in --------------------------------------------------------------------------------------
+
+
+async def test_pages_that_do_not_say_whether_there_are_more_are_read_to_the_end() -> None:
+    def page_of(request: httpx.Request) -> httpx.Response:
+        after = int(request.url.params.get("after", "-1"))
+        which = [after + 1] if after < 4 and request.url.path == "/emails" else []
+        body = [{"id": str(each), "last_event": "delivered"} for each in which]
+        return httpx.Response(200, json={"data": body})
+
+    stream = _stream_of(page_of)
+    waiting = [Waiting(str(each), NOW) for each in range(5)]
+    found, more = list[str](), True
+    cursor: Cursor = {}
+    while more:
+        page = await stream.fetch_events(cursor, Asked(now=NOW, since=NOW, waiting=waiting))
+        found += [each.external_id for each in page.events]
+        cursor, more = page.cursor, page.more
+    assert found == [f"{each}:delivered" for each in range(5)]
+
+
+async def test_an_inbox_that_gives_the_same_page_again_and_again_ends_a_poll() -> None:
+    def page_of(request: httpx.Request) -> httpx.Response:
+        item = {"id": "in", "created_at": NOW.isoformat(), "from": "a@b.c", "text": "Hello"}
+        if request.url.path == "/emails/receiving/in":
+            return httpx.Response(200, json=item)
+        return httpx.Response(200, json={"data": [item], "has_more": True})
+
+    stream = _stream_of(page_of)
+    mails, more = 0, True
+    cursor: Cursor = {}
+    while more:
+        page = await stream.fetch_events(cursor, Asked(now=NOW, since=NOW))
+        mails += len(page.mails)
+        cursor, more = page.cursor, page.more
+    assert mails == 1
+
+
+def _stream_of(answer: Callable[[httpx.Request], httpx.Response]) -> ResendStream:
+    settings, key = ResendSettings(), Lookup.of(Secret(KEY))
+    api = api_of(settings, key, transport=httpx.MockTransport(answer))
+    return ResendStream(settings, key, account=DOMAIN, now=lambda: NOW, api=api)
 
 
 async def test_an_answer_that_came_in_is_read_as_an_answer() -> None:

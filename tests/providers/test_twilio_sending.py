@@ -246,6 +246,15 @@ async def test_settings_that_name_no_account_are_told_before_anything_is_asked()
     assert twilio.world.requests == []
 
 
+async def test_whether_a_sid_is_one_is_for_twilio_to_say() -> None:
+    twilio = a_twilio()
+    settings = type(twilio.settings)(account_sid="ACplain", base_url=twilio.base_url)
+    async with TwilioSender(settings, KEY, api=an_api(twilio)) as sender:
+        with pytest.raises(Misconfigured, match="does not know this account"):
+            await sender.send(a_text())
+    assert len(twilio.world.requests) == 1
+
+
 async def test_a_daily_limit_that_is_used_up_comes_back() -> None:
     twilio = a_twilio()
     twilio.daily_limit = 1
