@@ -105,6 +105,8 @@ class LeadFilter:
 
     def _known(self) -> None:
         """It is known what the value that is being typed could become."""
+        if self._line.is_offering:
+            self._line.clear_problem()  # it was said while that took its time
         if self._waits and self._completer.is_half_typed() is False:
             self._apply(half_typed=False)
 

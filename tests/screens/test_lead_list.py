@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from crm_tui.screens.dialogs import Confirm, Picker
 from crm_tui.screens.lead import LeadScreen
 from crm_tui.screens.lead_views import ViewsDialog
 from crm_tui.services import tags, tasks, timeline, undo, views
+from crm_tui.services.filters.complete import complete
 from crm_tui.session import Session
 from crm_tui.vocabulary import CallOutcome
 from crm_tui.widgets.completions import Completions
@@ -272,6 +274,26 @@ async def test_what_cannot_be_read_is_said_when_one_stops_typing_and_the_list_st
     await desk.rest()
     assert desk.problem() == ""
     assert desk.names() == [ADA]
+
+
+async def test_what_could_be_meant_takes_the_place_of_what_is_wrong(
+    desk: ListDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow machine the values of a field are known only after it was said that one is missing."""
+    may_count = asyncio.Event()
+
+    async def counts(*asked: Any) -> Any:
+        await may_count.wait()
+        return await complete(*asked)
+
+    monkeypatch.setattr("crm_tui.services.filters.complete.complete", counts)
+    await desk.pilot.press("slash", *"city:")
+    while not desk.problem():
+        await asyncio.sleep(0.01)
+    may_count.set()
+    await desk.settle()
+    assert desk.line.is_offering
+    assert desk.problem() == ""
 
 
 async def test_the_name_of_a_field_on_its_way_empties_no_list(desk: ListDesk) -> None:
