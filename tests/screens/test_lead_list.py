@@ -288,7 +288,7 @@ async def test_what_could_be_meant_takes_the_place_of_what_is_wrong(
 
     monkeypatch.setattr("crm_tui.services.filters.complete.complete", counts)
     await desk.pilot.press("slash", *"city:")
-    while not desk.problem():
+    while not desk.problem():  # noqa: ASYNC110 - nothing tells when it is shown
         await asyncio.sleep(0.01)
     may_count.set()
     await desk.settle()
