@@ -70,6 +70,7 @@ class MailWork:
         self._on_change = on_change
         self._worker: Worker | None = None
         self._running: Running[None] | None = None
+        self._ended = False
         self._known: Overview | None = None
         self._shown: object = None
         self.elsewhere = ""
@@ -108,8 +109,9 @@ class MailWork:
             db: The store.
             is_invented: Whether its leads are; then nothing goes out through a real account.
         """
+        self._ended = False
         await self.look(db)
-        if not (self.has_account or self._publishes) or self._running is not None:
+        if not (self.has_account or self._publishes):
             return
         if is_invented and self._settings.email.provider != "outbox":
             return
@@ -118,11 +120,14 @@ class MailWork:
             import crm_tui.worker  # noqa: F401 - with all providers: not on the event loop
 
         await asyncio.to_thread(load)
+        if self._ended or self._running is not None:  # stopped, or begun twice, meanwhile
+            return
         begin: WorkType[None] = partial(self._work, db)
         self._running = self._app.run_worker(begin, group=GROUP, exit_on_error=False)
 
     async def stop(self) -> None:
         """End after the mail that is on its way."""
+        self._ended = True
         running, self._running = self._running, None
         if running is None:
             return

@@ -244,11 +244,12 @@ class SettingsScreen(AccountDesk):
             line.update(words)
 
     def go_to(self, title: str) -> None:
-        """Go to the account that is called so."""
+        """Go to the account that is called so; before the screen is shown, begin there."""
         self._begin_with = title
-        self._sections.move_to(0)
-        self.set_focus(self._table)
-        self._read()
+        if self._rows:
+            self._sections.move_to(0)
+            self.set_focus(self._table)
+            self._read()
 
     # The next start
 

@@ -107,6 +107,27 @@ async def test_a_provider_that_cannot_be_polled_is_named(db: Database, started: 
         assert app.status()[0].startswith("▲ Twilio fails since")
 
 
+async def test_other_settings_at_the_very_start_leave_one_worker(
+    db: Database, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(Settings()) as (app, pilot):
+        app.settings, app.mail_work = SETTINGS, app._mail_of(SETTINGS)
+        looked, look = asyncio.Event(), app.mail_work.look
+
+        async def tell(db: Database) -> None:
+            await look(db)
+            looked.set()
+
+        monkeypatch.setattr(app.mail_work, "look", tell)
+        begun = asyncio.create_task(app.mail_work.begin(db, is_invented=False))
+        await looked.wait()
+        await app.use_settings(SETTINGS)  # while it is loaded, and not at work yet
+        await begun
+        await until(pilot, lambda: app.mail_work.is_at_work)
+        assert sum(worker.group == GROUP for worker in app.workers) == 1
+        assert not app.mail_work.elsewhere
+
+
 async def test_another_worker_is_named_and_relieved_when_it_is_gone(
     db: Database, started: Started
 ) -> None:
