@@ -173,11 +173,16 @@ async def mailed(work: Work, lead: int) -> None:
             received_at=work.now,
             payload={"sender": MAIL.upper()},
         )
+        unread = RawRecord(
+            source="mailgun:studio.example", external_id="4", received_at=work.now,
+            applied_at=work.now, problem="it cannot be read: it has no time",
+            payload={"recipient": MAIL},
+        )  # fmt: skip
         nobodys = RawRecord(
             source="mailbox", external_id="3", received_at=work.now, applied_at=work.now,
             payload={"name": NAME},
         )  # fmt: skip
-        session.add_all([raw, waiting, nobodys])
+        session.add_all([raw, waiting, unread, nobodys])
         await session.flush()
         session.add(
             Unmatched(
@@ -347,7 +352,7 @@ async def test_the_question_beforehand_says_what_goes_and_changes_nothing(
     found = await erase.extent(db, lead)
     assert found.words() == [
         "1 merged lead", "4 contact points", "2 lines of the timeline", "1 follow-up", "3 mails",
-        "1 site", "4 raw records", "2 records of the inbox", "1 row of an import",
+        "1 site", "5 raw records", "2 records of the inbox", "1 row of an import",
         "7 actions that can be undone",
     ]  # fmt: skip
     assert len(found.backups) == 1

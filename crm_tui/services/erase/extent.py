@@ -235,7 +235,9 @@ async def _imports(session: ReadSession, found: Extent) -> None:
             keys.add(key)
     legacy |= {key.partition(":")[2] for key in keys if key.startswith(f"{LEGACY}:")}
     read_from = select(Unmatched.raw_id).where(Unmatched.id.in_(found.unmatched))
-    waits = RawRecord.applied_at.is_(None) & RawRecord.batch_id.is_(None)
+    # Of what nobody could read nobody knows whose it is, either.
+    unread = RawRecord.problem.is_not(None) & RawRecord.business_id.is_(None)
+    waits = (RawRecord.applied_at.is_(None) | unread) & RawRecord.batch_id.is_(None)
     found.raw = list(
         await session.scalars(
             select(RawRecord.id).where(
