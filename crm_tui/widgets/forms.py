@@ -143,7 +143,15 @@ class Form(ModalScreen[bool]):
 
     def on_resize(self) -> None:
         """Let the fields scroll where they do not fit, so that the words and keys stay in sight."""
-        rest = 10 if self._about is not None else 8
+        self._fit(10 if self._about is not None else 8)
+        if isinstance(self._about, Widget):
+            self.call_after_refresh(self._fit_about, self._about)
+
+    def _fit_about(self, about: Widget) -> None:
+        """What it is about may take more lines than most."""
+        self._fit(max(7 + about.outer_size.height, 10))
+
+    def _fit(self, rest: int) -> None:
         self._fields.styles.max_height = max(self.size.height - rest, 3)
 
     def values(self) -> dict[str, str]:

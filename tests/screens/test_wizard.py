@@ -214,6 +214,7 @@ async def test_more_messages_follow_with_delays(desk: Desk) -> None:
 async def _second_text(desk: Desk, subject: str) -> None:
     """Write the second text of the message under the cursor."""
     await desk.press("b")
+    assert desk.app.screen.query_one("#save").region.bottom < desk.app.size.height
     desk.app.screen.query_one("#subject", Input).value = subject
     await desk.press("ctrl+s")
 
