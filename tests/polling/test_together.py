@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from crm_tui.db.engine import Database
-from crm_tui.db.models import Campaign, Event, Message
-from crm_tui.vocabulary import CampaignState, EventKind, MessageState
+from crm_tui.db.engine import Database, WriteSession
+from crm_tui.db.models import Campaign, ContactPoint, Event, Message
+from crm_tui.services.polling import applying
+from crm_tui.services.texts_in import tell_answer
+from crm_tui.vocabulary import CampaignState, ContactKind, EventKind, MessageState
 from tests.polling.scripted import raw
 from tests.polling.sent import sent_campaign
 from tests.polling.test_applying import SENT, at, poll
@@ -30,6 +32,44 @@ async def test_many_that_end_their_sequences_take_no_more_statements_than_few(
         assert len(set(await session.scalars(left))) == 60
         campaign = (await session.scalars(select(Campaign))).one()
         assert campaign.state in {CampaignState.FINISHED, CampaignState.PAUSED}
+
+
+async def test_many_answers_are_told_in_several_transactions(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = await sent_campaign(db, 1, at=SENT)
+    async with db.write() as session:
+        business_id = await session.scalar(select(Message.business_id))
+        session.add_all(
+            ContactPoint(
+                business_id=business_id, kind=ContactKind.PHONE, value=each, created_at=SENT
+            )
+            for each in _numbers(60)
+        )
+    largest = 0
+    finish = applying._Applying.finish
+    told = 0
+
+    async def counted(*given: Any, **facts: Any) -> Any:
+        nonlocal told
+        told += 1
+        return await tell_answer(*given, **facts)
+
+    async def finished(this: applying._Applying, session: WriteSession) -> None:
+        nonlocal told, largest
+        largest, told = max(largest, told), 0
+        await finish(this, session)
+
+    monkeypatch.setattr(applying, "tell_answer", counted)
+    monkeypatch.setattr(applying._Applying, "finish", finished)
+    answers = [raw(each, "replied", at(9), sender=each, text="Yes") for each in _numbers(60)]
+    opened = raw("last", "opened", at(30), names[0])
+    polled = await poll(db, [*answers, opened])
+    assert (polled.applied.events, largest) == (61, applying.ANSWERS_AT_ONCE)
+
+
+def _numbers(count: int) -> list[str]:
+    return [f"+1718555{each:04}" for each in range(count)]
 
 
 async def test_each_is_left_out_for_its_own_reason_and_the_first_of_several(db: Database) -> None:

@@ -47,6 +47,9 @@ STRANGE = (
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """Times beyond these nothing happened at; some of them no clock on a wall can show."""
 
+ANSWERS_AT_ONCE = 25
+"""How many answers, which are told one by one."""
+
 KINDS = {
     Happening.DELIVERED: EventKind.DELIVERED,
     Happening.DEFERRED: EventKind.DEFERRED,
@@ -168,10 +171,15 @@ async def apply(
     *,
     now: datetime,
 ) -> Applied:
-    """Tell of the leads what records say; those that turn out not to be ours are forgotten."""
+    """Tell of the leads what records say; those that turn out not to be ours are forgotten.
+
+    Where many are answers the later ones are left for another transaction.
+    """
     applying = _Applying(stream, account, now)
     for raw in records:
         applying.read(raw)
+        if applying.answered >= ANSWERS_AT_ONCE:
+            break
     known = await look_up(session, stream.provider, (event for _, event in applying.read_events))
     if await applying.prove(session, known):
         known = await look_up(
@@ -219,6 +227,7 @@ class _Applying:
     now: datetime
     applied: Applied = field(default_factory=Applied)
     read_events: list[tuple[int, ProviderEvent]] = field(default_factory=list)
+    answered: int = 0
     _problems: dict[int, str] = field(default_factory=dict)
     _of_business: dict[int, int] = field(default_factory=dict)
     _ours: set[int] = field(default_factory=set)
@@ -233,6 +242,7 @@ class _Applying:
             self._ours.add(raw.id)
             self.applied.unread += 1
         self.read_events += [(raw.id, event) for event in parsed.events]
+        self.answered += any(each.kind is Happening.REPLIED for each in parsed.events)
 
     async def prove(self, session: WriteSession, known: Known) -> bool:
         """Note that messages nobody was sure of were sent, as the provider tells of them."""

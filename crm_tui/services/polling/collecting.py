@@ -20,7 +20,7 @@ from crm_tui.providers.events import Asked, EventStream, Page, RawEvent
 from crm_tui.services.inbox.collecting import keep_mails
 from crm_tui.services.inbox.concerning import Reader
 from crm_tui.services.polling import applying, cursors
-from crm_tui.services.polling.applying import AT_ONCE, STRANGE, Applied, Raw, source_of
+from crm_tui.services.polling.applying import STRANGE, Applied, Raw, source_of
 from crm_tui.services.polling.concerning import look_up, may_concern
 from crm_tui.services.sending import worker_log
 from crm_tui.services.sending.account import Account
@@ -192,17 +192,15 @@ class Poller:
         while True:
             async with self.db.read() as session:
                 records = await applying.waiting(session, self.stream)
+            if not records:
+                return whole
             try:
                 whole.add(await self._apply(records))
             except STRANGE:
                 for each in records:  # one of them: the others are not to wait for ever
                     whole.add(await self._apply_alone(each))
-            if len(records) < AT_ONCE:
-                return whole
 
     async def _apply(self, records: Sequence[Raw]) -> Applied:
-        if not records:
-            return Applied()
         async with self.db.write() as session:
             return await applying.apply(session, self.stream, records, self.account, now=self.now())
 
