@@ -13,6 +13,7 @@ import json
 import logging
 import random
 import re
+import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -47,7 +48,7 @@ _LONGEST_PAUSE = 30.0
 _TRIES = 5
 """How often a page is asked for before the next poll has to."""
 _PATIENCE = 60.0
-"""Seconds that one poll waits for a provider that asks to be left alone."""
+"""Seconds that one question waits for a provider that asks to be left alone, or does not answer."""
 _LARGEST = 32 * 1024 * 1024
 """Bytes of an answer that are read at most."""
 _KEY = re.compile("[ -~]+")
@@ -123,6 +124,7 @@ class Api:
         transport: what carries the requests; the network unless a test says otherwise.
         sleep: how to wait.
         jitter: a random number from 0 to 1.
+        clock: seconds, to see how long an answer takes.
     """
 
     title: str
@@ -135,6 +137,7 @@ class Api:
     transport: httpx.AsyncBaseTransport | None = None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.monotonic
     _client: httpx.AsyncClient | None = field(default=None, init=False)
     _found: Secret | None = field(default=None, init=False)
     _secret: Secret | None = field(default=None, init=False)
@@ -192,7 +195,7 @@ class Api:
         trouble: ProviderError = Unavailable(f"{self.title} cannot be reached")
         waited = 0.0
         for tried in range(_TRIES):
-            pause: float | None = None
+            pause, began = None, self.clock()
             try:
                 answer = await self._ask(
                     method, whole, params=params, headers=headers, json=json, sends=False
@@ -212,7 +215,7 @@ class Api:
                     pause = self.wait(answer) if answer.status == 429 else answer.retry_after()
             bound = min(_FIRST_PAUSE * 2**tried, _LONGEST_PAUSE)
             pause = bound * self.jitter() if pause is None else pause
-            waited += pause
+            waited += pause + self.clock() - began
             if tried == _TRIES - 1 or waited > _PATIENCE:
                 break
             await self.sleep(pause)

@@ -84,6 +84,12 @@ _LISTED = 1000
 _MOST_LIST_PAGES = 1000
 
 
+_ASTRAY = (
+    "Mailgun named a next page that is not its own, or the same one again; it was not followed, and"
+    " the next poll goes on from there."
+)
+
+
 class MailgunStream:
     """The events of one sending domain."""
 
@@ -147,6 +153,7 @@ class MailgunStream:
         place = Place(cursor, self._by, asked)
         events: Sequence[RawEvent] = ()
         server_time, gap = None, None
+        notes: list[str] = []
         if place.wants_a_page:
             answer, items, following = await self._page(place, asked)
             server_time = answer.server_time
@@ -160,6 +167,8 @@ class MailgunStream:
             following = following if items else None  # the last page is an empty one
             if not answer.ok or not self._leads_on(following, place):
                 place.resume()
+                if place.walked and following is not None:
+                    notes.append(_ASTRAY)
             else:
                 place.go_on(following)
         mails = [] if place.stalled else await self._mails(place)
@@ -170,7 +179,8 @@ class MailgunStream:
             mails=mails,
             server_time=server_time,
             gap=gap,
-            notes=[
+            notes=notes
+            + [
                 f"A mail that came in at Mailgun on {at:%Y-%m-%d %H:%M} UTC can no longer be fetched."
                 for at in place.lost
             ],

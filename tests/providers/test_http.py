@@ -130,6 +130,21 @@ async def test_other_answers_are_the_adapter_s(code: int) -> None:
     assert len(script.asked) == 1
 
 
+async def test_a_provider_that_never_answers_is_asked_for_about_a_minute() -> None:
+    seconds = 0.0
+
+    def clock() -> float:
+        nonlocal seconds
+        seconds += 30  # until each answer is given up
+        return seconds
+
+    script = Script(httpx.ReadTimeout("no answer"), clock=clock)
+    async with script.api as api:
+        with pytest.raises(Unavailable, match="broke off"):
+            await api.get("mails")
+    assert len(script.asked) == 2
+
+
 @pytest.mark.parametrize(
     ("headers", "pause"),
     [

@@ -284,6 +284,7 @@ async def test_a_next_page_at_somebody_elses_is_not_fetched_and_loses_nothing() 
     await reading.poll()
     assert set(reading.events()) == names_of(mailgun)
     assert reading.hosts == {"127.0.0.1"}
+    assert any("not its own" in note for page in reading.pages for note in page.notes)
     world.heal()
     await reading.poll()
     assert len(reading.mails) == 1, "its URL is right now"
