@@ -20,6 +20,7 @@ from crm_tui.services.inbox.consequences import WORSE
 from crm_tui.services.polling.concerning import Ours
 from crm_tui.services.polling.stopping import Stop, stop_all
 from crm_tui.services.sending.bounces import pause, pause_for_bounces
+from crm_tui.services.texts_in import STOPPED
 from crm_tui.text import visible
 from crm_tui.vocabulary import Channel, ContactKind, ContactState, SuppressionKind
 
@@ -27,7 +28,6 @@ Told = tuple[ProviderEvent, Ours]
 
 COMPLAINED = "they reported a mail as spam"
 UNSUBSCRIBED = "they unsubscribed"
-STOPPED = "they asked to stop"
 
 _COLUMNS = {
     Happening.DELIVERED: "delivered_at",
