@@ -219,7 +219,7 @@ def cancel(
     canceled = with_store(context, lambda db: running.cancel(db, campaign, now=utc_now()))
     if json:
         show_json({"id": campaign, "state": "canceled", "canceled": canceled})
-    say(f"Campaign {campaign} is canceled; {plural(canceled, 'mail')} will not be sent.")
+    say(f"Campaign {campaign} is canceled; {plural(canceled, 'message')} will not be sent.")
 
 
 def retry(
@@ -238,7 +238,7 @@ def retry(
     async def work(session: WriteSession) -> str:
         number = await mending.retry(session, campaign, now=utc_now(), ids=message or ())
         return (
-            f"{plural(number, 'mail waits', 'mails wait')} to be sent again."
+            f"{plural(number, 'message waits', 'messages wait')} to be sent again."
             if number
             else "Nothing of it failed or is held."
         )
@@ -265,7 +265,7 @@ def skip(
     number, state = with_store(context, work)
     if json:
         show_json({"id": campaign, "state": state})
-    say(f"{plural(number, 'mail is', 'mails are')} skipped; `crm-tui undo` takes it back.")
+    say(f"{plural(number, 'message is', 'messages are')} skipped; `crm-tui undo` takes it back.")
 
 
 def _change(

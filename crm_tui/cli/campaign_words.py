@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ from crm_tui.cli.output import MOST_ID, invocation, say, show_json, show_table
 from crm_tui.clock import local_stamp, utc_now
 from crm_tui.errors import BadInput, NotFound, WrongUsage
 from crm_tui.text import plural, visible
+from crm_tui.vocabulary import Channel
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -210,9 +211,20 @@ async def show_document(db: Database, campaign: int, *, json: bool) -> None:
         return
     counts = found.counts
     say(f"{kept.draft.name}: {state_words(kept.state, kept.pause_reason)}")
-    say(f"{plural(found.recipients, 'lead')}, {plural(counts.audience, 'mail')}")
+    channels = {step.channel for step in kept.draft.steps}
+    say(f"{plural(found.recipients, 'lead')}, {plural(counts.audience, noun_of(channels))}")
     show_table(
-        ("Step", "Template", "Mails", "Waiting", "Held", "Sent", "Failed", "Skipped", "Uncertain"),
+        (
+            "Step",
+            "Template",
+            "Messages",
+            "Waiting",
+            "Held",
+            "Sent",
+            "Failed",
+            "Skipped",
+            "Uncertain",
+        ),
         [
             (
                 each.position,
@@ -232,6 +244,13 @@ async def show_document(db: Database, campaign: int, *, json: bool) -> None:
         say(rate_words(rate))
     for each in found.steps:
         say_texts(each)
+
+
+def noun_of(channels: Collection[Channel]) -> str:
+    """What messages through these channels are called, one of them."""
+    if Channel.SMS not in channels:
+        return "mail"
+    return "message" if Channel.EMAIL in channels else "text message"
 
 
 def rate_words(rate: Rate) -> str:

@@ -193,7 +193,7 @@ def list_campaigns(context: typer.Context, *, json: Json = False) -> None:
         show_json({"campaigns": [row_document(each) for each in found]})
         return
     show_table(
-        ("ID", "Name", "State", "Leads", "Mails", "Sent", "Waiting", "Answers"),
+        ("ID", "Name", "State", "Leads", "Messages", "Sent", "Waiting", "Answers"),
         [
             (
                 each.id,

@@ -17,6 +17,7 @@ from crm_tui.errors import UserError
 from crm_tui.text import plural
 
 if TYPE_CHECKING:
+    from crm_tui.config import Settings
     from crm_tui.db.engine import Database
     from crm_tui.services.mailing import Report
     from crm_tui.worker import Worker
@@ -79,14 +80,18 @@ def _once(context: typer.Context, *, json: bool) -> None:
                 )
             }
         )
-    _say(report)
+    say_report(report, invocation(context).settings)
     if report.problems:
         raise typer.Exit(Exit.PROVIDER_FAILED)
     if report.stopped:
         raise typer.Exit(Exit.REFUSED)
 
 
-def _say(report: Report) -> None:
+def say_report(report: Report, settings: Settings) -> None:
+    """Say what a pass came to, in the words of what is set up."""
+    from crm_tui.providers.catalog import APIS
+
+    texts, asked = settings.sms.provider, settings.email.provider in APIS
     for problem in report.problems:
         say(problem)
     if report.stopped:
@@ -94,10 +99,10 @@ def _say(report: Report) -> None:
         say("If nothing else sends from this data any more: crm-tui worker --let-go")
     if report.polled:
         say(
-            f"{plural(report.polled, 'mail')} read: {report.applied:,} told us something, "
+            f"{plural(report.polled, 'record' if texts or asked else 'mail')} read: {report.applied:,} told us something, "
             f"{report.unmatched:,} wait for you in the inbox."
         )
-    said = f"{plural(report.sent, 'mail')} sent"
+    said = f"{plural(report.sent, 'message' if texts else 'mail')} sent"
     if report.failed:
         said += f", {report.failed:,} refused"
     if report.uncertain:
@@ -174,8 +179,8 @@ def _stops(working: Worker) -> Iterator[None]:
         working.stop()
         if waits := working.unanswered:
             say(
-                f"Stopping. {plural(waits, 'mail was', 'mails were')} handed to the mail server, and"
-                " its answer is waited for."
+                f"Stopping. {plural(waits, 'message was', 'messages were')} handed over, and the answer"
+                " is waited for."
             )
         else:
             say("Stopping.")

@@ -251,12 +251,12 @@ class CampaignScreen(CampaignDesk):
     def why_not(self, action_id: str) -> str | None:
         """A step is edited while nothing is sent; taken out is who still waits."""
         if action_id == "campaign.retry" and self._asked and not self._table.total:
-            return "No mail matches the filter. esc shows everything again."
+            return "No message matches the filter. esc shows everything again."
         if action_id == "ledger.skip" and self._kept is not None:
             if self._kept.state not in (CampaignState.RUNNING, CampaignState.PAUSED):
                 return f"The campaign is {_state_words(self._kept.state)}: nobody waits."
             if self._table.cursor_row is None:
-                return "There is no mail here."
+                return "There is no message here."
         if action_id == "ledger.edit" and self._kept is not None:
             if self._kept.state is CampaignState.RUNNING:
                 return "Steps are edited while the campaign is paused: S pauses it."
@@ -336,7 +336,7 @@ class CampaignScreen(CampaignDesk):
             leads = await ledger.leads_of(session, message_ids)
         number = await mending.take_out(db, self._campaign_id, leads, now=self.host.now())
         if number:
-            words = f"{plural(len(leads), 'lead')} taken out: {plural(number, 'mail')} skipped."
+            words = f"{plural(len(leads), 'lead')} taken out: {plural(number, 'message')} skipped."
             self.host.say(f"{words} u takes it back.", Role.GOOD)
             self._table.clear_selection()
         else:

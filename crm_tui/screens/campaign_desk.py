@@ -104,7 +104,7 @@ class CampaignDesk(AppScreen):
             question = f"Delete the draft {campaign.called}? This cannot be undone."
             dialog = Confirm(question, verb="Delete the draft", careful=True)
         else:
-            never = plural(campaign.unsent, "mail")
+            never = plural(campaign.unsent, "message")
             question = (
                 f"Cancel {campaign.called}? {never} not sent yet will never be; what was sent "
                 "stays. This cannot be undone."
@@ -127,7 +127,7 @@ class CampaignDesk(AppScreen):
             self.campaign_is_gone()
         else:
             number = await running.cancel(db, campaign.id, now=self.host.now())
-            never = plural(number, "mail")
+            never = plural(number, "message")
             self.host.say(f"{campaign.called} is canceled; {never} will not be sent.", Role.GOOD)
         await self.show_again()
 
@@ -156,7 +156,7 @@ class CampaignDesk(AppScreen):
             number = await mending.retry(session, campaign.id, now=self.host.now(), ids=ids)
         if number:
             waits = "waits" if number == 1 else "wait"
-            self.host.say(f"{plural(number, 'mail')} {waits} to be sent again.", Role.GOOD)
+            self.host.say(f"{plural(number, 'message')} {waits} to be sent again.", Role.GOOD)
         else:
             self.host.say("None of these failed or is held.")
         await self.show_again()
@@ -197,5 +197,5 @@ def _why_not(campaign: Subject, name: str) -> str | None:
     if name == "retry" and state is CampaignState.CANCELED:
         return f"{campaign.called} is canceled: nothing more is sent for it."
     if name == "retry" and not campaign.again:
-        return "No mail of it failed or is held."
+        return "No message of it failed or is held."
     return None

@@ -124,7 +124,10 @@ def _texts(steps: Sequence[StepFigures], room: int) -> Content:
             lines.append(styled(letter, Role.STRONG) + styled("".join(padded).rstrip()))
         if step.verdict is not None:
             role = Role.GOOD if step.verdict.winner else Role.QUIET
-            lines.append(styled(step.verdict.sentence, role))
+            said = step.verdict.sentence
+            if cell_len(said) > room:  # its figures stand above
+                said = f"{said.partition(': ')[0]}."
+            lines.append(styled(said, role))
     return Content("\n").join(lines)
 
 

@@ -12,7 +12,13 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from crm_tui.cli.campaign_words import noun_of
+from crm_tui.cli.worker import say_report
+from crm_tui.config import EmailSettings, Settings
+from crm_tui.config.sections import SmsSettings
 from crm_tui.db.locks import held
+from crm_tui.services.mailing import Report
+from crm_tui.vocabulary import Channel
 from crm_tui.worker import LOCK
 from tests.conftest import Cli, Ran
 
@@ -424,3 +430,37 @@ def test_options_of_the_worker_that_do_not_go_together(
     program: Program, arguments: list[str]
 ) -> None:
     assert program("worker", *arguments).code == 2
+
+
+@pytest.mark.parametrize(
+    ("channels", "noun"),
+    [
+        ({Channel.EMAIL}, "mail"),
+        ({Channel.SMS}, "text message"),
+        ({Channel.EMAIL, Channel.SMS}, "message"),
+    ],
+)
+def test_messages_are_called_by_what_they_go_through(channels: set[Channel], noun: str) -> None:
+    assert noun_of(channels) == noun
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (Settings(), ["3 mails read: 2 told us something, 1 wait for you in the inbox."]),
+        (
+            Settings(email=EmailSettings(provider="mailgun")),
+            ["3 records read: 2 told us something, 1 wait for you in the inbox."],
+        ),
+    ],
+)
+def test_what_was_read_is_called_by_where_it_comes_from(
+    settings: Settings, said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_report(Report(polled=3, applied=2, unmatched=1), settings)
+    assert capsys.readouterr().err.splitlines()[:1] == said
+
+
+def test_with_text_messages_what_was_sent_are_messages(capsys: pytest.CaptureFixture[str]) -> None:
+    say_report(Report(sent=2), Settings(sms=SmsSettings(provider="twilio")))
+    assert capsys.readouterr().err == "2 messages sent.\n"

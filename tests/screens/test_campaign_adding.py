@@ -201,12 +201,12 @@ async def test_leads_are_taken_out_of_a_campaign_and_wait_again_after_undo(
     campaign = await add_campaign(desk.db, leads)
     await mark(desk.db, campaign, ada, state=MessageState.SENT)
     await desk.press("3", "enter", "x")
-    assert desk.said == "1 lead taken out: 1 mail skipped. u takes it back."
+    assert desk.said == "1 lead taken out: 1 message skipped. u takes it back."
     assert await desk.states(ada) == ["sent", "skipped"]
     await desk.press("u")
     assert await desk.states(ada) == ["sent", "queued"]
     await desk.press("down", "down", "space", "down", "space", "x")
-    assert desk.said.startswith("2 leads taken out: 4 mails skipped.")
+    assert desk.said.startswith("2 leads taken out: 4 messages skipped.")
     assert await desk.states(bo) == await desk.states(cy) == ["skipped", "skipped"]
     await desk.press("g", "g", "x", "x")
     assert desk.said == "The campaign is finished: nobody waits."

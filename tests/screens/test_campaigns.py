@@ -134,7 +134,7 @@ async def test_cancelling_says_that_there_is_no_way_back_and_begins_on_the_safe_
     assert await desk.state(campaign) is CampaignState.RUNNING
     await desk.press("X", "left", "enter")
     assert await desk.state(campaign) is CampaignState.CANCELED
-    assert "6 mails will not be sent" in desk.said
+    assert "6 messages will not be sent" in desk.said
     await desk.press("S")
     assert desk.said == "Plumbers in Queens is canceled."
 
@@ -187,11 +187,11 @@ async def test_what_failed_is_sent_again(desk: Desk, leads: list[int]) -> None:
         await mark(desk.db, campaign, lead, state=MessageState.FAILED, reason="no", due_at=None)
     await desk.press("3", "enter", "space", "R")
     assert await desk.messages(MessageState.FAILED) == 1
-    assert desk.said == "1 mail waits to be sent again."
+    assert desk.said == "1 message waits to be sent again."
     await desk.press("escape", "R")
     assert await desk.messages(MessageState.FAILED) == 0
     await desk.press("R")
-    assert desk.said == "No mail of it failed or is held."
+    assert desk.said == "No message of it failed or is held."
 
 
 async def test_only_what_matches_the_filter_is_sent_again(desk: Desk, leads: list[int]) -> None:
@@ -199,10 +199,10 @@ async def test_only_what_matches_the_filter_is_sent_again(desk: Desk, leads: lis
     for lead in leads[:2]:
         await mark(desk.db, campaign, lead, state=MessageState.FAILED, reason="no", due_at=None)
     await desk.press("3", "enter", "slash", *"roofing", "enter", "R")
-    assert desk.said == "1 mail waits to be sent again."
+    assert desk.said == "1 message waits to be sent again."
     assert await desk.messages(MessageState.FAILED) == 1
     await desk.press("slash", "ctrl+u", *"nobody", "enter", "R")
-    assert desk.said == "No mail matches the filter. esc shows everything again."
+    assert desk.said == "No message matches the filter. esc shows everything again."
 
 
 async def test_enter_opens_the_lead_and_its_neighbours_are_those_of_the_ledger(
