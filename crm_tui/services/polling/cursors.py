@@ -12,11 +12,17 @@ from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Message, StreamGap, SyncCursor
+from crm_tui.db.types import utc_text
 from crm_tui.providers.events import Asked, Cursor, EventStream, Waiting
 
 _LAST_DAYS = timedelta(days=7)
 """How long ago a message went of which a provider that tells states is asked."""
 _MOST = 10_000
+_WAITING = (  # plain SQL: thousands of rows at every poll
+    "SELECT provider_id, sent_at, coalesce(delivered_at, bounced_at, soft_bounced_at) IS NOT NULL"
+    " FROM message WHERE provider = ? AND provider_id IS NOT NULL AND sent_at > ?"
+    " ORDER BY sent_at DESC LIMIT ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +56,13 @@ async def asked_of(session: ReadSession, provider: str, *, now: datetime) -> Ask
     """What polling needs to know of the messages that went through a provider."""
     gone = (Message.provider == provider, Message.provider_id.is_not(None))
     since = await session.scalar(select(func.min(Message.sent_at)).where(*gone))
-    ended = func.coalesce(Message.delivered_at, Message.bounced_at, Message.soft_bounced_at)
-    rows = await session.execute(
-        select(Message.provider_id, Message.sent_at, ended.is_not(None))
-        .where(*gone, Message.sent_at > now - _LAST_DAYS)
-        .order_by(Message.sent_at.desc())
-        .limit(_MOST)
-    )
+    connection = await session.connection()
+    since_when = utc_text(now - _LAST_DAYS)
+    rows = await connection.exec_driver_sql(_WAITING, (provider, since_when, _MOST))
+    found: Sequence[Any] = rows.all()
     waiting = tuple(
-        Waiting(provider_id, sent_at, bool(settled))
-        for provider_id, sent_at, settled in rows
-        if provider_id is not None and sent_at is not None
+        Waiting(provider_id, datetime.fromisoformat(sent_at), bool(settled))
+        for provider_id, sent_at, settled in found
     )
     return Asked(now=now, since=since, waiting=waiting)
 
