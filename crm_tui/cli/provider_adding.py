@@ -13,6 +13,7 @@ import typer
 
 from crm_tui.cli.output import Exit, invocation, say, show_json
 from crm_tui.errors import BadInput, WrongUsage
+from crm_tui.providers.catalog import TITLES
 from crm_tui.services.accounts import changing, keys, known
 from crm_tui.services.campaigns.gate import ACKNOWLEDGE
 from crm_tui.services.campaigns.policies import policy_of
@@ -106,6 +107,7 @@ def _values(name: str, settings: Settings, given: Mapping[str, str]) -> dict[str
         elif not before[each.name] and not each.optional:
             option = each.name.replace("_", "-")
             raise BadInput(f"{each.asks}: nothing is given. Say --{option}.")
+    known.to_set(name, values)  # what is wrong is said before a key is asked for
     return values
 
 
@@ -147,6 +149,6 @@ def _say_added(name: str, added: changing.Added, before: Settings, *, use: bool)
         say(f"No {title} is found: give it with --key -, or set {keys.variable(name)}.")
     if known.sends(name, settings) and not known.sends(name, before):
         what = "Text messages go" if name in known.TEXTS else "Mail goes"
-        say(f"{what} through {name} from now on; what runs already has to be started again.")
+        say(f"{what} through {TITLES[name]} from now on; what runs already has to be started again.")
     elif not known.sends(name, settings) and name in {*known.MAIL, *known.TEXTS}:
         say(f"Nothing goes through it yet: crm-tui providers use {name}")
