@@ -149,6 +149,8 @@ def _say_added(name: str, added: changing.Added, before: Settings, *, use: bool)
         say(f"No {title} is found: give it with --key -, or set {keys.variable(name)}.")
     if known.sends(name, settings) and not known.sends(name, before):
         what = "Text messages go" if name in known.TEXTS else "Mail goes"
-        say(f"{what} through {TITLES[name]} from now on; what runs already has to be started again.")
+        say(
+            f"{what} through {TITLES[name]} from now on; what runs already has to be started again."
+        )
     elif not known.sends(name, settings) and name in {*known.MAIL, *known.TEXTS}:
         say(f"Nothing goes through it yet: crm-tui providers use {name}")
