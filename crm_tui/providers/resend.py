@@ -102,6 +102,7 @@ class ResendSender:
         self.api = api or api_of(settings, key, transport=transport)
         self._over = asyncio.Event()
         self._unanswered = 0
+        self._in_trouble = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -131,7 +132,9 @@ class ResendSender:
         """
         body = body_of(mail)
         trouble: ProviderError = GivenUp("nothing more was wanted")
-        for tried in range(_TRIES):
+        # What the last mail met with all its tries, this one meets with its first.
+        tries = 1 if self._in_trouble else _TRIES
+        for tried in range(tries):
             if self._over.is_set():
                 break
             try:
@@ -147,14 +150,16 @@ class ResendSender:
                 await self._pause(error.after)
                 continue
             else:
+                self._in_trouble = False
                 sent = await self._read(answer, mail)
                 if sent is not None:
                     return sent
                 trouble = Unclear(
                     "Resend's answer was not whole, or it is still at work on the mail"
                 )
-            if tried < _TRIES - 1:
+            if tried < tries - 1:
                 await self._pause(_PAUSE * 2**tried * (1 + self.api.jitter()))
+        self._in_trouble = isinstance(trouble, Unclear)
         raise trouble
 
     async def _pause(self, seconds: float) -> None:

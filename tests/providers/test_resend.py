@@ -229,6 +229,19 @@ async def test_a_lost_answer_is_asked_for_again_under_the_same_key() -> None:
     assert len({(request.headers["idempotency-key"], request.content) for request in asked}) == 1
 
 
+async def test_while_resend_has_trouble_the_next_mails_are_tried_once_each() -> None:
+    broken = httpx.Response(500, text="Internal Server Error")
+    whole = httpx.Response(200, json={"id": "49a3999c"})
+    sender, asked = answering(*[broken] * 5, whole, *[broken] * 3, whole)
+    for _ in range(2):
+        with pytest.raises(Unclear):
+            await sender.send(MAIL)
+    assert len(asked) == 5
+    await sender.send(MAIL)
+    await sender.send(MAIL)  # it answered meanwhile: again it is asked more than once
+    assert len(asked) == 10
+
+
 @pytest.mark.parametrize(
     "answer",
     [
