@@ -53,6 +53,7 @@ _LARGEST = 32 * 1024 * 1024
 """Bytes of an answer that are read at most."""
 _KEY = re.compile("[ -~]+")
 _HOST = re.compile("[a-z0-9.-]+|[0-9a-f:.]+")
+_STOPPED = re.compile(r"\baccount\b.*\b(suspended|disabled|closed|deactivated)\b", re.IGNORECASE)
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 
 
@@ -268,6 +269,11 @@ class Api:
             raise explained
         if answer.status in {401, 403}:
             words = self.words(answer) or "no reason given"
+            if answer.status == 403 and _STOPPED.search(words):
+                raise Misconfigured(
+                    f"{self.title} has stopped this account ({answer.status}: {words}).",
+                    fix=f"Log in at {self.title} to see why, and ask its support.",
+                )
             raise LoginRefused(
                 f"{self.title} does not take the key ({answer.status}: {words}).", fix=self.fix
             )

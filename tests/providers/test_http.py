@@ -130,6 +130,16 @@ async def test_other_answers_are_the_adapter_s(code: int) -> None:
     assert len(script.asked) == 1
 
 
+async def test_an_account_that_was_stopped_is_not_taken_for_a_wrong_key() -> None:
+    script = Script(httpx.Response(403, json={"message": "Your account is suspended"}))
+    async with script.api as api:
+        with pytest.raises(
+            Misconfigured, match=r"stopped this account .* ask its support"
+        ) as stopped:
+            await api.get("mails")
+    assert not isinstance(stopped.value, LoginRefused)
+
+
 async def test_a_provider_that_never_answers_is_asked_for_about_a_minute() -> None:
     seconds = 0.0
 
