@@ -40,6 +40,9 @@ _STALE = timedelta(hours=3)
 _OWED_FOR = timedelta(days=3)
 """How long a mail that cannot be fetched is asked for; Mailgun keeps them for about as long."""
 _MOST_URLS = 4
+_MOST_AGAIN = 10
+"""How often a reading is taken up at the same moment: where hundreds of events share one, its pages
+are read anew each time one of them cannot be had."""
 _MOST_STILL = 100
 """Pages in a row whose last record is no later than those before."""
 _MOST_OWED = 50
@@ -83,6 +86,7 @@ class Place:
         self._opened = asked.now
         self._reached: datetime | None = None
         self._resumed: datetime | None = None
+        self._again = 0
         self._still = 0
         self._go_on_with(cursor.get("pass"), asked.now)
 
@@ -166,10 +170,11 @@ class Place:
     def resume(self) -> None:
         """The next page cannot be had: ask anew from where the reading stands.
 
-        Where that has been tried already, the rest is for the next reading.
+        Where that has been tried often enough, the rest is for the next reading.
         """
         self.next = None
-        if self._reached is None or self._reached == self._resumed:
+        self._again = self._again + 1 if self._reached == self._resumed else 0
+        if self._reached is None or self._again > _MOST_AGAIN:
             self.walked = True
         else:
             self.start = self._resumed = self._reached
@@ -194,6 +199,7 @@ class Place:
                 "start": _iso(self.start),
                 "reached": _iso(self._reached),
                 "resumed": _iso(self._resumed),
+                "again": self._again,
                 "next": self.next,
                 "still": self._still,
                 "walked": self.walked,
@@ -215,6 +221,8 @@ class Place:
         self._opened, self._began, self.start = opened, began, start
         self._reached = _time(reading.get("reached"))
         self._resumed = _time(reading.get("resumed"))
+        again = reading.get("again")
+        self._again = again if isinstance(again, int) else 0
         self.next = following if isinstance(following, str) and following else None
         still = reading.get("still")
         self._still = still if isinstance(still, int) else 0

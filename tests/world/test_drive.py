@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -27,7 +28,7 @@ PROVIDERS = {"mailgun": FakeMailgun, "brevo": FakeBrevo}
 
 
 def drive_of(provider: str, *, seed: int) -> Drive:
-    world = World(NOW, Faults.all_at_once(), seed)
+    world = World(NOW, Faults.all_at_once(), seed, tick=timedelta(milliseconds=100))
     fake: FakeMailgun | FakeBrevo
     if provider == "mailgun":
         fake = FakeMailgun(world, "mailgun", domain="mg.example.org")

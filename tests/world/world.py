@@ -141,6 +141,7 @@ class World:
         now: the world's time, aware UTC; it stands still until it is moved.
         faults: what goes wrong.
         requests: every request that arrived (method, path below the provider, status), in order.
+        tick: how far each request moves the clock on.
     """
 
     now: datetime
@@ -150,6 +151,7 @@ class World:
     providers: list[Served] = field(default_factory=list)
     requests: list[tuple[str, str, int]] = field(default_factory=list)
     base: str = IN_PROCESS
+    tick: timedelta = timedelta()
     _refused: int = 0
 
     def __post_init__(self) -> None:
@@ -216,6 +218,7 @@ class World:
         """A handler, with all the trouble there is on the way to it and back."""
 
         async def answer(request: Request) -> Response:
+            self.now += self.tick
             response = await self._answer(provider, handler, request)
             response.headers["date"] = format_datetime(self.now + self.faults.skew, usegmt=True)
             path = request.url.path.removeprefix(f"/{provider.name}")
