@@ -294,4 +294,11 @@ class GivenUp(ProviderError):
 
 
 class Unclear(ProviderError):
-    """The connection was lost after the mail was handed over: it may or may not have been sent."""
+    """The connection was lost after the mail was handed over: it may or may not have been sent.
+
+    `ours`: it was cut off here, and the provider is not to blame.
+    """
+
+    def __init__(self, words: str, *, ours: bool = False) -> None:
+        super().__init__(words)
+        self.ours = ours

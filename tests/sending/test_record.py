@@ -239,6 +239,31 @@ async def test_what_may_have_gone_is_uncertain_and_never_sent_again(
     assert await campaign_state(desk.db, campaign) == (CampaignState.RUNNING, None)
 
 
+async def test_a_provider_that_never_answers_makes_five_mails_uncertain_and_not_all(
+    desk: Desk, now: datetime
+) -> None:
+    await add_campaign(desk.db, await add_leads(desk.db, 8, now), now)
+    problem = ""
+    for _ in range(5):
+        (claimed,) = await desk.claim(now, most=1)
+        turn = await desk.record(now, (claimed, Unclear("it answered 500")))
+        problem = turn.tally.problem
+    assert problem.startswith("Nothing more is sent for now: 5 messages in a row")
+    assert await desk.claim(now) == []
+    assert [state for state, _ in await states(desk.db)].count(UNCERTAIN) == 5
+
+
+async def test_what_was_cut_off_here_is_not_held_against_the_provider(
+    desk: Desk, now: datetime
+) -> None:
+    await add_campaign(desk.db, await add_leads(desk.db, 8, now), now)
+    for _ in range(6):
+        (claimed,) = await desk.claim(now, most=1)
+        turn = await desk.record(now, (claimed, Unclear("it was interrupted", ours=True)))
+        assert turn.tally.problem == ""
+    assert len(await desk.claim(now)) == 2
+
+
 async def test_an_uncertain_mail_that_turns_up_was_sent_and_the_next_step_follows(
     desk: Desk, now: datetime
 ) -> None:

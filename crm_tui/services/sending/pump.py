@@ -241,9 +241,9 @@ class Pump:
         except ProviderError as error:
             answer = error
         except asyncio.CancelledError:
-            answer = Unclear("sending was interrupted")
+            answer = Unclear("sending was interrupted", ours=True)
         except Exception as error:  # noqa: BLE001 - whatever it was, the mail may have gone
-            answer = Unclear(f"sending went wrong: {error}")
+            answer = Unclear(f"sending went wrong: {error}", ours=True)
         return Result(message, answer, self.now())
 
     def _came_back(self, task: asyncio.Task[Result]) -> None:

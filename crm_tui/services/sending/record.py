@@ -194,9 +194,28 @@ class _Recording:
             breaker = failed(known.breaker, at, key=self.account.provider, asked=_asked(answer))
             self.tally.problem = str(answer)
             known = replace(known, breaker=breaker, problem=self.tally.problem)
-        elif not (answer is None or isinstance(answer, Unclear | Unsendable)):
+        elif isinstance(answer, Unclear):
+            known = self._unclear(known, answer, at)
+        elif not (answer is None or isinstance(answer, Unsendable)):
             known = known if known.works else replace(known, breaker=succeeded(), problem="")
         self.known = known
+
+    def _unclear(self, known: Standing, answer: Unclear, at: datetime) -> Standing:
+        """Count an answer that never came: after some in a row nothing more is handed over for now.
+
+        Else one bad minute of a provider would make a whole campaign uncertain.
+        """
+        if answer.ours:
+            return known
+        breaker = failed(known.breaker, at, key=self.account.provider)
+        known = replace(known, breaker=breaker)
+        if breaker.until is not None:
+            self.tally.problem = (
+                f"Nothing more is sent for now: {breaker.failures} messages in a row may have been"
+                f" sent or not. {answer.words}"
+            )
+            known = replace(known, problem=self.tally.problem)
+        return known
 
     def _end(self, row: Returned, state: MessageState, **values: object) -> None:
         end = {
