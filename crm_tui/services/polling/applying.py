@@ -7,7 +7,7 @@ late or in any order is one. What follows from events is such that a repetition 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
@@ -140,27 +140,41 @@ def parse(stream: Reads, payload: Any) -> Parsed:
 
 
 class Raw(NamedTuple):
-    """A record that waits, and its number."""
+    """A record that waits: its number, and what it says."""
 
     id: int
-    payload: Any
+    parsed: Parsed
 
 
 _WAITING = (  # by the index of what waits: the planner would go through all that was applied
     "SELECT id, payload FROM raw_record INDEXED BY ix_raw_record_waiting"
-    " WHERE applied_at IS NULL AND batch_id IS NULL AND source = ? ORDER BY id LIMIT ?"
+    " WHERE applied_at IS NULL AND batch_id IS NULL AND source = ? AND id > ? ORDER BY id LIMIT ?"
 )
 _DONE = "UPDATE raw_record SET applied_at = ?, business_id = ?, problem = ? WHERE id = ?"
 _DROP = "DELETE FROM raw_record WHERE id = ?"
 _THERE = "SELECT key FROM event WHERE key IN (SELECT value FROM json_each(?))"
 
 
-async def waiting(session: ReadSession, stream: Reads, *, most: int = AT_ONCE) -> list[Raw]:
-    """The records of an account that wait to be applied, in the order they came."""
+async def waiting(
+    session: ReadSession, stream: Reads, *, after: int = 0, most: int = AT_ONCE
+) -> Sequence[tuple[int, str]]:
+    """The records of an account that wait to be applied, in the order they came, as they are kept.
+
+    Args:
+        session: the session.
+        stream: whose.
+        after: only those with a higher number.
+        most: how many.
+    """
     connection = await session.connection()
-    rows = await connection.exec_driver_sql(_WAITING, (source_of(stream), most))
+    rows = await connection.exec_driver_sql(_WAITING, (source_of(stream), after, most))
     found: Sequence[Any] = rows.all()
-    return [Raw(number, msgspec.json.decode(payload)) for number, payload in found]
+    return [(number, payload) for number, payload in found]
+
+
+def read(stream: Reads, kept: Iterable[tuple[int, str]]) -> list[Raw]:
+    """Read records. Hundreds take a while: call it in a thread."""
+    return [Raw(number, parse(stream, msgspec.json.decode(each))) for number, each in kept]
 
 
 async def apply(
@@ -234,9 +248,9 @@ class _Applying:
     _all: list[int] = field(default_factory=list)
 
     def read(self, raw: Raw) -> None:
-        """Read a record; one that cannot be read is kept as it is, and said."""
+        """Take in a record; one that cannot be read is kept as it is, and said."""
         self._all.append(raw.id)
-        parsed = parse(self.stream, raw.payload)
+        parsed = raw.parsed
         if parsed.problem:
             self._problems[raw.id] = parsed.problem
             self._ours.add(raw.id)
@@ -272,7 +286,12 @@ class _Applying:
         # What was told already may have come again with what it cost.
         facts = following.facts_of(self._about_ours(known))
         await following.write_facts(session, facts)
-        news = await self._news(session, known)
+        delivered = {
+            each.message.id: (each.message, each.times["delivered_at"])
+            for each in facts
+            if each.times["delivered_at"] != each.message.times["delivered_at"]
+        }
+        news = await self._news(session, known, {n: at for n, (_, at) in delivered.items()})
         if not news:
             return
         await following.write_names(session, ((each.event, each.message) for each in news))
@@ -280,15 +299,23 @@ class _Applying:
         await events.insert_rows(session, rows)
         self.applied.events += len(rows)
         await following.follow(session, [(each.event, each.message) for each in news], now=self.now)
-        changed = await touches.judge_again(
-            session, {each.message.id for each in news if each.event.kind in touches.BEARS_ON}
+        changed = await touches.settle(
+            session,
+            (
+                touches.New(each.event, each.message, each.new.by_machine)
+                for each in news
+                if each.event.kind in touches.TOUCHES
+            ),
+            {number: message for number, (message, _) in delivered.items()},
         )
         await activity.note_activity(session, rows)
         await activity.renew_activity(session, changed)
         moved = {
             each.message.business_id
             for each in news
-            if (to := each.new.moves_to) and to.rank > each.message.status.rank
+            if (to := each.new.moves_to)
+            and not each.new.by_machine
+            and to.rank > each.message.status.rank
         }
         await statuses.refold(session, sorted(moved | changed), sites=False)
 
@@ -299,7 +326,9 @@ class _Applying:
             if message is not None and not message.erased:
                 yield event, message
 
-    async def _news(self, session: WriteSession, known: Known) -> list[_News]:
+    async def _news(
+        self, session: WriteSession, known: Known, delivered: Mapping[int, str | None]
+    ) -> list[_News]:
         """Those of the events that are about a message of ours and were not told yet."""
         about: dict[str, _News] = {}
         for raw_id, event in self.read_events:
@@ -310,14 +339,25 @@ class _Applying:
             self._ours.add(raw_id)
             if event.kind in KINDS:
                 key = f"{source_of(self.stream)}:{event.name}"
-                about.setdefault(key, self._about(key, raw_id, event, message))
+                at = delivered.get(message.id, message.times["delivered_at"])
+                about.setdefault(key, self._about(key, raw_id, event, message, at))
         connection = await session.connection()
         rows = await connection.exec_driver_sql(_THERE, (json.dumps(list(about)),))
         there = {key for (key,) in rows.all()}
         return [each for key, each in about.items() if key not in there]
 
-    def _about(self, key: str, raw_id: int, event: ProviderEvent, message: Ours) -> _News:
+    def _about(
+        self,
+        key: str,
+        raw_id: int,
+        event: ProviderEvent,
+        message: Ours,
+        delivered_at: str | None,
+    ) -> _News:
         summary, data = told(event, message)
+        reason = touches.reason_of(event, delivered_at) if event.kind in touches.TOUCHES else ""
+        if reason:
+            data["machine"] = reason
         new = NewEvent(
             message.business_id,
             KINDS[event.kind],
@@ -326,7 +366,7 @@ class _Applying:
             self.stream.provider,
             key=key,
             moves_to=_MOVES.get(event.kind),
-            by_machine=event.kind in _BY_MACHINES,
+            by_machine=bool(reason) or event.kind in _BY_MACHINES,
             data={"raw": raw_id} | data,
             message_id=message.id,
         )

@@ -7,6 +7,7 @@ nothing comes twice.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -187,18 +188,36 @@ class Poller:
         ]
 
     async def apply_waiting(self) -> Applied:
-        """Apply what waits, a few hundred records in each transaction."""
+        """Apply what waits, a few hundred records in each transaction.
+
+        While some are written the next are read.
+        """
         whole = Applied()
-        while True:
-            async with self.db.read() as session:
-                records = await applying.waiting(session, self.stream)
-            if not records:
-                return whole
+        records = await self._waiting()
+        while records:
+            ahead = asyncio.create_task(self._waiting(after=records[-1].id))
             try:
-                whole.add(await self._apply(records))
-            except STRANGE:
-                for each in records:  # one of them: the others are not to wait for ever
-                    whole.add(await self._apply_alone(each))
+                whole.add(await self._apply_all(records))
+            except BaseException:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
+                raise
+            records = await ahead or await self._waiting()
+        return whole
+
+    async def _waiting(self, *, after: int = 0) -> list[Raw]:
+        async with self.db.read() as session:
+            kept = await applying.waiting(session, self.stream, after=after)
+        return await asyncio.to_thread(applying.read, self.stream, kept) if kept else []
+
+    async def _apply_all(self, records: Sequence[Raw]) -> Applied:
+        try:
+            return await self._apply(records)
+        except STRANGE:
+            whole = Applied()
+            for each in records:  # one of them: the others are not to wait for ever
+                whole.add(await self._apply_alone(each))
+            return whole
 
     async def _apply(self, records: Sequence[Raw]) -> Applied:
         async with self.db.write() as session:

@@ -93,12 +93,13 @@ async def look_up(session: ReadSession, provider: str, events: Iterable[Provider
     known = Known()
     told = list(events)
     ids = sorted({each.provider_id for each in told if each.provider_id is not None})
-    keys = sorted({each.key for each in told if each.key is not None})
     addresses = sorted(
         {each.recipient for each in told if each.provider_id is None and each.key is None} - {""}
     )
     for each in await _read(session, _BY_ID, ids, provider):
         known.by_id[each.provider_id or ""] = each
+    unnamed = (each for each in told if each.provider_id not in known.by_id)
+    keys = sorted({each.key for each in unnamed if each.key is not None})
     for each in await _read(session, _BY_KEY, keys, provider):
         known.by_key[each.key] = each
     for each in await _read(session, _BY_ADDRESS, addresses, provider):

@@ -104,6 +104,8 @@ def facts_of(told: Iterable[Told]) -> list[Facts]:
     """What is known of messages by now, of those of which something new was told."""
     found: dict[int, Facts] = {}
     for event, message in told:
+        if event.kind not in _COLUMNS and event.segments is None and event.cost is None:
+            continue
         if message.id not in found:
             times = {name: message.times[name] for name in _KEPT}
             found[message.id] = Facts(message, times, message.segments, message.cost)
