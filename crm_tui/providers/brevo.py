@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from email.header import Header
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
@@ -40,7 +39,7 @@ from crm_tui.providers.brevo_api import listed, number_in, open_api
 from crm_tui.providers.brevo_check import check
 from crm_tui.providers.brevo_events import bracketed, parse_event, raw_event, tags_of, text_of
 from crm_tui.providers.events import Asked, Cursor, Page, ProviderEvent, RawEvent
-from crm_tui.providers.http import Answer, Api
+from crm_tui.providers.http import Answer, Api, OverApi
 from crm_tui.providers.message import address, build, html_part
 from crm_tui.providers.secrets import Lookup
 
@@ -100,7 +99,7 @@ _LONGEST_NAME = 70
 # -- sending ---------------------------------------------------------------------------------------
 
 
-class BrevoSender:
+class BrevoSender(OverApi):
     """Sends mails through one account at Brevo."""
 
     def __init__(
@@ -111,21 +110,9 @@ class BrevoSender:
         transport: httpx.AsyncBaseTransport | None = None,
         api: Api | None = None,
     ) -> None:
-        self._api = api or open_api(settings, key, transport=transport)
+        super().__init__(api or open_api(settings, key, transport=transport))
         self._unanswered = 0
         self._given_up = False
-
-    async def __aenter__(self) -> Self:
-        await self._api.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._api.__aexit__(kind, error, trace)
 
     @property
     def unanswered(self) -> int:
@@ -317,7 +304,7 @@ class _Place:
         return self.ended and not timedelta() <= passed < max(least, self.pages * _FOR_EACH_PAGE)
 
 
-class BrevoStream:
+class BrevoStream(OverApi):
     """What became of the mails that were sent through one account at Brevo."""
 
     provider = "brevo"
@@ -348,22 +335,10 @@ class BrevoStream:
         """
         del now
         self.account = account
-        self._api = api or open_api(settings, key, transport=transport)
+        super().__init__(api or open_api(settings, key, transport=transport))
         self._page = page
         self._overlap = min(_OVERLAP, page // 4)
         self._every = EVERY
-
-    async def __aenter__(self) -> Self:
-        await self._api.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._api.__aexit__(kind, error, trace)
 
     @property
     def every(self) -> timedelta:

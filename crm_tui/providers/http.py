@@ -33,7 +33,16 @@ from crm_tui.providers.base import (
 )
 from crm_tui.providers.secrets import Lookup, Secret
 
-__all__ = ["Answer", "Api", "Explain", "Login", "Wait", "by_retry_after", "read_http_date"]
+__all__ = [
+    "Answer",
+    "Api",
+    "Explain",
+    "Login",
+    "OverApi",
+    "Wait",
+    "by_retry_after",
+    "read_http_date",
+]
 
 # These would write every URL with its query, and so addresses and places in lists, to whoever logs.
 for _library in ("httpx", "httpcore"):
@@ -429,6 +438,25 @@ class Api:
 
     def _hidden(self, words: str) -> str:
         return words if self._secret is None else self.login.hidden_in(words, self._secret)
+
+
+class OverApi:
+    """What works through an API, and closes it: every sender and stream of an adapter."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def __aenter__(self) -> Self:
+        await self._api.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._api.__aexit__(kind, error, trace)
 
 
 def _check_base(title: str, base_url: str) -> None:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
 from crm_tui.config.sections import MailgunSettings
 from crm_tui.providers.base import Capabilities, ProviderError, Unavailable
 from crm_tui.providers.events import Asked, Cursor, Page, ProviderEvent, RawEvent, RawMail
-from crm_tui.providers.http import Answer, Api
+from crm_tui.providers.http import Answer, Api, OverApi
 from crm_tui.providers.mailgun_api import (
     BY_EVENTS,
     EVENTS_LIMIT,
@@ -90,7 +89,7 @@ _ASTRAY = (
 )
 
 
-class MailgunStream:
+class MailgunStream(OverApi):
     """The events of one sending domain."""
 
     provider = "mailgun"
@@ -109,7 +108,7 @@ class MailgunStream:
     ) -> None:
         """`keeps`: how long events are kept for certain."""
         self._settings = settings
-        self._api = api or api_of(settings, key, transport=transport)
+        super().__init__(api or api_of(settings, key, transport=transport))
         self._keeps = keeps
         self._by = settings.events
 
@@ -122,17 +121,6 @@ class MailgunStream:
     def keeps(self) -> None:
         """Plans differ: what a plan keeps no more is told with the pages."""
         return None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._api.__aexit__(kind, error, trace)
 
     def parse_event(self, raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
         """What a record says.

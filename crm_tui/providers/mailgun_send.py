@@ -12,8 +12,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -29,7 +28,7 @@ from crm_tui.providers.base import (
     Unsendable,
     said,
 )
-from crm_tui.providers.http import Answer, Api
+from crm_tui.providers.http import Answer, Api, OverApi
 from crm_tui.providers.mailgun_api import (
     BY_EVENTS,
     EVENTS_LIMIT,
@@ -60,7 +59,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 _Accepted = tuple[list[Any], str | None]
 
 
-class MailgunSender:
+class MailgunSender(OverApi):
     """Sends through a domain of a Mailgun account; four mails at once at most."""
 
     def __init__(
@@ -72,23 +71,12 @@ class MailgunSender:
         api: Api | None = None,
     ) -> None:
         self._settings = settings
-        self._api = api or api_of(settings, key, transport=transport)
+        super().__init__(api or api_of(settings, key, transport=transport))
         self._lines = asyncio.Semaphore(_CONNECTIONS)
         self._given_up = False
         self._before: set[asyncio.Timeout] = set()
         self._handed_over = 0
         self._asks_for_recipients = True
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._api.__aexit__(kind, error, trace)
 
     @property
     def unanswered(self) -> int:

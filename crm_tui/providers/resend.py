@@ -10,8 +10,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -31,7 +30,7 @@ from crm_tui.providers.base import (
     Unsendable,
     said,
 )
-from crm_tui.providers.http import Answer, Api
+from crm_tui.providers.http import Answer, Api, OverApi
 from crm_tui.providers.message import address, build, html_part
 from crm_tui.providers.resend_api import (
     MOST,
@@ -84,7 +83,7 @@ _STILL = frozenset({408, 409, 425})
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
-class ResendSender:
+class ResendSender(OverApi):
     """An `EmailSender` through Resend; also a `Finder`.
 
     Attributes:
@@ -99,21 +98,10 @@ class ResendSender:
         transport: httpx.AsyncBaseTransport | None = None,
         api: Api | None = None,
     ) -> None:
-        self.api = api or api_of(settings, key, transport=transport)
+        super().__init__(api or api_of(settings, key, transport=transport))
         self._over = asyncio.Event()
         self._unanswered = 0
         self._in_trouble = False
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.api.__aexit__(kind, error, trace)
 
     @property
     def unanswered(self) -> int:
@@ -158,14 +146,14 @@ class ResendSender:
                     "Resend's answer was not whole, or it is still at work on the mail"
                 )
             if tried < tries - 1:
-                await self._pause(_PAUSE * 2**tried * (1 + self.api.jitter()))
+                await self._pause(_PAUSE * 2**tried * (1 + self._api.jitter()))
         self._in_trouble = isinstance(trouble, Unclear)
         raise trouble
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless nothing more is wanted."""
         waits = [
-            asyncio.ensure_future(self.api.sleep(seconds)),
+            asyncio.ensure_future(self._api.sleep(seconds)),
             asyncio.ensure_future(self._over.wait()),
         ]
         try:
@@ -177,7 +165,7 @@ class ResendSender:
     async def _post(self, body: dict[str, Any], key: str) -> Answer:
         self._unanswered += 1
         try:
-            return await self.api.send("emails", json=body, headers={"Idempotency-Key": key})
+            return await self._api.send("emails", json=body, headers={"Idempotency-Key": key})
         finally:
             self._unanswered -= 1
 
@@ -195,7 +183,7 @@ class ResendSender:
             if not isinstance(provider_id, str) or not provider_id:
                 return None
             return Sent(mail.message_id, provider_id, f"Resend took it as {said(provider_id)}")
-        words = self.api.words(answer)
+        words = self._api.words(answer)
         name = name_of(answer)
         if answer.status == 409 and name == "invalid_idempotent_request":
             # Its key came with another wording before, of a name or a text that was changed since.
@@ -229,7 +217,7 @@ class ResendSender:
         """
         after = ""
         for _ in range(MOST_PAGES):
-            answer = await self.api.get("emails", paging(MOST, after))
+            answer = await self._api.get("emails", paging(MOST, after))
             items, more = listed(answer)
             for item in items:
                 if recipient_of(item) == handed.to.lower() and await self._is(item, handed):
@@ -242,7 +230,7 @@ class ResendSender:
 
     async def _is(self, item: Mapping[str, Any], handed: Handed) -> bool:
         """Whether a mail of the list is the one: by its tag, or else by its text and its time."""
-        answer = await self.api.get(f"emails/{quote(item['id'], safe='')}")
+        answer = await self._api.get(f"emails/{quote(item['id'], safe='')}")
         whole = answer.object() if answer.ok else {}
         tag = tag_of(whole)
         if tag is not None:

@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -19,7 +18,7 @@ import httpx
 from crm_tui.config.sections import ResendSettings
 from crm_tui.providers.base import Unavailable
 from crm_tui.providers.events import Asked, Cursor, Page, ProviderEvent, RawEvent, RawMail
-from crm_tui.providers.http import Answer, Api
+from crm_tui.providers.http import Answer, Api, OverApi
 from crm_tui.providers.resend_api import (
     MOST,
     MOST_PAGES,
@@ -45,7 +44,7 @@ _BEHIND = timedelta(days=1)
 """How late a mail that came in may turn up in the list."""
 
 
-class ResendStream:
+class ResendStream(OverApi):
     """An `EventStream` of the mails of one domain: their states, and the mails that come in.
 
     A poll reads the list of mails, the newest first, back to the oldest that is waited for; then the
@@ -69,18 +68,7 @@ class ResendStream:
     ) -> None:
         self.account = account
         self._now = now
-        self._api = api or api_of(settings, key, transport=transport)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._api.__aexit__(kind, error, trace)
+        super().__init__(api or api_of(settings, key, transport=transport))
 
     def parse_event(self, raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
         """What a record says."""

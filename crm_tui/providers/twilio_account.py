@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -25,7 +24,7 @@ from crm_tui.providers.base import (
     Unsendable,
     said,
 )
-from crm_tui.providers.http import Answer, Api, Login
+from crm_tui.providers.http import Answer, Api, Login, OverApi
 from crm_tui.providers.secrets import Lookup, Secret
 from crm_tui.providers.twilio_records import (
     CODES,
@@ -150,7 +149,7 @@ def _told(known: Code, code: int | None, words: str) -> str:
     return f"{known.words} ({code}: {words})." if words else f"{known.words} ({code})."
 
 
-class TwilioAccount:
+class TwilioAccount(OverApi):
     """An account at Twilio, opened and closed."""
 
     def __init__(
@@ -162,19 +161,7 @@ class TwilioAccount:
         api: Api | None = None,
     ) -> None:
         self._settings = settings
-        self._api = api_of(settings, key, transport=transport) if api is None else api
-
-    async def __aenter__(self) -> Self:
-        await self._api.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._api.__aexit__(kind, error, trace)
+        super().__init__(api or api_of(settings, key, transport=transport))
 
     def _read(self, answer: Answer, url: str) -> tuple[list[Any], str | None]:
         """The messages of a page, and where the next one is.

@@ -333,7 +333,7 @@ async def test_giving_up_ends_a_pause_and_leaves_open_what_may_have_gone() -> No
         pausing.set()
         await asyncio.Event().wait()
 
-    sender.api.sleep = never_ending
+    sender._api.sleep = never_ending
     sending = asyncio.create_task(sender.send(MAIL))
     await pausing.wait()
 
