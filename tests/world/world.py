@@ -141,7 +141,7 @@ class World:
         now: the world's time, aware UTC; it stands still until it is moved.
         faults: what goes wrong.
         requests: every request that arrived (method, path below the provider, status), in order.
-        tick: how far each request moves the clock on.
+        tick: how far each request that something comes of moves the clock on.
     """
 
     now: datetime
@@ -152,6 +152,7 @@ class World:
     requests: list[tuple[str, str, int]] = field(default_factory=list)
     base: str = IN_PROCESS
     tick: timedelta = timedelta()
+    happened: int = 0
     _refused: int = 0
 
     def __post_init__(self) -> None:
@@ -218,8 +219,10 @@ class World:
         """A handler, with all the trouble there is on the way to it and back."""
 
         async def answer(request: Request) -> Response:
-            self.now += self.tick
+            before = self.happened
             response = await self._answer(provider, handler, request)
+            if self.happened != before:
+                self.now += self.tick
             response.headers["date"] = format_datetime(self.now + self.faults.skew, usegmt=True)
             path = request.url.path.removeprefix(f"/{provider.name}")
             self.requests.append((request.method, path, response.status_code))
@@ -290,6 +293,7 @@ class FakeProvider:
             seen_from = at + faults.lateness * world.random.random()
         happened = Happened(len(self.log), message, word, at, seen_from, facts)
         self.log.append(happened)
+        world.happened += 1
         return happened
 
     def told(self) -> list[Happened]:
