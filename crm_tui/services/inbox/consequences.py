@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import WriteSession
@@ -12,8 +12,8 @@ from crm_tui.db.models import Business, ContactPoint, Event, Message, Suppressio
 from crm_tui.services import activity, events
 from crm_tui.services.events import NewEvent
 from crm_tui.services.sending.account import Account
-from crm_tui.services.sending.ending import end_campaigns, leave_out
 from crm_tui.services.sending.recover import was_sent
+from crm_tui.services.sending.stopping import Stop, stop_all
 from crm_tui.vocabulary import (
     ContactKind,
     ContactState,
@@ -78,19 +78,7 @@ async def stop(
     now: datetime,
 ) -> None:
     """Leave a lead out of what its campaigns have still to send, or only what goes to an address."""
-    of_lead = [
-        Message.business_id == business_id,
-        Message.campaign_id.is_not(None),
-        Message.state == MessageState.QUEUED,
-    ]
-    if address is not None:
-        of_lead.append(Message.address == address)
-    first = select(func.min(Message.id)).where(*of_lead)
-    firsts = first.group_by(Message.campaign_id, Message.origin_id)
-    waiting = list(await session.scalars(select(Message).where(Message.id.in_(firsts))))
-    if waiting:
-        await leave_out(session, waiting, why, now=now)
-        await end_campaigns(session, {each.campaign_id for each in waiting}, now=now)
+    await stop_all(session, [Stop(business_id, why, address)], now=now)
 
 
 async def open_again(session: WriteSession, business_id: int, key: str, *, now: datetime) -> None:

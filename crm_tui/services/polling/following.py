@@ -18,8 +18,8 @@ from crm_tui.db.types import utc_text
 from crm_tui.providers.events import Happening, Listed, ProviderEvent
 from crm_tui.services.inbox.consequences import WORSE
 from crm_tui.services.polling.concerning import Ours
-from crm_tui.services.polling.stopping import Stop, stop_all
 from crm_tui.services.sending.bounces import pause, pause_for_bounces
+from crm_tui.services.sending.stopping import Stop, stop_all
 from crm_tui.services.texts_in import STOPPED
 from crm_tui.text import visible
 from crm_tui.vocabulary import Channel, ContactKind, ContactState, SuppressionKind

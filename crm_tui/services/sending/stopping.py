@@ -1,4 +1,4 @@
-"""Leaving many leads out of what their campaigns have still to send, in a few statements."""
+"""Leaving leads out of what their campaigns have still to send: one or many, in a few statements."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ async def stop_all(session: WriteSession, stops: Sequence[Stop], *, now: datetim
     """Leave leads out; where several things speak against one, the first is the reason."""
     if not stops:
         return
+    await session.flush()
     connection = await session.connection()
     rows = await connection.exec_driver_sql(_WAITING, (json.dumps(stops),))
     found: Sequence[Any] = rows.all()
