@@ -119,19 +119,22 @@ class Drive:
         return Counter(key for _, key in self.accepted())
 
     def let_happen(self) -> None:
-        """Something comes of every mail that was taken since the last time."""
-        for name, key in list(self.accepted()):
-            if key not in self.fates:
-                self.fates[key] = self._fate(name)
+        """Something comes of every mail that was taken since the last time.
 
-    def _fate(self, name: str) -> Fate:
+        They arrive as far apart as they were taken, and not thousands of them in one moment.
+        """
+        new = [(name, key) for name, key in self.accepted() if key not in self.fates]
+        for place, (name, key) in enumerate(new):
+            self.fates[key] = self._fate(name, 2 + place * self.world.tick.total_seconds())
+
+    def _fate(self, name: str, begin: float) -> Fate:
         dice = self.world.random
         if dice.random() < 0.005:
-            self._tell(name, "failed" if self._is_mailgun else "hardBounces", 2)
+            self._tell(name, "failed" if self._is_mailgun else "hardBounces", begin)
             return Fate(events=1, bounced=True)
-        delivered = self._tell(name, "delivered", 2)
+        delivered = self._tell(name, "delivered", begin)
         touches = [
-            self._touch(name, 65 + 60 * number + dice.random() * 30)
+            self._touch(name, begin, 63 + 60 * number + dice.random() * 30)
             for number in range(dice.randint(0, 2 * self.events - 2))
         ]
         fate = Fate()
@@ -144,8 +147,9 @@ class Drive:
         )
         return fate
 
-    def _touch(self, name: str, seconds: float) -> tuple[Happened, str]:
+    def _touch(self, name: str, begin: float, later: float) -> tuple[Happened, str]:
         """An open or a click, and the status it speaks for: none by a machine."""
+        seconds = begin + later
         link = {"url" if self._is_mailgun else "link": "https://site.example/"}
         match self.world.random.randint(0, 4):
             case 0 | 1:
@@ -161,7 +165,7 @@ class Drive:
             case 3:
                 return self._tell(name, "loadedByProxy", seconds), "emailed"
             case _:
-                return self._tell(name, "opened", 5), "opened"  # at once after the delivery
+                return self._tell(name, "opened", begin + 3), "opened"  # at once after the delivery
 
     def _tell(self, name: str, word: str, seconds: float, **facts: Any) -> Happened:
         at = self.world.now + timedelta(seconds=seconds)
