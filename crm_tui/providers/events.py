@@ -144,6 +144,8 @@ class Page:
         server_time: what the provider's clock says (the Date header), aware UTC.
         gap: from and to when the provider keeps nothing any more that was not yet fetched.
         notes: what else the operator should know, as sentences for the worker's log.
+        cut_short: why reading ends here although more may be told, as a sentence; the next poll goes
+            on from the cursor. "" where it does not.
     """
 
     events: Sequence[RawEvent]
@@ -153,6 +155,7 @@ class Page:
     server_time: datetime | None = None
     gap: tuple[datetime, datetime] | None = None
     notes: Sequence[str] = ()
+    cut_short: str = ""
 
 
 class Unreadable(ValueError):

@@ -83,10 +83,8 @@ _LISTED = 1000
 _MOST_LIST_PAGES = 1000
 
 
-_ASTRAY = (
-    "Mailgun named a next page that is not its own, or the same one again; it was not followed, and"
-    " the next poll goes on from there."
-)
+_ASTRAY = "it named a next page that is not its own, or the same one again"
+_REFUSED = "it does not give the next page ({status})"
 
 
 class MailgunStream(OverApi):
@@ -111,6 +109,7 @@ class MailgunStream(OverApi):
         super().__init__(api or api_of(settings, key, transport=transport))
         self._keeps = keeps
         self._by = settings.events
+        self._seen: set[str] = set()  # of the records that are no older than the last page's
 
     @property
     def account(self) -> str:
@@ -141,7 +140,6 @@ class MailgunStream(OverApi):
         place = Place(cursor, self._by, asked)
         events: Sequence[RawEvent] = ()
         server_time, gap = None, None
-        notes: list[str] = []
         if place.wants_a_page:
             answer, items, following = await self._page(place, asked)
             server_time = answer.server_time
@@ -150,13 +148,13 @@ class MailgunStream(OverApi):
                 if place.begin(clock):
                     gap = place.gap(items, clock - self._keeps)
                 events = _without_repeats(raw_event(item) for item in items)
-                place.take(items)
+                self._take(place, items, events)
                 place.owe(events, asked.now)
             following = following if items else None  # the last page is an empty one
-            if not answer.ok or not self._leads_on(following, place):
-                place.resume()
-                if place.walked and following is not None:
-                    notes.append(_ASTRAY)
+            if not answer.ok:
+                place.resume(_REFUSED.format(status=answer.status))
+            elif not self._leads_on(following, place):
+                place.resume(_ASTRAY)
             else:
                 place.go_on(following)
         mails = [] if place.stalled else await self._mails(place)
@@ -167,11 +165,11 @@ class MailgunStream(OverApi):
             mails=mails,
             server_time=server_time,
             gap=gap,
-            notes=notes
-            + [
+            notes=[
                 f"A mail that came in at Mailgun on {at:%Y-%m-%d %H:%M} UTC can no longer be fetched."
                 for at in place.lost
             ],
+            cut_short="" if place.has_more else place.stuck,
         )
 
     async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:
@@ -199,6 +197,15 @@ class MailgunStream(OverApi):
                         found.append(raw_listed(name, item))
                 url, params = next_url(page) if items else None, None
         return _without_repeats(found)
+
+    def _take(self, place: Place, items: Sequence[Any], events: Iterable[RawEvent]) -> None:
+        """Count what a page holds as read: many pages may share a moment, as long as each is new."""
+        names = {event.external_id for event in events}
+        if place.take(items):
+            self._seen = names
+        elif not names <= self._seen:
+            self._seen |= names
+            place.has_news()
 
     async def _page(self, place: Place, asked: Asked) -> tuple[Answer, list[Any], str | None]:
         """A page of the log, and where the next one is; a refusal of a next page has neither."""

@@ -14,8 +14,9 @@ The cursor is JSON; what of it is missing or wrong is as if it had never been:
     pass      a reading under way: by which API, when it was opened by this machine's clock, when it
               began by the one that is behind, from where it was asked, the last time seen, the next
               page, for how many pages it has stood still, where it stood when a page could last not
-              be had (resumed), whether only mails are left to be fetched (walked), and whether those
-              are for the next time (stalled)
+              be had (resumed), how often it was taken up there (again), whether only mails are left
+              to be fetched (walked), why the log was not read to its end (stuck), and whether the
+              mails are for the next time (stalled)
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _MOST_AGAIN = 10
 """How often a reading is taken up at the same moment: where hundreds of events share one, its pages
 are read anew each time one of them cannot be had."""
 _MOST_STILL = 100
-"""Pages in a row whose last record is no later than those before."""
+"""Pages in a row that bring neither a later record nor a new one."""
 _MOST_OWED = 50
 """Mails that are remembered as long as they can be fetched."""
 
@@ -66,6 +67,7 @@ class Place:
         next: the next page; None for the first one from `start`.
         walked: whether the log has been read to its end.
         stalled: whether a mail could not be fetched, so that the rest is for the next reading.
+        stuck: why the reading ended before the log did; "" where it did not.
         owed: mails to fetch, by the names of their events.
         lost: when mails came in that could never be fetched.
     """
@@ -82,6 +84,7 @@ class Place:
         self.start = self.trusted if trusted is None else self.trusted - OVERLAP
         self.next: str | None = None
         self.walked = self.stalled = False
+        self.stuck = ""
         self._began: datetime | None = None
         self._opened = asked.now
         self._reached: datetime | None = None
@@ -107,15 +110,20 @@ class Place:
         self._began = clock
         return True
 
-    def take(self, items: Sequence[Any]) -> None:
-        """Count what a page holds as read."""
+    def take(self, items: Sequence[Any]) -> bool:
+        """Count what a page holds as read; says whether that went on in time."""
         at = _last_time(items)
         before = self._reached
-        self._still = self._still + 1 if at is None or (before and at <= before) else 0
-        if at is None or self._began is None:
-            return
-        self._reached = at if before is None else max(at, before)
-        self._trust(min(self._reached, self._began - THRESHOLD))
+        is_later = at is not None and (before is None or at > before)
+        self._still = 0 if is_later else self._still + 1
+        if at is not None and self._began is not None:
+            self._reached = at if before is None else max(at, before)
+            self._trust(min(self._reached, self._began - THRESHOLD))
+        return is_later
+
+    def has_news(self) -> None:
+        """The page held records that were not read before, if not later ones."""
+        self._still = 0
 
     def gap(self, items: Sequence[Any], oldest: datetime) -> tuple[datetime, datetime] | None:
         """What was missed, by the first page of a reading: it is not kept, nor is it there.
@@ -157,25 +165,25 @@ class Place:
     def go_on(self, following: str | None) -> None:
         """Go on with the next page; without one, all is read.
 
-        Where page after page brings nothing later, the rest is for the next reading.
+        Where page after page brings nothing, the rest is for the next reading.
         """
         self.next = following
         if self._still > _MOST_STILL:
-            self.next, self.walked = None, True
+            self._give_up("page after page brings nothing new")
         elif following is None:
             self.walked = True
             if self._began is not None:
                 self._trust(self._began - THRESHOLD)
 
-    def resume(self) -> None:
-        """The next page cannot be had: ask anew from where the reading stands.
+    def resume(self, why: str) -> None:
+        """The next page cannot be had, for this reason: ask anew from where the reading stands.
 
         Where that has been tried often enough, the rest is for the next reading.
         """
         self.next = None
         self._again = self._again + 1 if self._reached == self._resumed else 0
         if self._reached is None or self._again > _MOST_AGAIN:
-            self.walked = True
+            self._give_up(why)
         else:
             self.start = self._resumed = self._reached
 
@@ -203,9 +211,16 @@ class Place:
                 "next": self.next,
                 "still": self._still,
                 "walked": self.walked,
+                "stuck": self.stuck,
                 "stalled": self.stalled,
             }
         return found
+
+    def _give_up(self, why: str) -> None:
+        self.next, self.walked = None, True
+        self.stuck = (
+            f"Mailgun's log could not be read to its end: {why}; the next poll tries again."
+        )
 
     def _trust(self, until: datetime) -> None:
         self.trusted = max(self.trusted, until)
@@ -227,6 +242,8 @@ class Place:
         still = reading.get("still")
         self._still = still if isinstance(still, int) else 0
         self.walked = reading.get("walked") is True
+        stuck = reading.get("stuck")
+        self.stuck = stuck if isinstance(stuck, str) else ""
         self.stalled = reading.get("stalled") is True
 
 

@@ -95,6 +95,10 @@ _AT_ONCE = 20
 """and so many for one page."""
 _RESTARTS = 3
 """So often one poll begins its listing anew when a further page is not there any more."""
+_CUT_SHORT = (
+    "Twilio's list of messages could not be read to its end: its further pages are refused; the next"
+    " poll begins it again."
+)
 _FIND_PAGES = 4
 _AROUND = timedelta(hours=2)
 """How far the time of a lost message may be from its record's, with clocks that differ."""
@@ -324,7 +328,7 @@ class TwilioStream(TwilioAccount):
         restarts = (number_of(cursor.get("restarts")) or 0) + 1
         kept = {name: cursor[name] for name in ("listed", "after") if name in cursor}
         if restarts > _RESTARTS:
-            return Page(events=(), cursor=kept, more=False)
+            return Page(events=(), cursor=kept, more=False, cut_short=_CUT_SHORT)
         return await self._first({**kept, "restarts": restarts}, asked)
 
     async def _by_name(self, cursor: Cursor) -> Page:

@@ -80,6 +80,7 @@ class Scripted:
     gap: tuple[datetime, datetime] | None = None
     server_time: datetime | None = None
     notes: Sequence[str] = ()
+    cut_short: str = ""
     reconciled: Sequence[RawEvent] = ()
     again: bool = False
     """Whether all of it is told at every poll, as by a stream that overlaps."""
@@ -108,6 +109,7 @@ class Scripted:
             gap=self.gap,
             server_time=self.server_time,
             notes=self.notes,
+            cut_short=self.cut_short,
         )
 
     async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:

@@ -70,6 +70,21 @@ async def test_polling_goes_on_where_the_last_page_ended(db: Database) -> None:
     assert known.last_event_at == SENT + timedelta(minutes=30)
 
 
+async def test_a_stream_that_ends_before_all_is_read_is_not_taken_for_read(db: Database) -> None:
+    names = await sent_campaign(db, 3, at=SENT)
+    why = "Mailgun's log could not be read to its end."
+    stream = Scripted(opens(names)[:2], cut_short=why)
+    polled = await poller(db, stream).poll()
+    assert (polled.polled, polled.applied.events, polled.problem) == (2, 2, why)
+    known = await place(db)
+    assert (known.cursor, known.last_ok_at, known.problem) == ({"told": 2}, None, why)
+    assert await log(db) == [why]
+    stream.cut_short, stream.records = "", opens(names)
+    assert (await poller(db, stream).poll(insist=True)).problem == ""
+    known = await place(db)
+    assert (known.last_ok_at, known.problem, known.next_at) == (NOW, None, None)
+
+
 @given(cut=st.integers(0, 5), size=st.integers(1, 4))
 @settings(max_examples=8)
 def test_a_crash_at_any_page_loses_nothing_and_doubles_nothing(cut: int, size: int) -> None:

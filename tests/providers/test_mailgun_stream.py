@@ -198,6 +198,41 @@ async def test_next_pages_that_bring_nothing_new_come_to_an_end(by: By, changes:
     assert len(reading.events()) == 1
     assert len(reading.pages) < (110 if changes else 30)
     assert "pass" not in json.loads(reading.cursor)
+    why = "brings nothing new" if changes else "the same one again"
+    assert why in reading.pages[-1].cut_short
+
+
+@both
+async def test_thousands_that_share_a_moment_are_read_to_the_last(by: By) -> None:
+    world = World(now=NOW, faults=Faults(twice=0.2, shuffled=True, shifting=True))
+    mailgun = FakeMailgun(world, "mailgun", page_limit=10)
+    reading = Reading(mailgun, by)
+    for number in range(800):
+        mailgun.accept(f"m-{number}")
+    world.pass_time(seconds=1)
+    mailgun.accept("later")
+    await reading.poll()
+    assert len(reading.pages) > 110
+    assert set(reading.events()) == names_of(mailgun)
+    assert not any(page.cut_short for page in reading.pages)
+
+
+@both
+async def test_a_log_that_is_not_read_to_its_end_is_told_when_all_mails_are_fetched(by: By) -> None:
+    world = World(now=NOW, faults=Faults(expired=1))
+    mailgun = FakeMailgun(world, "mailgun", page_limit=20)
+    reading = Reading(mailgun, by)
+    for number in range(40):
+        mailgun.happen(f"in-{number}", "stored", mail=b"Subject: hello\r\n\r\nHello")
+    await reading.poll()
+    assert len(reading.mails) == 20
+    told = [page.cut_short for page in reading.pages]
+    assert "does not give the next page (400)" in told[-1]
+    assert not any(told[:-1]), "there is more to fetch until then"
+    world.heal()
+    await reading.poll()
+    assert len(reading.mails) == 40
+    assert not reading.pages[-1].cut_short
 
 
 # -- what is complete --------------------------------------------------------------------------------
@@ -268,9 +303,11 @@ async def test_next_pages_that_never_come_end_the_reading_and_not_the_stream(by:
     assert 0 < len(reading.events()) < 700
     assert len(reading.pages) < 30
     assert reading.trusted() <= NOW - timedelta(minutes=30)
+    assert "does not give the next page (400)" in reading.pages[-1].cut_short
     world.heal()
     await reading.poll()
     assert len(reading.events()) == 700
+    assert not reading.pages[-1].cut_short
 
 
 async def test_a_next_page_at_somebody_elses_is_not_fetched_and_loses_nothing() -> None:
@@ -284,7 +321,7 @@ async def test_a_next_page_at_somebody_elses_is_not_fetched_and_loses_nothing() 
     await reading.poll()
     assert set(reading.events()) == names_of(mailgun)
     assert reading.hosts == {"127.0.0.1"}
-    assert any("not its own" in note for page in reading.pages for note in page.notes)
+    assert "not its own" in reading.pages[-1].cut_short
     world.heal()
     await reading.poll()
     assert len(reading.mails) == 1, "its URL is right now"
@@ -656,7 +693,18 @@ ANYTHING = st.recursive(
 )
 READINGS = st.dictionaries(
     st.sampled_from(
-        ["by", "opened", "began", "start", "reached", "resumed", "next", "walked", "stalled"]
+        [
+            "by",
+            "opened",
+            "began",
+            "start",
+            "reached",
+            "resumed",
+            "next",
+            "walked",
+            "stuck",
+            "stalled",
+        ]
     ),
     ANYTHING,
 )

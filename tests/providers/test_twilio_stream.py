@@ -313,9 +313,12 @@ async def test_a_page_that_is_not_there_any_more_begins_the_listing_anew() -> No
         assert len(kept.records) == 3
         assert "listed" not in kept.cursor
         assert len(twilio.world.requests) < 20
+        assert "further pages are refused" in kept.troubles[-1]
         twilio.world.heal()
+        kept.troubles.clear()
         await _poll(twilio, stream, kept)
     assert len(kept.records) == 9
+    assert not kept.troubles
     assert "listed" in kept.cursor
 
 

@@ -130,6 +130,8 @@ class Kept:
                     was = self.waiting[sid]
                     self.waiting[sid] = Waiting(was.provider_id, was.sent_at, settled=True)
             self.cursor, more = page.cursor, page.more
+            if page.cut_short:
+                self.troubles.append(page.cut_short)
 
     def events(self) -> dict[str, ProviderEvent]:
         """What the records say, by name."""

@@ -115,6 +115,8 @@ class Poller:
             polled.applied.add(await self.apply_waiting())
             await self._say(page.notes)
             self._look_at_clock(page)
+            if page.cut_short:
+                raise Unavailable(page.cut_short)
             cursor, more = page.cursor, page.more
         if more:
             return
