@@ -122,6 +122,18 @@ class EventKind(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     NOT_SENT = "not_sent"
     PURCHASED = "purchased"
+    PAYMENT_ASKED = "payment_asked"
+    PAYMENT_PENDING = "payment_pending"
+    PAYMENT_SUCCEEDED = "payment_succeeded"
+    PAYMENT_FAILED = "payment_failed"
+    REFUNDED = "refunded"
+    DISPUTED = "disputed"
+    DISPUTE_CLOSED = "dispute_closed"
+    SUBSCRIPTION_STARTED = "subscription_started"
+    SUBSCRIPTION_UPDATED = "subscription_updated"
+    SUBSCRIPTION_PAUSED = "subscription_paused"
+    SUBSCRIPTION_RESUMED = "subscription_resumed"
+    SUBSCRIPTION_CANCELED = "subscription_canceled"
     CAMPAIGN_JOINED = "campaign_joined"
     CAMPAIGN_LEFT = "campaign_left"
     SITE_BUILDING = "site_building"
@@ -132,6 +144,7 @@ class EventKind(StrEnum):
     SITE_LINKED = "site_linked"
     SITE_PUBLISHED = "site_published"
     SITE_UNPUBLISHED = "site_unpublished"
+    SITE_SOLD = "site_sold"
     PREVIEWED = "previewed"
     ARCHIVED = "archived"
     UNARCHIVED = "unarchived"
@@ -223,6 +236,7 @@ class UnmatchedKind(StrEnum):
     REPLY = "reply"
     BOUNCE = "bounce"
     UNSUBSCRIBE = "unsubscribe"
+    PAYMENT = "payment"
 
 
 class UnmatchedState(StrEnum):
@@ -270,3 +284,86 @@ class ErasedKind(StrEnum):
     DOMAIN = "domain"
     NAME = "name"
     KEY = "key"
+
+
+class Stage(StrEnum):
+    """How far a business has come in the funnel, in order: who reached one reached those before."""
+
+    CAPTURED = "captured"
+    QUALIFIED = "qualified"
+    SITE_BUILT = "site_built"
+    CONTACTED = "contacted"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    REPLIED = "replied"
+    PURCHASED = "purchased"
+    ACTIVE_CLIENT = "active_client"
+
+
+class Interval(StrEnum):
+    """How often an amount is due; plans have months, years and once only."""
+
+    MONTH = "month"
+    YEAR = "year"
+    ONCE = "once"
+    WEEK = "week"
+    DAY = "day"
+
+
+class Mode(StrEnum):
+    """Which money: what was recorded by hand, a provider's real money, or its play money."""
+
+    MANUAL = "manual"
+    LIVE = "live"
+    TEST = "test"
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands; refunds and disputes are facts beside it."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class RefundState(StrEnum):
+    """Where a refund stands; only one that succeeded counts."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class DisputeState(StrEnum):
+    """Where a dispute stands."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+class SubscriptionState(StrEnum):
+    """Where a subscription stands."""
+
+    INCOMPLETE = "incomplete"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    PAUSED = "paused"
+    UNPAID = "unpaid"
+    ENDED = "ended"
+
+    @property
+    def earns(self) -> bool:
+        """Whether it counts as active: it brings money, or is only late with it."""
+        return self in {SubscriptionState.ACTIVE, SubscriptionState.PAST_DUE}
+
+
+class LinkState(StrEnum):
+    """The life of a way to pay that a lead was offered."""
+
+    CREATING = "creating"
+    OPEN = "open"
+    PAID = "paid"
+    CLOSED = "closed"

@@ -26,6 +26,7 @@ def problems(settings: Settings) -> Iterator[str]:
     for name, provider in (("smtp", settings.providers.smtp), ("imap", settings.providers.imap)):
         yield from (f"providers.{name}.{words}" for words in _of_mailbox(provider))
     yield from (sentence for sentence, wrong in _of_providers(settings).items() if wrong)
+    yield from (sentence for sentence, wrong in _of_money(settings).items() if wrong)
 
 
 def _of_the_program(settings: Settings) -> dict[str, bool]:
@@ -88,7 +89,8 @@ def _of_mailbox(provider: SmtpSettings | ImapSettings) -> Iterator[str]:
 def _of_providers(settings: Settings) -> dict[str, bool]:
     sms, known = settings.sms, settings.providers
     bases = {
-        name: getattr(known, name).base_url for name in ("mailgun", "resend", "brevo", "twilio")
+        name: getattr(known, name).base_url
+        for name in ("mailgun", "resend", "brevo", "twilio", "stripe")
     }
     return {
         f"providers.{name}.base_url must be an https address, or http on this machine": not _is_api(
@@ -113,6 +115,25 @@ def _of_providers(settings: Settings) -> dict[str, bool]:
         ),
         "sms.per_hour cannot be negative": sms.per_hour < 0,
         "sms.per_day cannot be negative": sms.per_day < 0,
+    }
+
+
+def _of_money(settings: Settings) -> dict[str, bool]:
+    money, known = settings.money, settings.providers
+    return {
+        "money.currency must be the three letters of a currency such as USD": not re.fullmatch(
+            r"[A-Z]{3}", money.currency
+        ),
+        "money.gross_margin must be between 0 and 1": not 0 < money.gross_margin <= 1,
+        "money.payment_days must be between 0 and 365": not 0 <= money.payment_days <= 365,
+        "providers.stripe.api_version must be like 2025-08-27.basil": not re.fullmatch(
+            r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?", known.stripe.api_version
+        ),
+    } | {
+        f"providers.{name}.price_per_message cannot be negative": (
+            not 0 <= getattr(known, name).price_per_message < 1000
+        )
+        for name in ("smtp", "mailgun", "resend", "brevo", "twilio")
     }
 
 

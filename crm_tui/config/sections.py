@@ -150,6 +150,8 @@ class SmtpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file with the password that only its owner may read."""
     connections: int = 1
     """At most this many messages are on their way at once."""
+    price_per_message: float = 0
+    """What a message costs, in the currency of [money]; 0 where the provider tells, or it is free."""
 
 
 class ImapSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -178,18 +180,24 @@ class MailgunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of a domain in the EU region: https://api.eu.mailgun.net."""
     events: Literal["logs", "events"] = "logs"
     """What is polled: the Logs API, or the older Events API."""
+    price_per_message: float = 0
+    """What a message costs, in the currency of [money]; 0 where the provider tells, or it is free."""
 
 
 class ResendSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[providers.resend]: an account at Resend. Its key is never in this file."""
 
     base_url: str = "https://api.resend.com"
+    price_per_message: float = 0
+    """What a message costs, in the currency of [money]; 0 where the provider tells, or it is free."""
 
 
 class BrevoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[providers.brevo]: an account at Brevo. Its key is never in this file."""
 
     base_url: str = "https://api.brevo.com/v3"
+    price_per_message: float = 0
+    """What a message costs, in the currency of [money]; 0 where the provider tells, or it is free."""
 
 
 class TwilioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -199,6 +207,18 @@ class TwilioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     from_number: str = ""
     """The number messages come from (E.164), or the SID of a messaging service (MG…)."""
     base_url: str = "https://api.twilio.com"
+    price_per_message: float = 0
+    """What a message costs, in the currency of [money]; 0 where the provider tells, or it is free."""
+
+
+class StripeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[providers.stripe]: an account at Stripe. Its key is never in this file."""
+
+    base_url: str = "https://api.stripe.com"
+    api_version: str = "2025-08-27.basil"
+    """The version of the API that is spoken, whatever the account is set to."""
+    mode: Literal["test", "live"] = "live"
+    """test: play money. What is of one mode is never mixed with what is of the other."""
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -210,6 +230,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resend: ResendSettings = ResendSettings()
     brevo: BrevoSettings = BrevoSettings()
     twilio: TwilioSettings = TwilioSettings()
+    stripe: StripeSettings = StripeSettings()
 
 
 class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -227,6 +248,19 @@ class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contacted_days: int = 0
     """Campaigns leave out whom another message went to within so many days, unless one says
     otherwise; 0 leaves nobody out, and says how many it would be."""
+
+
+class MoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[money]: what figures and payments go by."""
+
+    currency: str = "USD"
+    """ISO 4217: what an amount is in where nothing else is said."""
+    gross_margin: float = 0.8
+    """The share of revenue that is left after what serving a customer costs (0-1)."""
+    bank_details: str = ""
+    """Where a bank transfer goes, as a payment request says it; lines by newlines."""
+    payment_days: int = 14
+    """By when a payment request asks to be paid."""
 
 
 class ComplianceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -255,6 +289,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     publishing: PublishingSettings = PublishingSettings()
     providers: ProviderSettings = ProviderSettings()
     sending: SendingSettings = SendingSettings()
+    money: MoneySettings = MoneySettings()
     compliance: ComplianceSettings = ComplianceSettings()
     keys: dict[str, Any] = {}
     """[keys]: a key or a list of keys by the id of an action; one that cannot be is a warning."""

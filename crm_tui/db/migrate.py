@@ -13,7 +13,7 @@ from typing import Any
 from crm_tui.errors import StoreError
 
 _FIRST = "0001"
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision in migrations/versions; a test keeps the two equal."""
 
 APPLICATION_ID = 0x63726D74

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -54,6 +54,21 @@ def utc_text(value: datetime) -> str:
     # Half the time of strftime, which the store asks for by the thousand.
     at = value if value.tzinfo is UTC else value.astimezone(UTC)
     return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+class Day(TypeDecorator[date]):
+    """A day of the calendar, kept as text: 2026-11-22."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:
+        """Write the day."""
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:
+        """Read it back."""
+        return None if value is None else date.fromisoformat(value)
 
 
 class Json(TypeDecorator[Any]):

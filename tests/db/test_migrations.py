@@ -14,7 +14,7 @@ from sqlalchemy import Column, Engine, Integer, create_engine, inspect
 
 from crm_tui.db import migrate
 from crm_tui.db.models import Business
-from crm_tui.db.types import Base, Flag, Json, Word
+from crm_tui.db.types import Base, Day, Flag, Json, Word
 from crm_tui.errors import StoreError
 from crm_tui.services import backup
 from crm_tui.services.store import prepare
@@ -22,8 +22,8 @@ from crm_tui.services.store import prepare
 SECOND = """
 import sqlalchemy as sa
 from alembic import op
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 def upgrade():
 {body}
 """
@@ -60,7 +60,7 @@ def scripts(tmp_path: Path, body: str) -> Path:
     folder = tmp_path / "migrations"
     shutil.copytree(Path(migrate.__file__).parent / "migrations", folder)
     indented = "\n".join(f"    {line}" for line in body.splitlines())
-    (folder / "versions" / "0004_next.py").write_text(SECOND.format(body=indented))
+    (folder / "versions" / "0005_next.py").write_text(SECOND.format(body=indented))
     return folder
 
 
@@ -140,8 +140,14 @@ def test_no_row_can_exist_without_what_it_belongs_to(empty_store: Path) -> None:
                 nullable.add((table, column))
     engine.dispose()
     # An event may be about no site and no message, a message of no campaign; what is unmatched, raw
-    # records and rows of imports may have no business.
+    # records and rows of imports may have no business; what was paid may be for no plan of ours, and
+    # what was spent for no campaign.
     assert nullable == {
+        ("payment", "plan_id"),
+        ("payment", "subscription_id"),
+        ("spend", "campaign_id"),
+        ("subscription", "plan_id"),
+        ("subscription_change", "plan_id"),
         ("event", "message_id"),
         ("event", "site_id"),
         ("message", "campaign_id"),
@@ -164,7 +170,7 @@ def test_what_refers_to_a_business_keeps_it_from_being_deleted(filled: Path) -> 
 def test_a_migration_is_preceded_by_a_backup(
     filled: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrate, "HEAD", "0004")
+    monkeypatch.setattr(migrate, "HEAD", "0005")
     before = dump(filled)
     prepare(filled, now=now)
     (made,) = backup.existing(filled)
@@ -176,7 +182,7 @@ def test_a_migration_is_preceded_by_a_backup(
 def test_a_store_that_cannot_be_backed_up_is_not_migrated(
     filled: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrate, "HEAD", "0004")
+    monkeypatch.setattr(migrate, "HEAD", "0005")
     backup.folder_of(filled).write_text("in the way")
     before = filled.read_bytes()
     with pytest.raises(StoreError, match="for backups cannot be made"):
@@ -187,7 +193,7 @@ def test_a_store_that_cannot_be_backed_up_is_not_migrated(
 def test_a_table_is_rebuilt_without_losing_what_refers_to_it(filled: Path, tmp_path: Path) -> None:
     body = 'with op.batch_alter_table("business", recreate="always") as batch:\n    batch.alter_column("source", new_column_name="origin")'
     migrate.upgrade(filled, scripts=scripts(tmp_path, body))
-    assert migrate.revision(filled) == "0004"
+    assert migrate.revision(filled) == "0005"
     assert execute(filled, "SELECT origin FROM business") == [("test",)]
     assert execute(filled, "SELECT count(*) FROM contact_point") == [(1,)]
     assert execute(filled, "SELECT count(*) FROM business_tag") == [(1,)]
@@ -208,7 +214,7 @@ def test_a_migration_that_loses_rows_is_taken_back(
     with pytest.raises(StoreError, match=words):
         migrate.upgrade(filled, scripts=scripts(tmp_path, body))
     assert dump(filled) == before
-    assert migrate.revision(filled) == "0003"
+    assert migrate.revision(filled) == "0004"
 
 
 def test_a_migration_that_fails_halfway_leaves_the_store_as_it_was(
@@ -227,7 +233,7 @@ def test_a_migration_that_fails_halfway_leaves_the_store_as_it_was(
 
 def test_a_migration_may_drop_a_table_on_purpose(filled: Path, tmp_path: Path) -> None:
     migrate.upgrade(filled, scripts=scripts(tmp_path, 'op.drop_table("import_mapping")'))
-    assert migrate.revision(filled) == "0004"
+    assert migrate.revision(filled) == "0005"
 
 
 def test_migrating_twice_changes_nothing(filled: Path) -> None:
@@ -270,4 +276,8 @@ def _sample(column: Column[Any]) -> object:
         return next(iter(column.type.words)).value
     if isinstance(column.type, Integer | Flag):
         return 1 if isinstance(column.type, Flag) else 1_000 + len(column.name)
+    if isinstance(column.type, Day):
+        return "2026-11-22"
+    if column.name == "currency":
+        return "USD"
     return "{}" if isinstance(column.type, Json) else "x"

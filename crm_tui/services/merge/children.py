@@ -14,13 +14,18 @@ from crm_tui.db.models import (
     BusinessTag,
     CampaignExclusion,
     Consent,
+    Customer,
     Distinct,
     Event,
     ImportRow,
     Merge,
     Message,
+    MoneyRef,
+    Payment,
+    PaymentLink,
     RawRecord,
     Site,
+    Subscription,
     Task,
     Unmatched,
 )
@@ -35,6 +40,10 @@ _MOVED: tuple[Any, ...] = (
     RawRecord,
     Unmatched,
     ImportRow,
+    PaymentLink,
+    MoneyRef,
+    Subscription,
+    Payment,
 )
 
 
@@ -60,6 +69,7 @@ async def unite_children(session: WriteSession, keep_id: int, other_ids: Sequenc
     await _unite_pairs(session, keep_id, other_ids)
     await _unite_exclusions(session, keep_id, other_ids)
     await _unite_consents(session, keep_id, other_ids)
+    await _unite_customers(session, keep_id, other_ids)
 
 
 async def _unite_tags(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:
@@ -89,6 +99,27 @@ async def _unite_consents(session: WriteSession, keep_id: int, other_ids: Sequen
     await session.execute(
         update(Consent)
         .where(Consent.business_id.in_(other_ids))
+        .values(business_id=keep_id)
+        .execution_options(synchronize_session=None)
+    )
+
+
+async def _unite_customers(session: WriteSession, keep_id: int, other_ids: Sequence[int]) -> None:
+    """One business is one customer: the kept lead's own record, or else the oldest of the others'."""
+    rows = await session.execute(
+        select(Customer.id, Customer.business_id)
+        .where(Customer.business_id.in_([keep_id, *other_ids]))
+        .order_by(Customer.business_id != keep_id, Customer.created_at, Customer.id)
+    )
+    found = rows.all()
+    if not found:
+        return
+    await session.execute(
+        delete(Customer).where(Customer.id.in_([number for number, _ in found[1:]]))
+    )
+    await session.execute(
+        update(Customer)
+        .where(Customer.id == found[0][0])
         .values(business_id=keep_id)
         .execution_options(synchronize_session=None)
     )

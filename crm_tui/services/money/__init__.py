@@ -1,0 +1,1 @@
+"""Payments and what follows from them: customers, subscriptions, sold sites, won leads."""
