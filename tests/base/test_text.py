@@ -62,11 +62,15 @@ def test_lines_are_kept_and_tabs_become_spaces() -> None:
     assert visible_lines("a\r\nb\rc\td\x1b") == "a\nb\nc    d␛"
 
 
-@given(st.recursive(st.none() | st.text() | st.integers(), st.lists))
+without_marks = st.characters(exclude_categories=("Cs", "Mn", "Mc", "Me"))
+"""Of a pile of marks only some are shown, which has a test of its own."""
+
+
+@given(st.recursive(st.none() | st.text(without_marks) | st.integers(), st.lists))
 def test_json_reads_back_and_holds_no_unsafe_character(value: object) -> None:
     dumped = to_json(value)
     assert json.loads(dumped) == value
-    assert visible(dumped.replace("\n", "")) == dumped.replace("\n", "") or "\u0301" in dumped
+    assert visible(dumped.replace("\n", "")) == dumped.replace("\n", "")
 
 
 def test_folding_forgets_case_accents_and_spacing() -> None:
