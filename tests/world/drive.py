@@ -140,7 +140,7 @@ class Drive:
         fate = Fate()
         for happened, status in touches:
             # One that the world moves to the moment of the event before is judged by that moment.
-            if happened.at >= delivered.at + timedelta(seconds=10):
+            if self._told_at(happened) >= self._told_at(delivered) + timedelta(seconds=10):
                 fate.come_to(status)
         fate.events = len(
             {self._known_as(each) for each in (delivered, *(each for each, _ in touches))}
@@ -175,7 +175,12 @@ class Drive:
         """What tells it from others: Brevo's events have no ids, and times in seconds."""
         if self._is_mailgun:
             return happened.number
-        return happened.word, happened.at.replace(microsecond=0)
+        return happened.word, self._told_at(happened)
+
+    def _told_at(self, happened: Happened) -> datetime:
+        """Its time as it is told: to the thousandth of a second, or by Brevo to the second."""
+        at = happened.at
+        return at.replace(microsecond=at.microsecond // 1000 * 1000 if self._is_mailgun else 0)
 
     @property
     def _is_mailgun(self) -> bool:
