@@ -6,10 +6,12 @@ and says why; none is invented.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any
 
 from crm_tui.config import MoneySettings
@@ -37,6 +39,8 @@ class Scope:
         standpoint: now, the zone of days, and the score from which a lead is qualified.
         mode: whether a provider's real or play money counts, beside what was recorded by hand.
         money: the currency to speak of where there is none, and the gross margin.
+        prices: what a message costs by its provider, in the major unit of that currency, where the
+            provider does not tell (`message_costs.prices_of`).
     """
 
     period: Period
@@ -45,6 +49,7 @@ class Scope:
     standpoint: Standpoint
     mode: Mode
     money: MoneySettings
+    prices: Mapping[str, Fraction] = field(default_factory=dict)
 
     @property
     def modes(self) -> tuple[Mode, Mode]:
