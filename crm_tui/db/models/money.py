@@ -183,6 +183,14 @@ class Subscription(Base):
         _amount("amount"),
         _currency(),
         Index("ix_subscription_business_id", "business_id", "state"),
+        Index(
+            "uq_subscription_provider_id",
+            "provider",
+            "mode",
+            "provider_id",
+            unique=True,
+            sqlite_where=text("provider_id IS NOT NULL"),
+        ),
         _TABLE,
     )
 
@@ -241,7 +249,9 @@ class Payment(Base):
 
     `payment_intent`, `invoice_id`, `session_id` and `charge_id` are the provider's names for it;
     any of them finds it. `fee` and `tax` are parts of `amount`, NULL where not known. The name and
-    the address are those of the invoice, as they were then.
+    the address are those of the invoice, as they were then. `told` is each thing that was told of
+    it, by its name, without who paid: all but who paid follows from these, in whatever order they
+    came.
     """
 
     __tablename__ = "payment"
@@ -250,6 +260,7 @@ class Payment(Base):
         one_of("state", PaymentState),
         flag_check("is_renewal"),
         json_check("address"),
+        json_check("told"),
         _amount("amount"),
         _amount("fee"),
         _amount("tax"),
@@ -306,6 +317,7 @@ class Payment(Base):
     address: Mapped[dict[str, Any] | None] = mapped_column(Json)
     country: Mapped[str | None]
     note: Mapped[str | None]
+    told: Mapped[dict[str, Any]] = mapped_column(Json, server_default="{}")
 
 
 class Refund(Base):

@@ -213,6 +213,7 @@ TABLES = (
          STRICT
         """,
     "CREATE INDEX ix_subscription_business_id ON subscription (business_id, state)",
+    "CREATE UNIQUE INDEX uq_subscription_provider_id ON subscription (provider, mode, provider_id) WHERE provider_id IS NOT NULL",
     """
         CREATE TABLE subscription_change (
             id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
@@ -271,10 +272,12 @@ TABLES = (
             address TEXT,
             country TEXT,
             note TEXT,
+            told TEXT DEFAULT '{}' NOT NULL,
             CONSTRAINT ck_payment_mode CHECK (mode IN ('manual', 'live', 'test')),
             CONSTRAINT ck_payment_state CHECK (state IN ('pending', 'succeeded', 'failed', 'canceled')),
             CONSTRAINT ck_payment_is_renewal CHECK (is_renewal IN (0, 1)),
             CONSTRAINT ck_payment_address CHECK (address IS NULL OR json_valid(address)),
+            CONSTRAINT ck_payment_told CHECK (told IS NULL OR json_valid(told)),
             CONSTRAINT ck_payment_amount CHECK (amount >= 0),
             CONSTRAINT ck_payment_fee CHECK (fee >= 0),
             CONSTRAINT ck_payment_tax CHECK (tax >= 0),
