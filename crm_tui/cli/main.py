@@ -26,6 +26,7 @@ from crm_tui.cli import (
     one_lead,
     providers,
     sites,
+    spend,
     suppression,
     tasks,
     templates,
@@ -55,6 +56,7 @@ app.add_typer(views.app, name="views")
 app.add_typer(sites.app, name="sites")
 app.add_typer(templates.app, name="templates")
 app.add_typer(suppression.app, name="suppression")
+app.add_typer(spend.app, name="spend")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(providers.app, name="providers")
 app.add_typer(campaigns.app, name="campaigns")
