@@ -29,7 +29,15 @@ from crm_tui.services.filters.tree import (
     Word,
 )
 from crm_tui.text import fold
-from crm_tui.vocabulary import ContactState, ContactStatus, Outcome, WebsiteStatus
+from crm_tui.vocabulary import (
+    ContactState,
+    ContactStatus,
+    Mode,
+    Outcome,
+    Stage,
+    SubscriptionState,
+    WebsiteStatus,
+)
 
 CAMPAIGNS = ("Spring mail", "Café", "spring mail")
 """The names of campaigns, the first of number 1."""
@@ -92,6 +100,10 @@ class Lead:
     """The campaigns it is a recipient of, as places in CAMPAIGNS."""
     mails: list[datetime] = field(default_factory=list)
     """When mails went to it."""
+    payments: list[tuple[Mode, bool]] = field(default_factory=list)
+    """Of each, which money it was, and whether it came."""
+    subscriptions: list[tuple[Mode, list[SubscriptionState]]] = field(default_factory=list)
+    """Of each, which money it brings, and where it stood, one after the other."""
     barred: bool = False
     """Whether it is on the list of those not to be contacted itself."""
     id: int = 0
@@ -169,6 +181,8 @@ def _is(lead: Lead, name: str, value: Value, at: Standpoint) -> bool:  # noqa: P
             }[value.text]
         case "task":
             return _has_task(lead, value.text, at)
+        case "stage":
+            return _furthest(lead, at) >= list(Stage).index(Stage(value.text))
         case "mailed":
             return not lead.mails
         case "status" | "site" | "outcome":
@@ -177,6 +191,25 @@ def _is(lead: Lead, name: str, value: Value, at: Standpoint) -> bool:  # noqa: P
             points = lead.emails if name == "email_state" else lead.phones
             return bool(points) and points[0][1] == value.text
     return any(_text_is(name, text, value) for text in _texts(lead, name))
+
+
+_BUILT = {"generated", "published", "sold", "archived"}
+
+
+def _furthest(lead: Lead, at: Standpoint) -> int:
+    """The last stage of the funnel that a lead ever reached, as a place among them."""
+    counts = {Mode.MANUAL, at.mode}
+    if any(
+        mode in counts and {"active", "past_due"} & {*states} for mode, states in lead.subscriptions
+    ):
+        return 8
+    if any(mode in counts and came for mode, came in lead.payments):
+        return 7
+    if lead.status.rank:
+        return 2 + lead.status.rank
+    if lead.site in _BUILT:
+        return 2
+    return int(lead.score >= at.threshold)
 
 
 def _has(lead: Lead, word: str) -> bool:  # noqa: PLR0911 - one a word

@@ -24,7 +24,10 @@ from crm_tui.db.models import (
     Event,
     ImportBatch,
     Message,
+    Payment,
     SearchDoc,
+    Subscription,
+    SubscriptionChange,
     Suppression,
     Tag,
     Task,
@@ -41,8 +44,12 @@ from crm_tui.vocabulary import (
     ContactState,
     ContactStatus,
     EventKind,
+    Interval,
     MessageState,
+    Mode,
     Outcome,
+    PaymentState,
+    SubscriptionState,
     TaskState,
     WebsiteStatus,
 )
@@ -128,6 +135,14 @@ leads = st.builds(
     batch=st.sampled_from([None, (1, BATCHES[0]), (2, BATCHES[1])]),
     campaigns=st.lists(st.sampled_from(range(len(CAMPAIGNS))), max_size=2, unique=True),
     mails=st.lists(times, max_size=3),
+    payments=st.lists(st.tuples(st.sampled_from(Mode), st.booleans()), max_size=2),
+    subscriptions=st.lists(
+        st.tuples(
+            st.sampled_from(Mode),
+            st.lists(st.sampled_from(SubscriptionState), min_size=1, max_size=3),
+        ),
+        max_size=2,
+    ),
     barred=st.sampled_from([False, False, True]),
 )  # fmt: skip
 
@@ -210,6 +225,8 @@ async def _write(session: WriteSession, known: Sequence[Lead]) -> None:
         )
         session.add_all(_points(lead))
         session.add_all(_messages(lead))
+        session.add_all(_payments(lead))
+        await _add_subscriptions(session, lead)
         if lead.barred:
             session.add(_barred("business", business.key))
         session.add_all(_happened(lead))
@@ -274,6 +291,52 @@ def _messages(lead: Lead) -> list[Message]:
         )
         for number, each in enumerate(marks)
     ]
+
+
+def _payments(lead: Lead) -> list[Payment]:
+    return [
+        Payment(
+            key=f"payment {lead.id}-{number}",
+            business_id=lead.id,
+            provider="stripe",
+            mode=mode,
+            method="card",
+            state=PaymentState.SUCCEEDED if came else PaymentState.FAILED,
+            amount=4900,
+            currency="USD",
+            created_at=NOW,
+            paid_at=NOW if came else None,
+        )
+        for number, (mode, came) in enumerate(lead.payments)
+    ]
+
+
+async def _add_subscriptions(session: WriteSession, lead: Lead) -> None:
+    for number, (mode, states) in enumerate(lead.subscriptions):
+        terms = {"amount": 4900, "currency": "USD", "interval": Interval.MONTH}
+        key = f"subscription {lead.id}-{number}"
+        subscription = Subscription(
+            **terms,
+            key=key,
+            business_id=lead.id,
+            provider="stripe",
+            mode=mode,
+            state=states[-1],
+            started_at=NOW,
+            ended_at=NOW if states[-1] is SubscriptionState.ENDED else None,
+        )
+        session.add(subscription)
+        await session.flush()
+        session.add_all(
+            SubscriptionChange(
+                **terms,
+                key=f"{key} change {at}",
+                subscription_id=subscription.id,
+                occurred_at=NOW + timedelta(minutes=at),
+                state=state,
+            )
+            for at, state in enumerate(states)
+        )
 
 
 def _business(lead: Lead) -> Business:

@@ -15,7 +15,7 @@ from sqlalchemy import Select, and_, func, literal, or_, select, true
 
 from crm_tui.db.models import Business
 from crm_tui.services import search
-from crm_tui.services.filters import columns, dates, fields
+from crm_tui.services.filters import columns, dates, fields, stages
 from crm_tui.services.filters.columns import Ids, Test
 from crm_tui.services.filters.fields import CUSTOM, Field, Kind
 from crm_tui.services.filters.standpoint import Standpoint
@@ -35,6 +35,7 @@ from crm_tui.services.filters.tree import (
     Word,
     conjuncts,
 )
+from crm_tui.vocabulary import Stage
 
 
 class Part(NamedTuple):
@@ -197,6 +198,12 @@ class _Compiler:
                 return [columns.has(key) for key in keys]
             case "is":
                 return [self._is(key) for key in keys]
+            case "stage":
+                at = self._here()
+                return [
+                    stages.reached(Stage(key), threshold=at.threshold, modes=at.modes)
+                    for key in keys
+                ]
             case "task":
                 ids = [(key, self._with_task(key)) for key in keys]
                 return [
@@ -287,7 +294,7 @@ class _Compiler:
     def _here(self) -> Standpoint:
         if self.standpoint is None:
             raise ValueError(
-                "a query that speaks of today or of qualified leads needs a standpoint"
+                "a query that speaks of today, of stages or of qualified leads needs a standpoint"
             )
         return self.standpoint
 

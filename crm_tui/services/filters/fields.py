@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from crm_tui.text import fold
-from crm_tui.vocabulary import ContactState, ContactStatus, Outcome, WebsiteStatus
+from crm_tui.vocabulary import ContactState, ContactStatus, Outcome, Stage, WebsiteStatus
 
 CUSTOM = "custom."
 """What stands before the name of a field of the operator's own."""
@@ -77,6 +77,7 @@ FIELDS = {
         _words("status", ContactStatus, "how far contact has come"),
         _words("site", WebsiteStatus, "the preview site"),
         _words("outcome", Outcome, "what came of it"),
+        _words("stage", Stage, "how far it came, at least"),
         Field("city", Kind.TEXT, "town"),
         Field("category", Kind.TEXT, "trade"),
         Field("tag", Kind.TEXT, "any of its tags"),

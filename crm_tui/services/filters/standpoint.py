@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from crm_tui.config import Settings
+from crm_tui.vocabulary import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +15,21 @@ class Standpoint:
         now: the time, aware.
         zone: where days begin; None is the machine's own zone.
         threshold: the score (0-100) from which a lead is qualified.
+        mode: whether a provider's real or play money counts, beside what was recorded by hand.
     """
 
     now: datetime
     zone: tzinfo | None
     threshold: int
+    mode: Mode = Mode.LIVE
+
+    @property
+    def modes(self) -> tuple[Mode, Mode]:
+        """The money that counts."""
+        return Mode.MANUAL, self.mode
 
     @classmethod
     def of(cls, settings: Settings, now: datetime) -> Standpoint:
         """The operator's standpoint at this moment."""
-        return cls(now, settings.operator.zone, settings.score.threshold)
+        mode = Mode(settings.providers.stripe.mode)
+        return cls(now, settings.operator.zone, settings.score.threshold, mode)
