@@ -160,6 +160,7 @@ class Happening:
     body: str | None = None
     data: dict[str, str] = field(default_factory=dict)
     site_id: int | None = None
+    message_id: int | None = None
 
 
 def invent(number: int, random: Random) -> Lead:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from benchmarks import invented
+from benchmarks import invented, invented_money
 from benchmarks.invented import Happening, Lead
 from crm_tui.config import ScoreSettings
 from crm_tui.db.types import utc_text
@@ -51,9 +51,10 @@ COLUMNS = {
         "id", "business_id", "slug", "theme", "status", "content_hash", "created_at", "built_at",
         "html",
     ),
+    **invented_money.COLUMNS,
     "event": (
         "key", "business_id", "origin_id", "occurred_at", "recorded_at", "kind", "moves_to",
-        "by_machine", "source", "summary", "body", "data", "site_id", "batch_id",
+        "by_machine", "source", "summary", "body", "data", "site_id", "batch_id", "message_id",
     ),
     "search_doc": (
         "business_id", "name", "phone", "email", "address", "city", "category", "notes",
@@ -137,6 +138,9 @@ def _add(rows: Rows, lead: Lead, random: Random, going_on: float) -> None:
         rows["suppression"].append((SuppressionKind.BUSINESS.value, lead.key, stopped, _NOW))
     if archived:
         happenings.append(Happening(EventKind.ARCHIVED, invented.NOW, "archived"))
+    rows["message"].extend(invented_money.messages(lead, happenings, random))
+    for table, row in invented_money.money(lead, happenings, random):
+        rows[table].append(row)
     contact_status = _add_events(rows, lead, happenings, random)
     batch, captured = invented.batch_of(lead.id), _stamp(lead.captured_at)
     primary = lead.phones[0] if lead.phones else None
@@ -176,8 +180,8 @@ def _add(rows: Rows, lead: Lead, random: Random, going_on: float) -> None:
     notes = [h.body for h in happenings if h.body and h.kind is EventKind.NOTE]
     document = search.document(facts, points, notes)
     rows["search_doc"].append(tuple(document[column] for column in COLUMNS["search_doc"]))
-    row = (lead.id - 1) % invented.PER_BATCH + 1
-    rows["import_row"].append((batch, row, RowAction.CREATED.value, lead.name, lead.id))
+    place = (lead.id - 1) % invented.PER_BATCH + 1
+    rows["import_row"].append((batch, place, RowAction.CREATED.value, lead.name, lead.id))
 
 
 def _stop(rows: Rows, lead: Lead, happenings: list[Happening], reason: str) -> None:
@@ -271,7 +275,7 @@ def _add_events(rows: Rows, lead: Lead, happenings: list[Happening], random: Ran
             happening.moves_to and happening.moves_to.value, int(happening.by_machine),
             happening.source, happening.summary, happening.body,
             json.dumps(data, ensure_ascii=False) if data else "{}", happening.site_id,
-            batch if captured else None,
+            batch if captured else None, happening.message_id,
         ))  # fmt: skip
     return statuses.fold_contact_status(spoken).value
 

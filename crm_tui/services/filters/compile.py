@@ -194,16 +194,9 @@ class _Compiler:
 
     def _texts(self, field: Field, how: How, keys: list[str]) -> list[Test]:
         match field.name:
-            case "has":
-                return [columns.has(key) for key in keys]
-            case "is":
-                return [self._is(key) for key in keys]
-            case "stage":
-                at = self._here()
-                return [
-                    stages.reached(Stage(key), threshold=at.threshold, modes=at.modes)
-                    for key in keys
-                ]
+            case "has" | "is" | "stage":
+                tests = {"has": columns.has, "is": self._is, "stage": self._reached}
+                return [tests[field.name](key) for key in keys]
             case "task":
                 ids = [(key, self._with_task(key)) for key in keys]
                 return [
@@ -226,6 +219,10 @@ class _Compiler:
         if word == "archived" and not self.indexed:
             return columns.no_index(Business.archived_at).is_not(None)
         return columns.is_(word)
+
+    def _reached(self, word: str) -> Test:
+        at = self._here()
+        return stages.reached(Stage(word), threshold=at.threshold, modes=at.modes)
 
     def _number(self, field: str) -> Any:
         if field.startswith(CUSTOM):
