@@ -1,0 +1,407 @@
+"""Payments, customers and subscriptions as lists show them, and what of them wants attention.
+
+Amounts are in minor units of the currency beside them, times aware UTC. A provider's play money is
+never among real money: `modes` says which of both is asked for, beside what was recorded by hand.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from crm_tui.config import Settings
+from crm_tui.db.engine import ReadSession
+from crm_tui.db.models import (
+    Business,
+    Customer,
+    Dispute,
+    Payment,
+    Plan,
+    Refund,
+    Subscription,
+)
+from crm_tui.db.types import listed as one_parameter
+from crm_tui.services.money.rows import (
+    CustomerRow,
+    CustomerState,
+    DisputeRow,
+    PaymentRow,
+    RefundRow,
+    SubscriptionRow,
+)
+from crm_tui.vocabulary import (
+    DisputeState,
+    Mode,
+    PaymentState,
+    RefundState,
+    SubscriptionState,
+)
+
+SOON = timedelta(days=14)
+"""How long before its end a subscription is told of."""
+
+_SOME = 500
+
+
+def counted(settings: Settings) -> tuple[Mode, Mode]:
+    """The money that counts: what was recorded by hand, and that of the account that is set."""
+    return Mode.MANUAL, Mode(settings.providers.stripe.mode)
+
+
+# Lists
+
+
+async def payments(
+    session: ReadSession,
+    *,
+    modes: Collection[Mode],
+    business_id: int | None = None,
+    limit: int | None = None,
+) -> list[PaymentRow]:
+    """Payments, the latest first; those of one lead, if it is named."""
+    where = [] if business_id is None else [Payment.business_id == business_id]
+    return await _payments(session, *where, modes=modes, limit=limit)
+
+
+async def payment(session: ReadSession, payment_id: int) -> PaymentRow | None:
+    """One payment, of whatever mode."""
+    found = await _payments(session, Payment.id == payment_id, modes=tuple(Mode))
+    return found[0] if found else None
+
+
+async def subscriptions(
+    session: ReadSession,
+    *,
+    modes: Collection[Mode],
+    business_id: int | None = None,
+    limit: int | None = None,
+) -> list[SubscriptionRow]:
+    """Subscriptions, those that have ended too, the latest first."""
+    where = [] if business_id is None else [Subscription.business_id == business_id]
+    query = _subscriptions(modes).where(*where)
+    query = query.order_by(Subscription.started_at.desc(), Subscription.id.desc()).limit(limit)
+    return [SubscriptionRow(*row) for row in await session.execute(query)]
+
+
+async def subscription(session: ReadSession, subscription_id: int) -> SubscriptionRow | None:
+    """One subscription, of whatever mode."""
+    query = _subscriptions(tuple(Mode)).where(Subscription.id == subscription_id)
+    row = (await session.execute(query)).first()
+    return None if row is None else SubscriptionRow(*row)
+
+
+async def customers(
+    session: ReadSession,
+    *,
+    modes: Collection[Mode],
+    business_id: int | None = None,
+    limit: int | None = None,
+) -> list[CustomerRow]:
+    """Customers with money of these modes, the latest first; one lead's, if it is named."""
+    of_modes = (
+        select(Payment.business_id)
+        .where(Payment.mode.in_(modes))
+        .union(select(Subscription.business_id).where(Subscription.mode.in_(modes)))
+    )
+    query = (
+        select(
+            Customer.id,
+            Customer.business_id,
+            Business.name,
+            Customer.name,
+            Customer.email,
+            Customer.address,
+            Customer.country,
+            Customer.tax_id,
+            Customer.created_at,
+        )
+        .join(Business, Business.id == Customer.business_id)
+        .where(Customer.business_id.in_(of_modes))
+        .order_by(Customer.created_at.desc(), Customer.id.desc())
+        .limit(limit)
+    )
+    if business_id is not None:
+        query = query.where(Customer.business_id == business_id)
+    found = [CustomerRow(*row) for row in await session.execute(query)]
+    told: list[CustomerRow] = []
+    for start in range(0, len(found), _SOME):
+        some = found[start : start + _SOME]
+        told += await _with_money(session, some, modes)
+    return told
+
+
+# What wants attention
+
+
+async def failed_payments(
+    session: ReadSession, *, modes: Collection[Mode], limit: int | None = None
+) -> list[PaymentRow]:
+    """Payments that failed and were not made good, the latest first.
+
+    One is made good by a later payment for the same subscription, or of the same lead where there
+    is none; one whose subscription has ended is not waited for.
+    """
+    later = Payment.__table__.alias("later")
+    made_good = (
+        select(later.c.id)
+        .where(
+            later.c.business_id == Payment.business_id,
+            later.c.subscription_id.is_not_distinct_from(Payment.subscription_id),
+            later.c.paid_at >= func.coalesce(Payment.failed_at, Payment.created_at),
+        )
+        .correlate(Payment)
+        .exists()
+    )
+    over = (
+        select(Subscription.id)
+        .where(
+            Subscription.id == Payment.subscription_id,
+            Subscription.state == SubscriptionState.ENDED,
+        )
+        .correlate(Payment)
+        .exists()
+    )
+    return await _payments(
+        session,
+        Payment.state == PaymentState.FAILED,
+        Business.archived_at.is_(None),
+        ~made_good,
+        ~over,
+        modes=modes,
+        limit=limit,
+    )
+
+
+async def new_payments(
+    session: ReadSession, *, since: datetime, modes: Collection[Mode], limit: int | None = None
+) -> list[PaymentRow]:
+    """Payments that came at this time or later, the latest first."""
+    return await _payments(session, Payment.paid_at >= since, modes=modes, limit=limit)
+
+
+async def ending_soon(
+    session: ReadSession, *, modes: Collection[Mode], now: datetime
+) -> list[SubscriptionRow]:
+    """Subscriptions that end within two weeks, as settled, the first to end first."""
+    query = _subscriptions(modes).where(
+        Subscription.state != SubscriptionState.ENDED,
+        Subscription.cancel_at <= now + SOON,
+        Business.archived_at.is_(None),
+    )
+    rows = await session.execute(query.order_by(Subscription.cancel_at, Subscription.id))
+    return [SubscriptionRow(*row) for row in rows]
+
+
+async def overdue_by_hand(session: ReadSession, *, now: datetime) -> list[SubscriptionRow]:
+    """Subscriptions by hand that are paid until a time that is over, the longest over first."""
+    query = _subscriptions((Mode.MANUAL,)).where(
+        Subscription.state.in_((SubscriptionState.ACTIVE, SubscriptionState.PAST_DUE)),
+        Subscription.current_period_end <= now,
+        Business.archived_at.is_(None),
+    )
+    rows = await session.execute(query.order_by(Subscription.current_period_end, Subscription.id))
+    return [SubscriptionRow(*row) for row in rows]
+
+
+async def open_disputes(session: ReadSession, *, modes: Collection[Mode]) -> list[DisputeRow]:
+    """Disputes that are open, the one to be answered first at the top."""
+    query: Select[*tuple[Any, ...]] = (
+        select(
+            Dispute.id,
+            Dispute.payment_id,
+            Payment.business_id,
+            Business.name,
+            Payment.provider,
+            Dispute.amount,
+            Payment.currency,
+            Dispute.state,
+            Dispute.reason,
+            Dispute.opened_at,
+            Dispute.due_by,
+            Dispute.closed_at,
+        )
+        .join(Payment, Payment.id == Dispute.payment_id)
+        .join(Business, Business.id == Payment.business_id)
+        .where(Dispute.state == DisputeState.OPEN, Payment.mode.in_(modes))
+        .order_by(Dispute.due_by.is_(None), Dispute.due_by, Dispute.id)
+    )
+    return [DisputeRow(*row) for row in await session.execute(query)]
+
+
+# Reading
+
+
+def _subscriptions(modes: Collection[Mode]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Subscription.id,
+            Subscription.business_id,
+            Business.name,
+            Subscription.plan_id,
+            Plan.name,
+            Subscription.provider,
+            Subscription.mode,
+            Subscription.state,
+            Subscription.amount,
+            Subscription.currency,
+            Subscription.interval,
+            Subscription.interval_count,
+            Subscription.started_at,
+            Subscription.current_period_end,
+            Subscription.cancel_at,
+            Subscription.ended_at,
+        )
+        .join(Business, Business.id == Subscription.business_id)
+        .outerjoin(Plan, Plan.id == Subscription.plan_id)
+        .where(Subscription.mode.in_(modes))
+    )
+
+
+async def _payments(
+    session: ReadSession,
+    *where: ColumnElement[bool],
+    modes: Collection[Mode],
+    limit: int | None = None,
+) -> list[PaymentRow]:
+    at = func.coalesce(Payment.paid_at, Payment.failed_at, Payment.created_at)
+    query: Select[*tuple[Any, ...]] = (
+        select(
+            Payment.id,
+            Payment.business_id,
+            Business.name,
+            Customer.id,
+            Payment.plan_id,
+            Plan.name,
+            Payment.subscription_id,
+            Payment.provider,
+            Payment.mode,
+            Payment.method,
+            Payment.state,
+            Payment.amount,
+            Payment.currency,
+            Payment.fee,
+            Payment.tax,
+            Payment.is_renewal,
+            at.label("at"),
+            Payment.paid_at,
+            Payment.failed_at,
+            Payment.failure,
+            Payment.attempts,
+            Payment.next_attempt_at,
+            Payment.invoice_number,
+            Payment.name,
+            Payment.address,
+            Payment.country,
+            Payment.note,
+        )
+        .join(Business, Business.id == Payment.business_id)
+        .outerjoin(Customer, Customer.business_id == Payment.business_id)
+        .outerjoin(Plan, Plan.id == Payment.plan_id)
+        .where(Payment.mode.in_(modes), *where)
+        .order_by(at.desc(), Payment.id.desc())
+        .limit(limit)
+    )
+    found = [PaymentRow(*row) for row in await session.execute(query)]
+    refunds = await _refunds(session, [each.id for each in found])
+    return [replace(each, refunds=tuple(refunds.get(each.id, ()))) for each in found]
+
+
+async def _refunds(session: ReadSession, ids: Sequence[int]) -> dict[int, list[RefundRow]]:
+    query: Select[*tuple[Any, ...]] = (
+        select(
+            Refund.payment_id,
+            Refund.id,
+            Refund.amount,
+            Refund.state,
+            Refund.refunded_at,
+            Refund.reason,
+        )
+        .where(Refund.payment_id.in_(one_parameter(ids)))
+        .order_by(Refund.refunded_at, Refund.id)
+    )
+    found: dict[int, list[RefundRow]] = defaultdict(list)
+    for payment_id, *values in await session.execute(query):
+        found[payment_id].append(RefundRow(*values))
+    return found
+
+
+async def _with_money(
+    session: ReadSession, found: Sequence[CustomerRow], modes: Collection[Mode]
+) -> list[CustomerRow]:
+    """Customers with what they paid and what they pay."""
+    ids = one_parameter([each.business_id for each in found])
+    paid: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    first: dict[int, datetime] = {}
+    came: Select[*tuple[Any, ...]] = (
+        select(
+            Payment.business_id,
+            Payment.currency,
+            func.sum(Payment.amount),
+            func.min(Payment.paid_at),
+        )
+        .where(Payment.business_id.in_(ids), _came(modes))
+        .group_by(Payment.business_id, Payment.currency)
+    )
+    for business_id, currency, amount, at in await session.execute(came):
+        paid[business_id][currency][0] = amount
+        first[business_id] = min(first.get(business_id, at), at)
+    went_back = (
+        select(Payment.business_id, Payment.currency, func.sum(Refund.amount))
+        .join(Refund, Refund.payment_id == Payment.id)
+        .where(Payment.business_id.in_(ids), _came(modes), Refund.state == RefundState.SUCCEEDED)
+        .group_by(Payment.business_id, Payment.currency)
+    )
+    for business_id, currency, amount in await session.execute(went_back):
+        paid[business_id][currency][1] = amount
+    theirs: dict[int, list[SubscriptionRow]] = defaultdict(list)
+    query = _subscriptions(modes).where(Subscription.business_id.in_(ids))
+    for row in await session.execute(query):
+        subscribed = SubscriptionRow(*row)
+        theirs[subscribed.business_id].append(subscribed)
+    return [
+        replace(
+            each,
+            state=_state(theirs[each.business_id], paid[each.business_id].values()),
+            first_payment_at=first.get(each.business_id),
+            paid=tuple(
+                (currency, came - back)
+                for currency, (came, back) in sorted(paid[each.business_id].items())
+            ),
+            mrr=_mrr(theirs[each.business_id]),
+        )
+        for each in found
+    ]
+
+
+def _came(modes: Collection[Mode]) -> ColumnElement[bool]:
+    return (Payment.state == PaymentState.SUCCEEDED) & Payment.mode.in_(modes)
+
+
+def _state(subscribed: Iterable[SubscriptionRow], paid: Iterable[Sequence[int]]) -> CustomerState:
+    """Where a customer stands: what runs names it, then what was given back, then what ended."""
+    states = {each.state for each in subscribed}
+    if states & {SubscriptionState.ACTIVE, SubscriptionState.TRIALING}:
+        return CustomerState.ACTIVE
+    if states & {SubscriptionState.PAST_DUE, SubscriptionState.UNPAID}:
+        return CustomerState.PAST_DUE
+    if SubscriptionState.PAUSED in states:
+        return CustomerState.PAUSED
+    sums = list(paid)
+    if sums and all(back >= came for came, back in sums):
+        return CustomerState.REFUNDED
+    if SubscriptionState.ENDED in states:
+        return CustomerState.CHURNED
+    return CustomerState.ONE_OFF if sums else CustomerState.UNPAID
+
+
+def _mrr(subscribed: Iterable[SubscriptionRow]) -> tuple[tuple[str, Fraction], ...]:
+    sums: dict[str, Fraction] = defaultdict(Fraction)
+    for each in subscribed:
+        sums[each.currency] += each.mrr
+    return tuple((currency, amount) for currency, amount in sorted(sums.items()) if amount)
