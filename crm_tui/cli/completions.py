@@ -125,6 +125,13 @@ def tags(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return _ask(context, "SELECT name, '' FROM tag ORDER BY name", incomplete)
 
 
+def plans(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """The plans that are offered and begin so."""
+    return _ask(
+        context, "SELECT name, '' FROM plan WHERE archived_at IS NULL ORDER BY name", incomplete
+    )
+
+
 def slugs(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """The sites whose slugs begin so, each with its business."""
     return _ask(

@@ -18,12 +18,15 @@ from crm_tui.cli import (
     care,
     completions,
     config,
+    customers,
     imports,
     inbox,
     leads,
     mail,
     merging,
     one_lead,
+    payments,
+    plans,
     providers,
     sites,
     spend,
@@ -56,6 +59,10 @@ app.add_typer(views.app, name="views")
 app.add_typer(sites.app, name="sites")
 app.add_typer(templates.app, name="templates")
 app.add_typer(suppression.app, name="suppression")
+app.add_typer(plans.app, name="plans")
+app.add_typer(payments.app, name="payments")
+app.add_typer(customers.customers, name="customers")
+app.add_typer(customers.subscriptions, name="subscriptions")
 app.add_typer(spend.app, name="spend")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(providers.app, name="providers")
