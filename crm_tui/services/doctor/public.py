@@ -11,6 +11,7 @@ from crm_tui.db.models import Site
 from crm_tui.errors import BadInput, StoreError, UserError
 from crm_tui.services.doctor.findings import Check, Finding, Patient, Severity, named
 from crm_tui.services.publishing import choosing, leftovers
+from crm_tui.services.publishing.offers import is_of_preview, mark, offers
 from crm_tui.services.publishing.pages import public_page
 from crm_tui.services.publishing.publish import publish_sites
 from crm_tui.services.publishing.publisher import Publisher, not_set_up, open_publisher
@@ -134,7 +135,7 @@ async def find_older(patient: Patient) -> list[Finding]:
         slugs = list(
             await session.scalars(
                 select(Site.slug)
-                .where(Site.published_url.is_not(None), Site.published_hash != Site.content_hash)
+                .where(Site.published_url.is_not(None), ~is_of_preview())
                 .order_by(Site.id)
             )
         )
@@ -180,14 +181,26 @@ async def _published(patient: Patient) -> AsyncIterator[list[_Published]]:
                     Site.id,
                     Site.slug,
                     Site.published_url,
-                    Site.published_hash == Site.content_hash,
+                    Site.published_hash,
+                    Site.content_hash,
                     Site.html,
                 )
                 .where(Site.id > last, Site.published_url.is_not(None))
                 .order_by(Site.id)
                 .limit(CHUNK)
             )
-            sites = [_Published._make(row) for row in rows]
+            found = rows.all()
+            offered = await offers(session, [row.id for row in found])
+        sites = [
+            _Published(
+                row.id,
+                row.slug,
+                row.published_url,
+                row.published_hash == mark(row.content_hash, offered.get(row.id)),
+                public_page(row.html, offered.get(row.id)),
+            )
+            for row in found
+        ]
         if not sites:
             return
         yield sites
@@ -197,7 +210,7 @@ async def _published(patient: Patient) -> AsyncIterator[list[_Published]]:
 async def _missing(publisher: Publisher, sites: Sequence[_Published]) -> list[_Published]:
     """Those whose page is not there, or is not what it was published as."""
     here = [each for each in sites if each.url == publisher.url(each.slug)]
-    pages = {each.slug: public_page(each.page) if each.is_current else None for each in here}
+    pages = {each.slug: each.page if each.is_current else None for each in here}
     there = await publisher.holds(pages)
     return [each for each in here if each.slug not in there]
 

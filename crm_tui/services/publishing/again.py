@@ -9,7 +9,7 @@ from typing import Any
 
 from crm_tui.db.engine import Database
 from crm_tui.errors import StoreError, UserError
-from crm_tui.services.publishing import choosing, leftovers, retrying
+from crm_tui.services.publishing import choosing, leftovers, offers, retrying
 from crm_tui.services.publishing.alone import Taken
 from crm_tui.services.publishing.batch import Failure
 from crm_tui.services.publishing.publish import publish_sites
@@ -55,7 +55,8 @@ async def try_again(
     async with db.read() as session:
         pause = await retrying.read(session)
         erased = bool(await leftovers.left(session))
-    if pause is None and not erased:
+        renewable = pause is None and bool(await offers.due(session))
+    if pause is None and not erased and not renewable:
         return NOTHING
     if pause is not None and not pause.is_over(clock()):
         return NOTHING
@@ -119,7 +120,8 @@ class _Trying:
             failed = await choosing.unsettled(session, but_stopped=True)
             half_down = await choosing.half_down(session)
             erased = await leftovers.left(session)
-        done, problems = [], []
+            renewable = await offers.due(session)
+        done, problems, offered = [], [], ""
         if half_down or erased:
             down = await unpublish_sites(self.db, half_down, **self._how)
             done += [f"{plural(len(down.sites), 'site')} taken down"] if down.sites else []
@@ -129,6 +131,13 @@ class _Trying:
             count = up.published + len(up.settled)
             done += [f"{plural(count, 'site')} published"] if count else []
             problems += [_problem(up.failures, "published")] if up.failures else []
+        if renewable:
+            renewed = await offers.renew(self.db, renewable, **self._how)
+            if renewed.pages:
+                offered = (
+                    f"The way to pay on {plural(len(renewed.pages), 'public page')} was renewed."
+                )
+            problems += [_problem(renewed.failures, "published again")] if renewed.failures else []
         async with self.db.read() as session:
             left = await leftovers.left(session)
         if erased - left:
@@ -136,7 +145,7 @@ class _Trying:
         if left and not problems:
             problems.append("Pages of erased leads may still be public.")
         words = f"Tried again what had failed: {', '.join(done)}." if done else ""
-        return Again(words, " ".join(problems))
+        return Again(" ".join(filter(None, (words, offered))), " ".join(problems))
 
     @property
     def _how(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from crm_tui.services.sites.files import (
     is_there,
     is_written,
     place_page,
+    read_page,
     take_page,
     with_each,
 )
@@ -100,6 +101,15 @@ class FolderPublisher:
         if html is None:
             return is_there(self._folder, slug)
         return is_written(self._folder, slug, html)
+
+    async def read(self, slugs: Collection[str]) -> dict[str, str]:
+        """The pages of these that are there and can be read."""
+
+        def read() -> dict[str, str]:
+            found = {slug: read_page(self._folder, slug) for slug in slugs if is_safe(slug)}
+            return {slug: html for slug, html in found.items() if html is not None}
+
+        return await asyncio.to_thread(read)
 
     async def put(self, pages: Mapping[str, str]) -> dict[str, str]:
         """Write pages, each whole or not at all."""

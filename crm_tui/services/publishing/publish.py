@@ -18,7 +18,8 @@ from crm_tui.services.publishing import leftovers
 from crm_tui.services.publishing.alone import alone
 from crm_tui.services.publishing.batch import CHUNK, Batch, Failure, Named, Report
 from crm_tui.services.publishing.choosing import STOPPED, unsettled
-from crm_tui.services.publishing.pages import public_page
+from crm_tui.services.publishing.offers import mark, offers
+from crm_tui.services.publishing.pages import Offer, public_page
 from crm_tui.services.publishing.publisher import Publisher
 from crm_tui.services.sending.claim import release_held
 from crm_tui.services.sites import files
@@ -66,7 +67,7 @@ class PublishReport(Report):
 class _Put(Named):
     """A site whose page is where it should be, and waits to be recorded."""
 
-    content_hash: str
+    published_hash: str
     again: bool
 
 
@@ -81,17 +82,28 @@ class _Row(NamedTuple):
     published_url: str | None
     published_hash: str | None
     problem: str | None
+    offer: Offer | None
+
+    @property
+    def page(self) -> str:
+        """What the public is to read."""
+        return public_page(self.html, self.offer)
+
+    @property
+    def mark(self) -> str:
+        """What that is known by."""
+        return mark(self.content_hash, self.offer)
 
     def is_recorded(self, url: str) -> bool:
         """Whether the row says already that the public reads it as it is, at this address."""
         return (
             self.problem is None
             and self.status in _PUBLIC
-            and (self.published_url, self.published_hash) == (url, self.content_hash)
+            and (self.published_url, self.published_hash) == (url, self.mark)
         )
 
     def as_put(self) -> _Put:
-        return _Put(*self[:4], self.content_hash, again=self.published_url is not None)
+        return _Put(*self[:4], self.mark, again=self.published_url is not None)
 
 
 async def publish_sites(
@@ -148,7 +160,7 @@ class _Publishing(Batch[_Put, PublishReport]):
             earlier = [each for each in await unsettled(session) if each not in asked]
         for start in range(0, len(earlier), CHUNK):
             rows = await self._read(earlier[start : start + CHUNK])
-            pages = {row.slug: public_page(row.html) for row in rows}
+            pages = {row.slug: row.page for row in rows}
             there = await self.publisher.holds(pages)
             put = [row.as_put() for row in rows if row.slug in there]
             self.report.settled += await self._record(put) if put else []
@@ -163,7 +175,7 @@ class _Publishing(Batch[_Put, PublishReport]):
         """Put the pages of some sites that are not there, or not so."""
         rows = await self._read(site_ids)
         await files.restore(self.db, [row.site_id for row in rows])
-        pages = {row.slug: public_page(row.html) for row in rows}
+        pages = {row.slug: row.page for row in rows}
         there = await self.publisher.holds(pages)
         problems = await self.publisher.put(
             {slug: page for slug, page in pages.items() if slug not in there}
@@ -202,7 +214,8 @@ class _Publishing(Batch[_Put, PublishReport]):
                 .join(Business, Business.id == Site.business_id)
                 .where(Site.id.in_(site_ids))
             )
-            found = {row.id: _Row._make(row) for row in rows}
+            wanted = await offers(session, site_ids)
+            found = {row.id: _Row._make((*row, wanted.get(row.id))) for row in rows}
         for site_id in site_ids:
             row = found.get(site_id)
             if row is None:
@@ -269,7 +282,7 @@ async def _record_rows(
             ),
         ),
         [
-            {"site": each.site_id, "url": publisher.url(each.slug), "hash": each.content_hash}
+            {"site": each.site_id, "url": publisher.url(each.slug), "hash": each.published_hash}
             for each in there
         ],
     )

@@ -38,6 +38,9 @@ class Publisher(Protocol):
     async def holds(self, pages: Mapping[str, str | None]) -> set[str]:
         """Which of these pages are there exactly so; None stands for any page."""
 
+    async def read(self, slugs: Collection[str]) -> dict[str, str]:
+        """The pages of these that are there, by slug."""
+
     async def put(self, pages: Mapping[str, str]) -> dict[str, str]:
         """Put pages; returns the reason, by slug, for each that could not be."""
 

@@ -32,12 +32,25 @@ def page_path(folder: Path, slug: str) -> Path:
 
 def is_written(folder: Path, slug: str, html: str) -> bool:
     """Whether the file of a site is there and holds exactly this page."""
+    return _read(folder, slug) == html.encode()
+
+
+def read_page(folder: Path, slug: str) -> str | None:
+    """The page of a site, where its file is there and is text."""
+    held = _read(folder, slug)
+    try:
+        return None if held is None else held.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _read(folder: Path, slug: str) -> bytes | None:
     into = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a named pipe would hold the thread
     try:
         with _site(folder, slug) as site, os.fdopen(os.open(PAGE, into, dir_fd=site), "rb") as file:
-            return file.read() == html.encode()
+            return file.read()
     except OSError:
-        return False
+        return None
 
 
 def is_there(folder: Path, slug: str) -> bool:

@@ -64,7 +64,8 @@ class Public:
     ) -> Public:
         """The public side of a row, from its PUBLIC columns in their order."""
         if url is not None:
-            is_current = published_hash == content_hash
+            # After a slash it names the payment link that stands on the public page.
+            is_current = (published_hash or "").partition("/")[0] == content_hash
             state = PublicState.PUBLISHED if is_current else PublicState.OLDER
         elif published_hash is not None:
             state = PublicState.LEFT
