@@ -103,6 +103,11 @@ class PaymentLink(Base):
         CheckConstraint("(state IN ('paid', 'closed')) = (closed_at IS NOT NULL)", name="closed"),
         Index("ix_payment_link_business_id", "business_id"),
         Index(
+            "ix_payment_link_provider_id",
+            "provider_id",
+            sqlite_where=text("provider_id IS NOT NULL"),
+        ),
+        Index(
             "uq_payment_link_standing",
             "origin_id",
             "plan_id",

@@ -150,6 +150,7 @@ TABLES = (
          STRICT
         """,
     "CREATE INDEX ix_payment_link_business_id ON payment_link (business_id)",
+    "CREATE INDEX ix_payment_link_provider_id ON payment_link (provider_id) WHERE provider_id IS NOT NULL",
     """CREATE UNIQUE INDEX uq_payment_link_standing ON payment_link (origin_id, plan_id, provider, mode) WHERE state IN ('creating', 'open')""",
     """
         CREATE TABLE money_ref (

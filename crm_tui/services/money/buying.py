@@ -1,0 +1,165 @@
+"""What follows when a lead buys: it is won, its site sold, it is a customer, and campaigns let it be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from crm_tui.db.engine import ReadSession, WriteSession
+from crm_tui.db.models import Business, Customer, Payment, Site
+from crm_tui.services import activity, events, statuses
+from crm_tui.services.events import NewEvent
+from crm_tui.services.money.payments import PAYER
+from crm_tui.services.sending.stopping import Stop, stop_all
+from crm_tui.vocabulary import EventKind, Mode, Outcome, SiteStatus
+
+BOUGHT = "they bought"
+
+
+async def bought(session: WriteSession, row: Payment, *, source: str, now: datetime) -> None:
+    """Do what follows from a payment that succeeded.
+
+    A renewal changes nothing more of a lead that bought before.
+    """
+    if row.is_renewal and not await _is_first(session, row):
+        return
+    news = [
+        *await _win(session, row, source, now),
+        *await _bring_back(session, row, source, now),
+        *await _sell(session, row, source),
+    ]
+    await session.flush()
+    if news:
+        await events.record(session, *news, now=now)
+        await activity.renew_activity(session, [row.business_id])
+        await statuses.refold(session, [row.business_id])
+    await stop_all(session, [Stop(row.business_id, BOUGHT)], now=now)
+
+
+async def keep_customer(
+    session: WriteSession, row: Payment, *, tax_id: str | None = None
+) -> Customer | None:
+    """Have the business be a customer if it paid, known by what its latest payments tell of it."""
+    paid = await _paid(session, row.business_id)
+    customer = await session.scalar(
+        select(Customer)
+        .where(Customer.business_id == row.business_id)
+        .execution_options(populate_existing=True)
+    )
+    if not paid:
+        return customer
+    known = _latest(paid)
+    first = min(each.paid_at for each in paid if each.paid_at is not None)
+    if customer is None:
+        customer = Customer(business_id=row.business_id, created_at=first, tax_id=tax_id, **known)
+        session.add(customer)
+    else:
+        customer.created_at = min(customer.created_at, first)
+        customer.tax_id = tax_id or customer.tax_id
+        for column, value in known.items():
+            if getattr(customer, column) != value:
+                setattr(customer, column, value)
+    await session.flush()
+    return customer
+
+
+def _key(row: Payment, name: str) -> str:
+    """What an event that follows from a payment is known by."""
+    return f"{row.provider}:{row.mode.value}:bought-{row.id}:{name}"
+
+
+def _latest(paid: Sequence[Payment]) -> Mapping[str, Any]:
+    """Who paid, as the latest payment that knows has it."""
+    found: dict[str, Any] = {}
+    for row in paid:
+        for column in PAYER:
+            value = getattr(row, column)
+            if value:
+                found[column] = value
+    return found
+
+
+async def _paid(session: ReadSession, business_id: int) -> list[Payment]:
+    """The payments of a lead that succeeded, the latest last."""
+    found = await session.scalars(
+        select(Payment)
+        .where(Payment.business_id == business_id, Payment.paid_at.is_not(None))
+        .order_by(Payment.paid_at, Payment.key)
+    )
+    return list(found)
+
+
+async def _is_first(session: ReadSession, row: Payment) -> bool:
+    """Whether no other payment of the lead is known, of money that counts beside this."""
+    others = await session.scalar(
+        select(Payment.id)
+        .where(
+            Payment.business_id == row.business_id,
+            Payment.id != row.id,
+            Payment.paid_at.is_not(None),
+            Payment.mode.in_((row.mode, Mode.MANUAL)),
+        )
+        .limit(1)
+    )
+    return others is None
+
+
+async def _win(session: WriteSession, row: Payment, source: str, now: datetime) -> list[NewEvent]:
+    lead = await session.get_one(Business, row.business_id, populate_existing=True)
+    if lead.outcome is Outcome.WON or lead.erased_at is not None:
+        return []
+    before = lead.outcome
+    lead.outcome, lead.outcome_reason = Outcome.WON, None
+    return [
+        NewEvent(
+            row.business_id,
+            EventKind.OUTCOME_SET,
+            now,
+            f"won: {BOUGHT}",
+            source,
+            key=_key(row, "won"),
+            data={"outcome": Outcome.WON, "before": before},
+        )
+    ]
+
+
+async def _bring_back(
+    session: WriteSession, row: Payment, source: str, now: datetime
+) -> list[NewEvent]:
+    lead = await session.get_one(Business, row.business_id)
+    if lead.archived_at is None or lead.erased_at is not None:
+        return []
+    lead.archived_at = None
+    words = f"brought back from the archive: {BOUGHT}"
+    key = _key(row, "unarchived")
+    return [NewEvent(row.business_id, EventKind.UNARCHIVED, now, words, source, key=key)]
+
+
+async def _sell(session: WriteSession, row: Payment, source: str) -> list[NewEvent]:
+    """The site that was bought: the published one, else the newest preview; one that is sold stays."""
+    found = await session.scalars(
+        select(Site)
+        .where(Site.business_id == row.business_id, Site.status != SiteStatus.ARCHIVED)
+        .order_by(Site.status != SiteStatus.PUBLISHED, Site.built_at.desc(), Site.id.desc())
+        .execution_options(populate_existing=True)
+    )
+    sites = list(found)
+    if not sites or row.paid_at is None or any(each.status is SiteStatus.SOLD for each in sites):
+        return []
+    site = sites[0]
+    site.status = SiteStatus.SOLD
+    return [
+        NewEvent(
+            row.business_id,
+            EventKind.SITE_SOLD,
+            max(row.paid_at, site.built_at),
+            f"site sold: {site.slug}",
+            source,
+            key=_key(row, "sold"),
+            data={"before": SiteStatus.PUBLISHED if site.published_url else SiteStatus.PREVIEW},
+            site_id=site.id,
+        )
+    ]
