@@ -82,7 +82,7 @@ def bounds(when: When, now: datetime, zone: tzinfo | None) -> tuple[datetime, da
             first = date(year, month, day)
             return _midnight(first, zone), _midnight(first + timedelta(days=1), zone)
     month, day, hour, minute = rest
-    start = _utc(datetime(year, month, day, hour, minute), zone)  # noqa: DTZ001 - _utc adds it
+    start = utc_of(datetime(year, month, day, hour, minute), zone)  # noqa: DTZ001 - the zone is added
     return start, start + timedelta(minutes=1)
 
 
@@ -111,7 +111,7 @@ def _ago(amount: int, unit: str, now: datetime, zone: tzinfo | None) -> datetime
         if months >= (local.year - _EARLIEST.year) * 12:
             return _EARLIEST
         day = _months_on(local.date(), -months)
-        moment = _utc(datetime.combine(day, local.time()), zone)
+        moment = utc_of(datetime.combine(day, local.time()), zone)
     return max(moment, _EARLIEST)
 
 
@@ -122,10 +122,11 @@ def _months_on(day: date, months: int) -> date:
 
 
 def _midnight(day: date, zone: tzinfo | None) -> datetime:
-    return _utc(datetime.combine(day, datetime.min.time()), zone)
+    return utc_of(datetime.combine(day, datetime.min.time()), zone)
 
 
-def _utc(local: datetime, zone: tzinfo | None) -> datetime:
+def utc_of(local: datetime, zone: tzinfo | None) -> datetime:
+    """A time on the wall as aware UTC; without a zone, in the machine's own."""
     # A naive time is read in the machine's own zone.
-    moment = (local if zone is None else local.replace(tzinfo=zone)).astimezone(UTC)
-    return max(moment, _EARLIEST)
+    at = (local if zone is None else local.replace(tzinfo=zone)).astimezone(UTC)
+    return max(at, _EARLIEST)

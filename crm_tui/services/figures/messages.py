@@ -1,0 +1,140 @@
+"""What was sent in a period, and how many businesses opened, clicked and answered it.
+
+As of a campaign (services/campaigns/figures.py), but of all messages, and of those alone that were
+sent: businesses are counted, and only as far as their provider can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Integer, Select, and_, func, or_, select
+
+from crm_tui.db.engine import ReadSession
+from crm_tui.db.models import Message
+from crm_tui.services.campaigns.measured import CLICKS, DELIVERY, OPENS
+from crm_tui.services.figures import among
+from crm_tui.services.figures.base import Scope
+from crm_tui.services.filters.stages import words
+from crm_tui.vocabulary import MessageState
+
+SENT: ColumnElement[bool] = Message.state == words([MessageState.SENT])[0]
+"""In the words of the index, which has all that is asked for here."""
+
+
+class Reach(NamedTuple):
+    """Messages that were sent, then businesses.
+
+    Those reached in all; of those whose opens (clicks) are measured, how many were written to,
+    were reached, did it, and did it or a machine in their place; how many answered.
+    """
+
+    messages: int
+    reached: int
+    opens_tried: int
+    opens_reached: int
+    opened: int
+    opened_raw: int
+    clicks_tried: int
+    clicks_reached: int
+    clicked: int
+    clicked_raw: int
+    replied: int
+
+
+async def reach(session: ReadSession, scope: Scope) -> Reach:
+    """Count what was sent in the period, and whom it reached."""
+    by_business = _by_business(scope).subquery()
+    sums = (func.coalesce(func.sum(column), 0) for column in list(by_business.c)[1:])
+    row = (await session.execute(select(*sums))).one()
+    return Reach._make(row)
+
+
+def sent_in(scope: Scope) -> Iterator[ColumnElement[bool]]:
+    """What a message must be to have been sent in the period to a lead the filter finds."""
+    yield SENT
+    yield from among.within(Message.sent_at, scope.period)
+    yield from among.of_leads(Message.business_id, scope)
+
+
+def _by_business(scope: Scope) -> Select[*tuple[int, ...]]:
+    """What is so of one of the messages of each business, in the order of `Reach`."""
+    return (
+        select(Message.business_id, func.count(), *(_any(which) for which in _facts()))
+        .where(*sent_in(scope))
+        .group_by(Message.business_id)
+    )
+
+
+def _any(which: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.max(which.cast(Integer))
+
+
+def _facts() -> Iterator[ColumnElement[bool]]:
+    yield was_reached()
+    yield from _of_measured(by_opens(), opened(), opened_raw())
+    yield from _of_measured(by_clicks(), clicked(), clicked_raw())
+    yield replied()
+
+
+def _of_measured(
+    measured: ColumnElement[bool], people: ColumnElement[bool], machines_too: ColumnElement[bool]
+) -> Iterator[ColumnElement[bool]]:
+    yield measured
+    for which in (was_reached(), people, machines_too):
+        yield and_(which, measured)
+
+
+def was_reached() -> ColumnElement[bool]:
+    """Whether a message got there: as the provider tells, or as far as nobody says otherwise."""
+    told = _by(DELIVERY)
+    delivered = and_(Message.delivered_at.is_not(None), Message.bounced_at.is_(None))
+    # Who did something with it has got it, even where nobody said so.
+    did = or_(
+        opened_raw(),
+        clicked_raw(),
+        replied(),
+        Message.unsubscribed_at.is_not(None),
+        Message.complained_at.is_not(None),
+    )
+    return or_(delivered, ~told, did)
+
+
+def by_opens() -> ColumnElement[bool]:
+    """Whether opens of a message are measured."""
+    return _by(OPENS)
+
+
+def by_clicks() -> ColumnElement[bool]:
+    """Whether clicks in a message are measured."""
+    return _by(CLICKS)
+
+
+def _by(providers: tuple[str, ...]) -> ColumnElement[bool]:
+    return func.coalesce(Message.provider, "").in_(words(providers))
+
+
+def opened() -> ColumnElement[bool]:
+    """Whether somebody opened it."""
+    return Message.opened_at.is_not(None)
+
+
+def opened_raw() -> ColumnElement[bool]:
+    """Whether somebody or a machine opened it."""
+    return or_(opened(), Message.machine_opened_at.is_not(None))
+
+
+def clicked() -> ColumnElement[bool]:
+    """Whether somebody clicked in it."""
+    return Message.clicked_at.is_not(None)
+
+
+def clicked_raw() -> ColumnElement[bool]:
+    """Whether somebody or a machine clicked in it."""
+    return or_(clicked(), Message.machine_clicked_at.is_not(None))
+
+
+def replied() -> ColumnElement[bool]:
+    """Whether it was answered."""
+    return Message.replied_at.is_not(None)
