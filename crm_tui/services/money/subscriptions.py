@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 
 from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.models import Business, Plan, Subscription, SubscriptionChange
+from crm_tui.db.models import Business, Payment, Plan, Subscription, SubscriptionChange
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.providers.money import MoneyEvent, MoneyKind, SubscriptionTold
 from crm_tui.services.money.plans import PlanRow
@@ -281,9 +281,7 @@ async def _renew(
 ) -> tuple[str, bool, str]:
     """Pay a subscription by hand for one more interval; who paused goes on."""
     if at < running.started_at:
-        # A payment before its first one: it began earlier, and is paid until when it was.
-        told = running.told(state=SubscriptionState.ACTIVE, started_at=at)
-        await _tell_change(session, running, told, at=at, plan_id=running.plan_id, now=now)
+        await _begin_earlier(session, running, at=at, now=now)
         return running.provider_id, False, ""
     until = next_due(running.current_period_end or at, plan.interval, day=running.started_at.day)
     told = running.told(state=SubscriptionState.ACTIVE, plan=plan, period_end=until)
@@ -297,6 +295,25 @@ async def _renew(
     if running.state is SubscriptionState.PAUSED:
         words = f"{words} Its subscription goes on; it was paused.".strip()
     return running.provider_id, True, words
+
+
+async def _begin_earlier(
+    session: WriteSession, running: _Running, *, at: datetime, now: datetime
+) -> None:
+    """Have a subscription begin with a payment that is recorded after later ones.
+
+    Where each payment so far paid for one interval from its beginning on, they do so from the new
+    beginning: in whatever order payments are recorded, it is paid until the same day.
+    """
+    told = running.told(state=SubscriptionState.ACTIVE, started_at=at)
+    await _tell_change(session, running, told, at=at, plan_id=running.plan_id, now=now)
+    counted = select(func.count()).where(Payment.subscription_id == running.id)
+    paid = (await session.execute(counted)).scalar_one()
+    if next_due(running.started_at, running.interval, paid) == running.current_period_end:
+        until = next_due(at, running.interval, paid + 1)
+        told = running.told(state=running.state, started_at=at, period_end=until)
+        when = running.changed_at
+        await _tell_change(session, running, told, at=when, plan_id=running.plan_id, now=now)
 
 
 async def _over(
