@@ -119,6 +119,11 @@ def say_added(frozen: Frozen, beginning: str) -> None:
             f"{frozen.no_consent:,} of {frozen.recipients:,} have not agreed to text messages: held"
             " until they do (crm-tui leads consent)."
         )
+    if frozen.without_link:
+        say(
+            f"{frozen.without_link:,} of them have no payment link, which a message names: "
+            "crm-tui payments link --where QUERY --plan P makes them."
+        )
     if frozen.held:
         say(f"{frozen.held:,} of them wait until their site is published: crm-tui sites publish")
     if frozen.recent:

@@ -128,6 +128,7 @@ def create(
                 "messages": frozen.recipients * len(draft.steps),
                 "held": frozen.held,
                 "no_consent": frozen.no_consent,
+                "without_link": frozen.without_link,
                 "recent": frozen.recent,
             }
         )

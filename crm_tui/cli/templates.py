@@ -231,6 +231,7 @@ def _facts(context: typer.Context, lead: int) -> MailFacts:
     from dataclasses import replace
 
     from crm_tui.services.templating.facts import EXAMPLE
+    from crm_tui.services.templating.fields import FIELDS
 
     sender = invocation(context).settings.sender
 
@@ -252,6 +253,7 @@ def _facts(context: typer.Context, lead: int) -> MailFacts:
         name: getattr(EXAMPLE, name)
         for name in (
             "site_url",
+            "payment_url",
             "sender_name",
             "sender_email",
             "sender_postal_address",
@@ -262,7 +264,7 @@ def _facts(context: typer.Context, lead: int) -> MailFacts:
     if made_up:
         say(
             "Not known yet, and shown as an example: "
-            + ", ".join(name.replace("_", ".", 1) for name in sorted(made_up))
+            + ", ".join(each.name for each in FIELDS.values() if each.attribute in made_up)
             + "."
         )
     return replace(known, **made_up)
@@ -283,6 +285,7 @@ def _details(template: Template) -> dict[str, Any]:
         "file": str(template.path),
         "fields": sorted(checking.fields_of(template)),
         "uses_site": checking.uses_site(template),
+        "uses_payment": checking.uses_payment(template),
         "has_opt_out": checking.has_opt_out(template),
         "source": template.source,
     }

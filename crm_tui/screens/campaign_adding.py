@@ -91,6 +91,7 @@ class AddingScreen(PagedScreen):
                 name=kept.draft.name,
                 joins=kept.id,
                 uses_site=kept.draft.uses_site,
+                uses_payment=kept.draft.uses_payment,
                 channels=kept.draft.channels,
             )
             self._page = AudiencePage(self._whom)

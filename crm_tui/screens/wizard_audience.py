@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _TYPING_PAUSE = 0.3
 """Seconds after a keystroke before an audience is looked at."""
 
+_MAKE_LINKS = "$ in the list of leads makes them"
+
 _REASONS, _REASONS_IF_TALL = 4, 12
 """Reasons that are shown for who is left out; the list of them has all."""
 
@@ -187,6 +189,9 @@ class AudiencePage(Page, inherit_bindings=False):
         lines = [styled(f"{plural(number, 'lead') if number else 'Nobody'} {said}", Role.STRONG)]
         if looked.held:
             lines[0] += styled(f"   {looked.held:,} of them once their site is published")
+        if looked.without_link:
+            words = f"{looked.without_link:,} of {number:,} have no payment link: {_MAKE_LINKS}"
+            lines.append(styled(words, Role.ATTENTION))
         if looked.no_consent:
             words = f"{looked.no_consent:,} of {number:,} have no consent to text messages: held"
             lines.append(styled(words, Role.ATTENTION))

@@ -32,6 +32,7 @@ class Whom:
         name: What the campaign is called.
         joins: The campaign that they are to join; None while it was not started.
         uses_site: Whether its mails name the public address of the site.
+        uses_payment: Whether its messages name the page to pay at.
         channels: What its messages go through.
 
     Attributes:
@@ -47,6 +48,7 @@ class Whom:
         name: str = "",
         joins: int | None = None,
         uses_site: bool = False,
+        uses_payment: bool = False,
         channels: Sequence[Channel] = (Channel.EMAIL,),
     ) -> None:
         self._channels = channels
@@ -55,6 +57,7 @@ class Whom:
         self._name = name
         self._joins = joins
         self._uses_site = uses_site
+        self._uses_payment = uses_payment
         self.looked: Looked | None = None
         self.is_offline = False
         self._looked_up: set[str] = set()
@@ -74,6 +77,11 @@ class Whom:
     def uses_site(self) -> bool:
         """Whether a message names the public address of the site."""
         return self._uses_site
+
+    @property
+    def uses_payment(self) -> bool:
+        """Whether a message names the page to pay at."""
+        return self._uses_payment
 
     @property
     def channels(self) -> Sequence[Channel]:
@@ -114,6 +122,7 @@ class Whom:
             now=self._host.now(),
             campaign_id=self._joins,
             uses_site=self.uses_site,
+            uses_payment=self.uses_payment,
             channels=channels,
             progress=progress,
         )
@@ -237,6 +246,11 @@ class Plan(Whom):
     def uses_site(self) -> bool:
         """Whether a message names the public address of the site."""
         return self.draft.uses_site
+
+    @property
+    def uses_payment(self) -> bool:
+        """Whether a message names the page to pay at."""
+        return self.draft.uses_payment
 
     @property
     def channels(self) -> Sequence[Channel]:

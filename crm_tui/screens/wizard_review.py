@@ -187,6 +187,9 @@ class ReviewPage(PlanPage, inherit_bindings=False):
             held = f"{looked.held:,} wait for their site: P in the list publishes it"
             held = held if looked.held else ""
             facts.append(Fact("To", plural(len(looked.recipients), "lead"), held))
+            if looked.without_link:
+                words = f"{looked.without_link:,} have no payment link: $ in the list makes them"
+                facts.append(Fact("", words, role=Role.ATTENTION))
             if looked.no_consent:
                 words = f"{looked.no_consent:,} of {len(looked.recipients):,} have no consent: held"
                 facts.append(Fact("", words, role=Role.ATTENTION))

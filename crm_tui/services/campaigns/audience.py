@@ -38,6 +38,7 @@ from crm_tui.services.campaigns.reasons import (
 from crm_tui.services.consent import agreed
 from crm_tui.services.filters import Standpoint
 from crm_tui.services.lead_query import LeadQuery
+from crm_tui.services.money.offered import offered
 from crm_tui.vocabulary import (
     Channel,
     ContactKind,
@@ -145,6 +146,7 @@ class Looked:
         held: how many of the recipients wait, because their site is not published yet.
         recent: how many of the recipients were written to lately, or wait in another campaign.
         no_consent: how many of them wait with their text messages until they agree to them.
+        without_link: how many of them have no payment link, though a message names it.
     """
 
     recipients: list[Recipient] = field(default_factory=list)
@@ -152,6 +154,7 @@ class Looked:
     held: int = 0
     recent: int = 0
     no_consent: int = 0
+    without_link: int = 0
 
     @property
     def excluded(self) -> list[ReasonCount]:
@@ -175,6 +178,7 @@ async def look(
     now: datetime,
     campaign_id: int | None = None,
     uses_site: bool = False,
+    uses_payment: bool = False,
     channels: Sequence[Channel] = (Channel.EMAIL,),
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -188,6 +192,7 @@ async def look(
         now: aware UTC.
         campaign_id: the campaign they are to join; whoever is in it already is left out.
         uses_site: whether its mails name the public address of the site.
+        uses_payment: whether its messages name the page to pay at.
         channels: what its steps go through; who lacks an address for one of them is left out.
         progress: called after every chunk with how many were looked at, of how many.
         cancelled: asked before every chunk whether to stop; the result is then of those before.
@@ -215,6 +220,8 @@ async def look(
                 looked.no_consent += await _without_consent(session, looked.recipients[known:])
             if uses_site:
                 looked.held += len(joining) - await _published(session, joining)
+            if uses_payment:
+                looked.without_link += len(joining) - len(await offered(session, joining))
         done += len(chunk)
         progress(done, len(ids))
     return looked

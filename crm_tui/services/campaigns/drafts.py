@@ -53,6 +53,11 @@ class Draft:
         return any(step.uses_site for step in self.steps)
 
     @property
+    def uses_payment(self) -> bool:
+        """Whether one of its messages names the page to pay at."""
+        return any(step.uses_payment for step in self.steps)
+
+    @property
     def channels(self) -> tuple[Channel, ...]:
         """What its steps go through, each once; mail while there is none."""
         used = {step.channel for step in self.steps} or {Channel.EMAIL}

@@ -51,6 +51,7 @@ class Frozen:
         held: how many of them wait until their site is published.
         recent: how many of them were written to lately, or wait in another campaign.
         no_consent: how many wait with their text messages until they agree to them.
+        without_link: how many have no payment link, though a message names it.
         excluded: how many were left out, for each reason.
         stopped: whether it was cancelled before the end; a draft is then not frozen.
     """
@@ -61,6 +62,7 @@ class Frozen:
     excluded: list[ReasonCount]
     stopped: bool = False
     no_consent: int = 0
+    without_link: int = 0
 
 
 async def freeze(
@@ -184,6 +186,7 @@ async def _take_in(
         now=now,
         campaign_id=kept.id,
         uses_site=kept.draft.uses_site,
+        uses_payment=kept.draft.uses_payment,
         channels=kept.draft.channels,
         progress=progress,
         cancelled=cancelled,
@@ -219,6 +222,7 @@ async def _take_in(
         counted([*(each.reason for each in looked.left_out), *late]),
         stopped=cancelled(),
         no_consent=looked.no_consent,
+        without_link=looked.without_link,
     )
     return frozen, joined
 

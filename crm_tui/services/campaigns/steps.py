@@ -8,7 +8,7 @@ from crm_tui.errors import BadInput
 from crm_tui.services.campaigns.variants import OWN, SECOND, Variant
 from crm_tui.services.sending.compose import step_template
 from crm_tui.services.sending.hours import read_delay
-from crm_tui.services.templating.checking import check, uses_site
+from crm_tui.services.templating.checking import check, uses_payment, uses_site
 from crm_tui.services.templating.files import Kind, Template
 from crm_tui.text import plain_line, visible
 from crm_tui.vocabulary import Channel
@@ -58,6 +58,11 @@ class Step:
     def uses_site(self) -> bool:
         """Whether it names the public address of the site, in one of its texts."""
         return any(uses_site(each.read()) for each in self.texts.values())
+
+    @property
+    def uses_payment(self) -> bool:
+        """Whether it names the page to pay at, in one of its texts."""
+        return any(uses_payment(each.read()) for each in self.texts.values())
 
     @property
     def texts(self) -> dict[str, Step]:

@@ -18,7 +18,7 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import Database, ReadSession, WriteSession
-from crm_tui.db.models import Business, MoneyRef, PaymentLink, Plan, PlanPrice
+from crm_tui.db.models import Business, PaymentLink, Plan, PlanPrice
 from crm_tui.errors import BadInput
 from crm_tui.providers.base import Refused, Unsendable
 from crm_tui.providers.money import MadeLink, Prices
@@ -155,7 +155,7 @@ async def make(
         raise
     url = address(made.url, begun.reference, begun.email)
     async with db.write(durable=True) as session:
-        stands = await _open(session, begun, made, url, mode, now=clock())
+        stands = await _open(session, begun, made, url, now=clock())
     if not stands:
         await payments.close_link(made.id)
         raise BadInput(f"The link for {begun.plan.name} was closed while it was made.")
@@ -256,7 +256,7 @@ def _price_key(plan: PlanRow, mode: Mode) -> str:
 
 
 async def _open(
-    session: WriteSession, begun: _Begun, made: MadeLink, url: str, mode: Mode, *, now: datetime
+    session: WriteSession, begun: _Begun, made: MadeLink, url: str, *, now: datetime
 ) -> bool:
     """Write where a link is; returns whether it stands."""
     link = await session.get(PaymentLink, begun.id)
@@ -265,11 +265,6 @@ async def _open(
     if link.state is LinkState.CREATING:
         link.state, link.provider_id, link.url = LinkState.OPEN, made.id, url
         await session.flush()
-        await session.execute(
-            insert(MoneyRef)
-            .values(provider=STRIPE, mode=mode, value=made.id, business_id=link.business_id)
-            .on_conflict_do_nothing()
-        )
         plan = begun.plan
         await tell(session, link, f"payment link made: {plan.name}, {plan.price}", now=now)
     return True

@@ -24,9 +24,19 @@ from sqlalchemy import (
 )
 
 from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.models import Business, CampaignStep, CampaignVariant, Consent, Message, Site
+from crm_tui.db.models import (
+    Business,
+    CampaignStep,
+    CampaignVariant,
+    Consent,
+    Message,
+    PaymentLink,
+    Plan,
+    Site,
+)
 from crm_tui.db.types import listed, utc_text
 from crm_tui.providers.base import OutgoingMail
+from crm_tui.services.money.offered import is_offered
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.ahead import Ahead, Prepared
 from crm_tui.services.sending.backoff import Circuit, trial
@@ -35,6 +45,7 @@ from crm_tui.services.sending.compose import NO_SITE, Composed, Held
 from crm_tui.services.sending.ending import leave_out
 from crm_tui.services.sending.pace import Bucket, next_slot, take
 from crm_tui.services.sending.standing import Standing
+from crm_tui.services.templating.fields import NO_LINK
 from crm_tui.services.texting import NO_CONSENT
 from crm_tui.vocabulary import MessageState, SiteStatus
 
@@ -324,7 +335,7 @@ async def release_held(session: WriteSession, *, now: datetime, ids: Iterable[in
 async def to_release(session: ReadSession, *, everything: bool) -> list[int]:
     """Held messages that may not lack what they lacked: something of theirs was changed since.
 
-    Their lead, the template of their step, or a site that was published. With `everything` also
+    Their lead, the template of their step, a site that was published, or a link to pay. With `everything` also
     those that lack something of the sender's, which is in the settings.
     """
     held_at = func.coalesce(Message.claimed_at, Message.created_at)
@@ -339,9 +350,16 @@ async def to_release(session: ReadSession, *, everything: bool) -> list[int]:
         Consent.value == Message.address,
         Consent.withdrawn_at.is_(None),
     )
+    payable = (
+        select(PaymentLink.id)
+        .join(Plan, Plan.id == PaymentLink.plan_id)
+        .where(PaymentLink.business_id == Message.business_id, is_offered())
+        .exists()
+    )
     changed = [
         and_(Message.reason == NO_SITE, published),
         and_(Message.reason == NO_CONSENT, agreed),
+        and_(Message.reason.contains(NO_LINK), payable),
         and_(Message.reason.not_in((NO_SITE, NO_CONSENT)), Business.updated_at > held_at),
         func.coalesce(CampaignVariant.version, CampaignStep.version) > Message.version,
     ]

@@ -15,9 +15,10 @@ from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import CampaignStep, Message, Site
 from crm_tui.errors import BadInput
 from crm_tui.providers.base import OutgoingMail, OutgoingSms
+from crm_tui.services.money.offered import offered
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.candidates import Candidate
-from crm_tui.services.templating.checking import uses_site
+from crm_tui.services.templating.checking import uses_payment, uses_site
 from crm_tui.services.templating.facts import MailFacts, first_name
 from crm_tui.services.templating.files import Kind, Template, read_template
 from crm_tui.services.templating.gathering import mail_facts
@@ -63,17 +64,21 @@ class Composed:
 async def facts_of(session: ReadSession, messages: Sequence[Candidate]) -> dict[int, MailFacts]:
     """What the mails of campaigns can say of their leads, by the lead.
 
-    Where a mail shows it, with the public address of the newest site that is published.
+    Where a mail shows it, with the public address of the newest site that is published, and with
+    the page where it can pay.
     """
     rendered = [each for each in messages if each.source is not None]
     facts = await mail_facts(session, [each.business_id for each in rendered])
     showing = [each.business_id for each in rendered if uses_site(_template(each))]
-    return await _with_sites(session, facts, showing)
+    facts = await _with_sites(session, facts, showing)
+    asking = [each.business_id for each in rendered if uses_payment(_template(each))]
+    return await _with_payment(session, facts, asking)
 
 
 async def facts_of_leads(session: ReadSession, business_ids: Sequence[int]) -> dict[int, MailFacts]:
-    """What a mail can say of leads, with the public address of the newest published site."""
-    return await _with_sites(session, await mail_facts(session, business_ids), business_ids)
+    """What a mail can say of leads, with its newest published site, and the page to pay at."""
+    facts = await _with_sites(session, await mail_facts(session, business_ids), business_ids)
+    return await _with_payment(session, facts, business_ids)
 
 
 async def _with_sites(
@@ -86,6 +91,15 @@ async def _with_sites(
     for business_id, url in rows:
         if business_id in facts:
             facts[business_id] = replace(facts[business_id], site_url=url)
+    return facts
+
+
+async def _with_payment(
+    session: ReadSession, facts: dict[int, MailFacts], asking: Sequence[int]
+) -> dict[int, MailFacts]:
+    for business_id, link in (await offered(session, asking)).items():
+        if business_id in facts:
+            facts[business_id] = replace(facts[business_id], payment_url=link.url)
     return facts
 
 

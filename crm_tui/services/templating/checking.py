@@ -58,6 +58,11 @@ def uses_site(template: Template) -> bool:
     return "site.url" in fields_of(template)
 
 
+def uses_payment(template: Template) -> bool:
+    """Whether a template names the page where a lead can pay, with a fallback or without."""
+    return "payment_url" in fields_of(template)
+
+
 def says_always(template: Template, field: str) -> bool:
     """Whether every mail made of a template shows this field in its body, whoever gets it."""
     return not check(template) and always_says(parts(template)[1].tree.body, field)

@@ -13,7 +13,7 @@ LONGEST_URL = 900
 _MOST_LINES = 8
 _WEB = re.compile(r"https?://[!-~]+\Z", re.IGNORECASE)
 _NONCHARACTERS = re.compile("[\ufdd0-\ufdef\ufffe\uffff]")
-_URLS = frozenset({"business.website", "site.url"})
+_URLS = frozenset({"business.website", "site.url", "payment_url"})
 
 _TITLES = frozenset("dr prof mr mrs ms miss sir herr frau ing dipl mag med dott".split())
 _NO_NAMES = frozenset(
@@ -35,6 +35,7 @@ class MailFacts:
         business_phone: E.164.
         business_rating: 0 to 5.
         site_url: The public address of its published site, over http or https.
+        payment_url: The page where it can pay, over http or https.
         sender_postal_address: Its lines by newlines.
         unsubscribe: A sentence with the link to opt out; see `unsubscribe_sentence`.
     """
@@ -54,6 +55,7 @@ class MailFacts:
     contact_first_name: str | None = None
     contact_name: str | None = None
     site_url: str | None = None
+    payment_url: str | None = None
     sender_name: str | None = None
     sender_email: str | None = None
     sender_postal_address: str | None = None

@@ -28,6 +28,9 @@ class MergeField:
         return self.name.replace(".", "_")
 
 
+NO_LINK = "it has no payment link"
+"""Why a mail is held that asks to pay, as its reason begins."""
+
 FIELDS = {
     field.name: field
     for field in (
@@ -72,6 +75,12 @@ FIELDS = {
             "your postal address, on its lines",
             "5 Mill Lane\nBristol BS1 4QD",
             "your postal address is not set: [sender] postal_address",
+        ),
+        MergeField(
+            "payment_url",
+            "the page where it can pay: its newest open payment link",
+            "https://buy.stripe.com/4gw5mA7Qk2Xb9aE",
+            NO_LINK,
         ),
         MergeField(
             "unsubscribe",

@@ -29,7 +29,7 @@ _COMPLETE = re.compile(
 )
 _BEGINS_TAG = re.compile(r"<[a-z/!?]", re.IGNORECASE)
 _REFUSED_TAGS = frozenset({"script", "iframe", "object", "embed", "base", "form"})
-_URL_FIELDS = frozenset({"site.url", "business.website"})
+_URL_FIELDS = frozenset({"site.url", "business.website", "payment_url"})
 _FIT_FOR_LINKS = _URL_FIELDS | {"business.email", "business.phone", "sender.email"}
 _UNSEEN = frozenset({"head", "script", "style", "title", "template"})
 _BLOCKS = frozenset(
@@ -170,7 +170,9 @@ def _unfit(node: nodes.Node, *, in_link: bool, begins: bool) -> str | None:
     if used & ONLY_AS_TEXT:
         return f"{min(used & ONLY_AS_TEXT)} stands in the text, not within a tag"
     if in_link and begins and not used <= _URL_FIELDS:
-        return "a link can begin with site.url or business.website, with no other field"
+        return (
+            "a link can begin with site.url, payment_url or business.website, with no other field"
+        )
     encoded = isinstance(node, nodes.Filter) and node.name == "urlencode"
     if in_link and not encoded and not used <= _FIT_FOR_LINKS:
         return f"within a link, write {{{{ {min(used - _FIT_FOR_LINKS)}|urlencode }}}}"
