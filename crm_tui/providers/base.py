@@ -206,6 +206,35 @@ class Capabilities:
     """The provider's documentation this follows, by title."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentCapabilities:
+    """What an adapter for payments can do, in words for people, as `Capabilities` has for messages.
+
+    Attributes:
+        links: what a lead pays at.
+        idempotency: what becomes of something that is asked for twice.
+        told: what is polled.
+        fees: what is known of what the provider keeps.
+        modes: how play money is kept apart.
+        retention: how long events are kept, and what is done after that.
+    """
+
+    name: str
+    title: str
+    channel: Literal["payments"] = "payments"
+    links: str
+    idempotency: str
+    told: str
+    fees: str
+    modes: str
+    retention: str
+    limits: str
+    price: str
+    price_date: str
+    policy: str
+    source: str
+
+
 # -- trying out, and what can go wrong --------------------------------------------------------------
 
 

@@ -303,6 +303,7 @@ class Api:
         except (ValueError, RecursionError):
             body = None
         if isinstance(body, dict):
+            body = body["error"] if isinstance(body.get("error"), dict) else body
             for name in ("message", "error_message", "error", "Message"):
                 if isinstance(body.get(name), str):
                     text = body[name]
