@@ -24,6 +24,7 @@ from crm_tui.services import events, leads, rescoring, statuses, timeline
 from crm_tui.services.demo import history
 from crm_tui.services.demo.history import Known, Story
 from crm_tui.services.demo.invent import Invented, Row, Words, invent, load_words
+from crm_tui.services.demo.money import fill_money
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.imports.readers.own import COLUMNS
 from crm_tui.services.imports.run import import_file
@@ -31,7 +32,7 @@ from crm_tui.services.sites.build import build_sites
 from crm_tui.services.sites.render import Renderer
 from crm_tui.services.sites.themes import load_themes
 from crm_tui.services.store import open_store
-from crm_tui.vocabulary import ContactStatus, EventKind, Outcome, SiteStatus
+from crm_tui.vocabulary import ContactStatus, EventKind, SiteStatus
 
 LEADS = 500
 SITES = 60
@@ -104,7 +105,9 @@ class _Demo:
         )
         async with self._db.write() as session:
             await history.write(session, story, now=self._now)
-            await self._sell(session, story, built)
+        await fill_money(self._db, story.bought, self._random, now=self._now)
+        async with self._db.write() as session:
+            await self._shelve(session, story, built)
             await self._fail_one(session, built)
             await self._work_by_hand(session, built)
         await rescoring.refresh(self._db, self._settings.score, now=self._now)
@@ -190,12 +193,11 @@ class _Demo:
             for lead, key, name, phone, email, since in rows
         ]
 
-    async def _sell(self, session: WriteSession, story: Story, built: Sequence[int]) -> None:
-        """Sold, published and archived sites."""
-        sold = [lead for lead in built if lead in story.outcomes[Outcome.WON]]
+    async def _shelve(self, session: WriteSession, story: Story, built: Sequence[int]) -> None:
+        """Published and archived sites, beside those that were sold."""
+        sold = {each.lead for each in story.bought}
         others = [lead for lead in built if lead not in sold]
         for status, of in (
-            (SiteStatus.SOLD, sold),
             (SiteStatus.PUBLISHED, others[1:9:3]),
             (SiteStatus.ARCHIVED, others[-1:]),
         ):

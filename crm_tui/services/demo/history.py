@@ -1,4 +1,4 @@
-"""What happened to the invented leads: calls, mails, replies, and a few that bought."""
+"""What happened to the invented leads: calls, mails, replies, and who of them bought."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business
 from crm_tui.services import events, timeline
 from crm_tui.services.demo.invent import Words
+from crm_tui.services.demo.money import Bought
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.vocabulary import CallOutcome, ContactStatus, EventKind, Outcome
 
@@ -40,13 +41,11 @@ _KINDS = {
     ContactStatus.OPENED: EventKind.OPENED,
     ContactStatus.CLICKED: EventKind.CLICKED,
     ContactStatus.REPLIED: EventKind.REPLIED,
-    ContactStatus.PURCHASED: EventKind.PURCHASED,
 }
 _SUMMARIES = {
     ContactStatus.OPENED: "opened the mail",
     ContactStatus.CLICKED: "clicked the preview",
     ContactStatus.REPLIED: "replied by mail",
-    ContactStatus.PURCHASED: "bought the site",
 }
 _T = TypeVar("_T")
 
@@ -91,6 +90,7 @@ class Story:
     calls: list[Called]
     notes: list[Noted]
     outcomes: dict[Outcome, list[int]]
+    bought: list[Bought]
 
 
 def tell(words: Words, random: Random, leads: Sequence[Known], *, now: datetime) -> Story:
@@ -124,7 +124,7 @@ class _Teller:
         self._words = words
         self._random = random
         self._now = now
-        self.story = Story([], [], [], {Outcome.INTERESTED: [], Outcome.WON: []})
+        self.story = Story([], [], [], {Outcome.INTERESTED: []}, [])
 
     def mail_or_text(self, lead: Known) -> None:
         """Perhaps a mail, and how far the lead went on; or a text."""
@@ -176,12 +176,13 @@ class _Teller:
             self._went_on(lead, status, at)
 
     def _went_on(self, lead: Known, status: ContactStatus, at: datetime) -> None:
+        if status is ContactStatus.PURCHASED:
+            self.story.bought.append(Bought(lead.id, at))
+            return
         summary, body = _SUMMARIES[status], None
         if status is ContactStatus.REPLIED:
             body = self._line(self._words["mail"]["replies"], lead)
             self.story.outcomes[Outcome.INTERESTED].append(lead.id)
-        if status is ContactStatus.PURCHASED:
-            self.story.outcomes[Outcome.WON].append(lead.id)
         self._tell(NewEvent(lead.id, _KINDS[status], at, summary, MAIL), status, body)
 
     def _tell(self, event: NewEvent, status: ContactStatus, body: str | None = None) -> None:
