@@ -1,8 +1,9 @@
 """Finding out of uncertain messages whether they were sent: asked of the provider, never guessed.
 
-The provider is asked whether it has the message. One that has not, but knows a repetition by its key,
-gets the same mail again under the same key, if nothing speaks against that by now. What neither can tell waits for a report of what became of it, or for
-the operator.
+Where the store knows what became of a message, as the provider told that before its answer was
+given up, it was sent. Else the provider is asked whether it has it. One that has not, but knows a
+repetition by its key, gets the same mail again under the same key, if nothing speaks against that by
+now. What neither can tell waits for a report of what became of it, or for the operator.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import literal_column, select
+from sqlalchemy import ColumnElement, func, literal_column, or_, select
 
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Message
@@ -43,7 +44,19 @@ _ASKED_FOR = timedelta(days=2)
 """How long a provider is asked whether it has a message."""
 
 _MOST = 50
-"""How many messages are asked about in one pass."""
+"""How many messages are asked about in one pass: by chance, as some are never known of."""
+
+_CAME = (
+    Message.delivered_at,
+    Message.bounced_at,
+    Message.soft_bounced_at,
+    Message.complained_at,
+    Message.opened_at,
+    Message.clicked_at,
+    Message.machine_opened_at,
+    Message.machine_clicked_at,
+)
+"""What becomes of messages that were sent, and of no others."""
 
 
 class _Finds(Protocol):
@@ -104,7 +117,7 @@ async def find_out(
     channel: Channel = Channel.EMAIL,
     now: Callable[[], datetime],
 ) -> int:
-    """Ask the provider about uncertain messages; of how many it is known now.
+    """Find out about uncertain messages, by asking the provider; of how many it is known now.
 
     Args:
         db: the store.
@@ -113,7 +126,7 @@ async def find_out(
         channel: which messages.
         now: the clock.
     """
-    settled = 0
+    settled = await _told(db, account, channel, now=now())
     for each in await _uncertain(db, account.provider, channel, since=now() - _ASKED_FOR):
         try:
             answer = await _ask(db, sender, each, account, now=now())
@@ -127,6 +140,21 @@ async def find_out(
             await _was_sent(db, each, answer, account, now=now())
             settled += 1
     return settled
+
+
+async def _told(db: Database, account: Account, channel: Channel, *, now: datetime) -> int:
+    """Note that those were sent of which is told already what became of them.
+
+    That came while they were on their way: their answer was late, or the worker was killed.
+    """
+    uncertain = _are_uncertain(account.provider, channel)
+    came = or_(*(each.is_not(None) for each in _CAME))
+    async with db.read() as session:
+        found = (await session.scalars(select(Message.id).where(*uncertain, came))).all()
+    for message_id in found:
+        async with db.write(durable=True) as session:
+            await proven(session, message_id, account, at=now, now=now)
+    return len(found)
 
 
 class _RefusedAgain(Exception):
@@ -165,19 +193,22 @@ async def _may_go(db: Database, message: _Uncertain, account: Account, *, now: d
     ) and bool(there)
 
 
+def _are_uncertain(provider: str, channel: Channel) -> Sequence[ColumnElement[bool]]:
+    return (
+        Message.state == literal_column(f"'{MessageState.UNCERTAIN}'"),
+        Message.provider == provider,
+        Message.channel == channel,
+    )
+
+
 async def _uncertain(
     db: Database, provider: str, channel: Channel, *, since: datetime
 ) -> Sequence[_Uncertain]:
     async with db.read() as session:
         rows = await session.scalars(
             select(Message)
-            .where(
-                Message.state == literal_column(f"'{MessageState.UNCERTAIN}'"),
-                Message.provider == provider,
-                Message.channel == channel,
-                Message.claimed_at > since,
-            )
-            .order_by(Message.claimed_at)
+            .where(*_are_uncertain(provider, channel), Message.claimed_at > since)
+            .order_by(func.random())
             .limit(_MOST)
         )
         return [
