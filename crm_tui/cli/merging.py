@@ -210,6 +210,8 @@ def _say_would_go(found: Extent, *, json: bool) -> None:
     say(f"{found.name} (lead {found.lead_id}) would be erased for good, with:")
     for words in found.words():
         say(f"  {words}")
+    if found.invoices:
+        say(found.invoices)
     _say_kept(found.backups, found.mentioned)
     say(f"It cannot be undone. Erase it with: leads erase {found.lead_id} --yes")
 

@@ -47,6 +47,8 @@ def _about(found: Extent) -> Content:
     ]
     if words := found.words():
         parts.append(styled("With it go ", Role.QUIET) + styled(", ".join(words)) + styled("."))
+    if found.invoices:
+        parts.append(styled(found.invoices, Role.ATTENTION))
     if found.backups:
         names = ", ".join(found.backups[-3:])
         more = len(found.backups) - 3

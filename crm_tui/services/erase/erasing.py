@@ -14,6 +14,7 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Merge, UndoChange
 from crm_tui.errors import BadInput, UserError
+from crm_tui.services.erase import money
 from crm_tui.services.erase.extent import Extent, extent
 from crm_tui.services.erase.removing import remove
 from crm_tui.services.erase.scrubbing import forget_aside, note_traces, remove_pages, scrub
@@ -75,11 +76,14 @@ async def erase(
     public = await _public_pages(found, settings)
     progress("Erasing")
     async with db.write() as session:
+        elsewhere = await money.left_elsewhere(session, found)
+        found.changes += await money.changes(session, found)
         await remember(session, await _identities(session, found), now=now)
         await remove(session, found, score=settings.score, now=now)
         await note_traces(session)
         await leftovers.note(session, public)
     problems = await asyncio.to_thread(remove_pages, db.site_folder, found.slugs)
+    problems += elsewhere
     if public:
         progress("Taking its page off the web")
         problems += await _take_down(db, settings)

@@ -16,10 +16,12 @@ from crm_tui.db.models import (
     BusinessAlias,
     Consent,
     ContactPoint,
+    Customer,
     Event,
     ImportRow,
     Merge,
     Message,
+    Payment,
     RawRecord,
     Site,
     Suppression,
@@ -46,6 +48,7 @@ _MANY = {
     "record of the inbox": "records of the inbox",
     "row of an import": "rows of imports",
     "action that can be undone": "actions that can be undone",
+    "name on a payment": "names on payments",
 }
 _SHORTEST = 7
 
@@ -90,6 +93,16 @@ class Extent:
     changes: list[int] = field(default_factory=list)
     suppressions: list[int] = field(default_factory=list)
     logged: list[int] = field(default_factory=list)
+
+    @property
+    def invoices(self) -> str:
+        """What is to be known before names and addresses of payments go; "" where there are none."""
+        if not self.counts.get("name on a payment"):
+            return ""
+        return (
+            "The names and addresses of its invoices go too. If your tax adviser needs them, write "
+            "them to a file before: crm-tui payments export --year YEAR -o FILE."
+        )
 
     def words(self) -> list[str]:
         """What goes, each in a few words: "3 contact points"."""
@@ -149,6 +162,11 @@ async def _names(session: ReadSession, found: Extent) -> None:
         )
     )
     found.contacts |= set(points)
+    for model in (Customer, Payment):
+        paid_with = await session.scalars(
+            select(model.email).where(model.business_id.in_(found.ids), model.email.is_not(None))
+        )
+        found.contacts |= {each.lower() for each in paid_with if each}
     written_to = await session.scalars(
         select(Message.address).where(Message.business_id.in_(found.ids))
     )
@@ -342,6 +360,7 @@ async def _counts(session: ReadSession, found: Extent) -> dict[str, int]:
         ("follow-up", Task, ()),
         ("mail", Message, ()),
         ("site", Site, ()),
+        ("name on a payment", Payment, ()),
     ):
         owned: list[ColumnElement[bool]] = [model.business_id.in_(found.ids), *where]
         counts[sort] = (

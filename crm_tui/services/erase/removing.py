@@ -35,6 +35,7 @@ from crm_tui.db.models import (
     WorkerLog,
 )
 from crm_tui.services import activity, derived, events, statuses
+from crm_tui.services.erase import money
 from crm_tui.services.erase.extent import Extent, without_names
 from crm_tui.services.erased import REASON
 from crm_tui.services.events import OPERATOR, NewEvent
@@ -77,6 +78,7 @@ async def remove(
     await _timeline(session, found)
     await _messages(session, found, now=now)
     await _sites(session, found)
+    await money.remove(session, found, now=now)
     for model in _OWNED:
         await session.execute(delete(model).where(model.business_id.in_(found.ids)))
     await session.execute(delete(Suppression).where(Suppression.id.in_(_json(found.suppressions))))
