@@ -23,11 +23,11 @@ MAIL = "mail"
 
 # How a lead that was mailed went on: how many of a hundred, and how far.
 _COURSES = (
-    (34, ()),
-    (30, (ContactStatus.OPENED,)),
+    (30, ()),
+    (28, (ContactStatus.OPENED,)),
     (14, (ContactStatus.OPENED, ContactStatus.CLICKED)),
-    (16, (ContactStatus.OPENED, ContactStatus.CLICKED, ContactStatus.REPLIED)),
-    (6, (ContactStatus.OPENED, ContactStatus.CLICKED, ContactStatus.REPLIED, ContactStatus.PURCHASED)),
+    (14, (ContactStatus.OPENED, ContactStatus.CLICKED, ContactStatus.REPLIED)),
+    (14, (ContactStatus.OPENED, ContactStatus.CLICKED, ContactStatus.REPLIED, ContactStatus.PURCHASED)),
 )  # fmt: skip
 _CALLS = (
     (36, CallOutcome.NO_ANSWER),

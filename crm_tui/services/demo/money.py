@@ -8,7 +8,10 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
+from sqlalchemy import insert
+
 from crm_tui.db.engine import Database
+from crm_tui.db.models import PlanPrice
 from crm_tui.providers.money import (
     MoneyEvent,
     MoneyKind,
@@ -93,6 +96,13 @@ class _Selling:
                     now=began,
                 )
             care, year, once = [await plans.named(session, name) for name, *_ in offers]
+            for plan in (care, year):
+                names = {"product_id": f"prod_demo{plan.id}", "price_id": _price(plan)}
+                await session.execute(
+                    insert(PlanPrice).values(
+                        plan_id=plan.id, provider=_STRIPE, mode=Mode.LIVE, **names
+                    )
+                )
         self._care = [care, year]
         return once
 
@@ -113,13 +123,16 @@ class _Selling:
         """A subscription, and its payments until now; the last of one fails, one is refunded."""
         name = f"sub_demo{number}"
         every = _MONTH if plan.interval is Interval.MONTH else 12 * _MONTH
-        await self._tell(lead, _subscription(name, plan, at, every))
+        await self._tell(lead, _subscription(name, plan, at, at + every))
         paid_at, count = at, 0
         while paid_at <= self.now:
             fails = number == 0 and paid_at + every > self.now and count > 0
             amount = plan.amount + (plan.setup_fee if count == 0 else 0)
             payment = _Payment(name, count, paid_at)
             await self._tell(lead, _payment(payment, amount, plan, failed=fails))
+            if fails:
+                late = SubscriptionState.PAST_DUE
+                await self._tell(lead, _subscription(name, plan, at, paid_at, late))
             paid_at, count = paid_at + every, count + 1
         if number == 3 and count:
             back_at = min(at + timedelta(days=2), self.now)
@@ -138,18 +151,30 @@ class _Selling:
             )
 
 
-def _subscription(name: str, plan: PlanRow, at: datetime, every: timedelta) -> MoneyEvent:
+def _price(plan: PlanRow) -> str:
+    return f"price_demo{plan.id}"
+
+
+def _subscription(
+    name: str,
+    plan: PlanRow,
+    began: datetime,
+    until: datetime,
+    state: SubscriptionState = SubscriptionState.ACTIVE,
+) -> MoneyEvent:
+    at = began if state is SubscriptionState.ACTIVE else until
     told = SubscriptionTold(
         id=name,
-        state=SubscriptionState.ACTIVE,
+        state=state,
         amount=plan.amount,
         currency=plan.currency,
         interval=plan.interval,
-        started_at=at,
-        current_period_end=at + every,
+        price=_price(plan),
+        started_at=began,
+        current_period_end=until,
     )
     return MoneyEvent(
-        name=f"evt_{name}",
+        name=f"evt_{name}_{state}",
         kind=MoneyKind.SUBSCRIPTION,
         occurred_at=at,
         live=True,
@@ -168,6 +193,7 @@ def _payment(payment: _Payment, amount: int, plan: PlanRow, *, failed: bool) -> 
         payment_intent=f"pi_{named}",
         subscription=payment.subscription,
         renewal=payment.number > 0,
+        price=_price(plan),
         fee=None if failed else round(amount * 0.029) + 30,
         failure="Your card was declined." if failed else "",
         attempts=1 if failed else 0,
