@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crm_tui.cli import payment_links
 from crm_tui.cli.completions import plans as plan_names
 from crm_tui.cli.money_words import payment_document
 from crm_tui.cli.output import MOST_ID, invocation, say, show_json, show_table, with_store
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from crm_tui.db.engine import Database, ReadSession
     from crm_tui.services.money.rows import PaymentRow
 
-app = typer.Typer(help="Payments: record, list, give back.", no_args_is_help=True)
+app = typer.Typer(help="Payments: ask, record, list, give back.", no_args_is_help=True)
+payment_links.register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Day = Annotated[

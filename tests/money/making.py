@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -28,7 +27,6 @@ class Till:
     closed: list[str] = field(default_factory=list)
     breaks: dict[str, Exception] = field(default_factory=dict)
     breaks_after: dict[str, Exception] = field(default_factory=dict)
-    meanwhile: Callable[[], None] | None = None
 
     def _ask(self, name: str) -> None:
         self.asked.append(name)
@@ -61,21 +59,15 @@ class Till:
         self, prices: Prices, *, key: str, reference: str, email: str | None, plan: str
     ) -> MadeLink:
         self._ask("link")
-        terms = (prices, reference)
+        terms = (prices, reference, plan)
         assert self.pages.setdefault(key, terms) == terms
         self._answer("link")
         number = list(self.pages).index(key) + 1
         return MadeLink(id=f"plink_{number}", url=f"https://buy.example.com/{number}")
 
-    async def close_link(self, link_id: str) -> None:
+    async def close_link(self, link: str) -> None:
         self._ask("close")
-        self.closed.append(link_id)
-
-
-def address(url: str, reference: str, email: str | None) -> str:
-    """An address that names the lead."""
-    mail = f"&prefilled_email={email.replace('@', '%40')}" if email else ""
-    return f"{url}?client_reference_id={reference}{mail}"
+        self.closed.append(link)
 
 
 async def add_plan(
@@ -99,7 +91,6 @@ async def make(db: Database, lead: int, plan: int, now: datetime, till: Till | N
         lead,
         plan,
         payments=till or Till(),
-        address=address,
         mode=Mode.TEST,
         clock=lambda: now,
     )

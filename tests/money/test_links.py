@@ -67,7 +67,6 @@ async def test_a_plan_is_made_known_to_the_provider_once_for_all_leads_in_each_m
         other,
         plan,
         payments=till,
-        address=lambda url, _reference, _email: url,
         mode=Mode.LIVE,
         clock=lambda: now,
     )

@@ -19,9 +19,10 @@ from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.models import Business, PaymentLink, Plan, PlanPrice
-from crm_tui.errors import BadInput
+from crm_tui.errors import BadInput, NotFound
 from crm_tui.providers.base import Refused, Unsendable
 from crm_tui.providers.money import MadeLink, Prices
+from crm_tui.providers.stripe_make import link_address
 from crm_tui.services import events
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.leads import require
@@ -55,13 +56,9 @@ class Payments(Protocol):
         """Make a page to pay at, once for each key."""
         ...
 
-    async def close_link(self, link_id: str) -> None:
+    async def close_link(self, link: str) -> None:
         """Have nobody pay at a page any more."""
         ...
-
-
-Address = Callable[[str, str, str | None], str]
-"""From a page's address, the lead's key and its e-mail address to the address that names both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,6 @@ async def make(
     plan_id: int,
     *,
     payments: Payments,
-    address: Address,
     mode: Mode,
     clock: Callable[[], datetime],
 ) -> Made:
@@ -126,7 +122,6 @@ async def make(
         business_id: the lead.
         plan_id: the plan.
         payments: the provider.
-        address: how its addresses name the lead.
         mode: whose money: the provider's real or play money.
         clock: tells the time, aware UTC.
 
@@ -138,7 +133,7 @@ async def make(
     async with db.write(durable=True) as session:
         begun = await _begin(session, business_id, plan_id, mode, now=clock())
     if begun.is_open:
-        return Made(await one(db, begun.id), new=False)
+        return Made(await _one(db, begun.id), new=False)
     prices = await _prices(db, begun.plan, mode, payments)
     try:
         made = await payments.make_link(
@@ -153,13 +148,13 @@ async def make(
         async with db.write() as session:
             await close(session, [begun.id], now=clock())
         raise
-    url = address(made.url, begun.reference, begun.email)
+    url = link_address(made.url, begun.reference, begun.email or "")
     async with db.write(durable=True) as session:
         stands = await _open(session, begun, made, url, now=clock())
     if not stands:
         await payments.close_link(made.id)
         raise BadInput(f"The link for {begun.plan.name} was closed while it was made.")
-    return Made(await one(db, begun.id), new=True)
+    return Made(await _one(db, begun.id), new=True)
 
 
 async def _begin(
@@ -306,11 +301,18 @@ async def close(
 # Reading
 
 
-async def one(db: Database, link_id: int) -> LinkRow:
-    """A link."""
+async def row(session: ReadSession, link_id: int) -> LinkRow | None:
+    """A way to pay by its number; None where there is none."""
+    found = (await session.execute(_rows().where(PaymentLink.id == link_id))).first()
+    return None if found is None else LinkRow(*found)
+
+
+async def _one(db: Database, link_id: int) -> LinkRow:
     async with db.read() as session:
-        rows = await session.execute(_rows().where(PaymentLink.id == link_id))
-        return LinkRow(*rows.one())
+        found = await row(session, link_id)
+    if found is None:
+        raise NotFound("Its lead was erased meanwhile.")
+    return found
 
 
 async def listed(
