@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from crm_tui.services.accounts.listing import Account
 
 app = typer.Typer(
-    help="Accounts for mail and text messages: list, add, use and try them.", no_args_is_help=True
+    help="Accounts for mail, text messages and payments: list, add, use and try them.",
+    no_args_is_help=True,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="smtp, imap, mailgun, resend, brevo or twilio."),
+    typer.Argument(metavar="NAME", help="smtp, imap, mailgun, resend, brevo, twilio or stripe."),
 ]
 
 
@@ -181,6 +182,7 @@ def add(
         str | None, typer.Option(help="smtp, imap: starttls, tls, or none on this machine.")
     ] = None,
     username: Annotated[str | None, typer.Option(help="smtp, imap: who logs in.")] = None,
+    mode: Annotated[str | None, typer.Option(help="stripe: live, or test for play money.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Another address of the API.")] = None,
     use: Annotated[bool, typer.Option("--use", help="Send through it from now on.")] = False,
     test: Annotated[bool, typer.Option("--test/--no-test", help="Try it out at the end.")] = True,
@@ -196,6 +198,7 @@ def add(
         "port": port,
         "security": security,
         "username": username,
+        "mode": mode,
         "base_url": base_url,
     }
     given = {each: value for each, value in options.items() if value is not None}

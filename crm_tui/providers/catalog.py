@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from crm_tui.providers.base import Capabilities
+from crm_tui.providers.base import Capabilities, PaymentCapabilities
 
 SMTP, IMAP, OUTBOX = "smtp", "imap", "outbox"
 
 APIS = ("mailgun", "resend", "brevo", "twilio")
-"""The providers with an API, and a key to it."""
+"""The providers of messages with an API, and a key to it."""
+
+PAYMENTS = ("stripe",)
+"""The providers of payments; they have an API, too."""
+
+POLLED = (*APIS, *PAYMENTS)
+"""Those whose API is polled, all but mailboxes."""
 
 NAMES = (SMTP, IMAP, *APIS, OUTBOX)
-"""Every provider, as in the settings."""
+"""Every provider of messages, as in the settings."""
 
 TITLES = {
     SMTP: "SMTP",
@@ -24,6 +30,7 @@ TITLES = {
     "resend": "Resend",
     "brevo": "Brevo",
     "twilio": "Twilio",
+    "stripe": "Stripe",
     OUTBOX: "Outbox",
 }
 """What they are called, for lists that load none of them."""
@@ -114,4 +121,15 @@ def capabilities(name: str) -> Capabilities:
         return _HERE[name]
     found = import_module(f"crm_tui.providers.{name}").CAPABILITIES
     assert isinstance(found, Capabilities)
+    return found
+
+
+def payment_capabilities(name: str) -> PaymentCapabilities:
+    """What a provider of payments can do.
+
+    Args:
+        name: one of PAYMENTS.
+    """
+    found = import_module(f"crm_tui.providers.{name}").CAPABILITIES
+    assert isinstance(found, PaymentCapabilities)
     return found

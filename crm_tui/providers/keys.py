@@ -21,6 +21,7 @@ VARIABLES = {
     "resend": "CRM_TUI_RESEND_KEY",
     "brevo": "CRM_TUI_BREVO_KEY",
     "twilio": "CRM_TUI_TWILIO_TOKEN",
+    "stripe": "CRM_TUI_STRIPE_KEY",
 }
 """The environment variable of each provider's key."""
 

@@ -66,7 +66,7 @@ class SettingsScreen(AccountDesk):
         & #sections { width: 19; }
         & #body { width: 1fr; height: 100%; }
         & #providers { height: 100%; }
-        & #accounts { width: 100%; height: 7; }
+        & #accounts { width: 100%; height: 8; }
         & #pane { width: 100%; height: 1fr; padding: 0 1 0 3; scrollbar-size-vertical: 1; }
         & #section { height: 100%; padding: 1 1 0 3; scrollbar-size-vertical: 1; display: none; }
         & Facts { margin-top: 1; }

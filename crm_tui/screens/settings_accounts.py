@@ -39,6 +39,7 @@ _SECURITY = (
     Option("none", "None, for a server on this machine"),
 )
 _REGIONS = (Option("us", "United States"), Option("eu", "European Union"))
+_MODES = (Option("live", "Live, real money"), Option("test", "Test, play money"))
 _OWN = Option("own", "As base_url has it")
 GAPS_SHOWN = 5
 
@@ -141,6 +142,19 @@ def trial_facts(checks: Sequence[Check]) -> Sequence[Fact]:
 
 def capability_facts(can: Can, *, acknowledged: bool) -> Sequence[Fact]:
     """What the provider can do, what it costs and what it forbids."""
+    if can.channel == "payments":
+        return [
+            Fact("Policy", can.policy),
+            Fact("Price", can.price, can.price_date),
+            Fact("Limits", can.limits),
+            Fact("Links", can.links),
+            Fact("Asked twice", can.idempotency),
+            Fact("Told", can.told),
+            Fact("Fees", can.fees),
+            Fact("Modes", can.modes),
+            Fact("Kept", can.retention),
+            Fact("Source", can.source),
+        ]
     known = "you confirmed to know it" if acknowledged else ""
     return [
         Fact("Policy", can.policy, known),
@@ -182,6 +196,8 @@ def account_form(account: Account, settings: Settings, can: Can, save: Save) -> 
 def _field(needed: Needed, value: str) -> Field:
     if needed.name == "security":
         return ChoiceField(needed.name, needed.label, _SECURITY, value)
+    if needed.name == "mode":
+        return ChoiceField(needed.name, needed.label, _MODES, value)
     if needed.name == "region":
         options = (*_REGIONS, _OWN) if value == _OWN.value else _REGIONS
         return ChoiceField(needed.name, needed.label, options, value)

@@ -200,6 +200,8 @@ def _reasons(account: Account) -> Iterable[tuple[str, str]]:
         yield "use", f"{title} is not set up yet: e does that."
     if account.name == "imap":
         yield "use", "IMAP reads mail, and does not send."
+    if account.channel == "payments":
+        yield "use", f"{title} sends nothing: links to pay at are made of it once its key is there."
     if account.does:
         yield "use", f"{title} {account.does} already."
     if account.key != "keyring":

@@ -34,7 +34,7 @@ from crm_tui.db.models import (
     Task,
     Unmatched,
 )
-from crm_tui.providers.catalog import APIS, TITLES
+from crm_tui.providers.catalog import POLLED, TITLES
 from crm_tui.services.contacts import phone_words
 from crm_tui.services.publishing import leftovers
 from crm_tui.services.publishing.choosing import HALF_DOWN, UNSETTLED
@@ -191,11 +191,11 @@ def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
     return {
         Kind.MAILBOX: _ids(_CURSOR_ID, Kind.MAILBOX)
         .select_from(SyncCursor)
-        .where(SyncCursor.problem.is_not(None), SyncCursor.provider.not_in(APIS))
+        .where(SyncCursor.problem.is_not(None), SyncCursor.provider.not_in(POLLED))
         .order_by(SyncCursor.stream),
         Kind.NOT_POLLED: _ids(_CURSOR_ID, Kind.NOT_POLLED)
         .select_from(SyncCursor)
-        .where(SyncCursor.problem.is_not(None), SyncCursor.provider.in_(APIS))
+        .where(SyncCursor.problem.is_not(None), SyncCursor.provider.in_(POLLED))
         .order_by(SyncCursor.provider, SyncCursor.account),
         Kind.UNCERTAIN: _ids(Message.id, Kind.UNCERTAIN)
         .where(_is_uncertain())

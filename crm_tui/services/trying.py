@@ -15,7 +15,7 @@ from crm_tui.config import ImapSettings, Settings, SmtpSettings
 from crm_tui.errors import BadInput
 from crm_tui.providers import imap_check, smtp_check
 from crm_tui.providers.base import Check, OutgoingMail, ProviderError
-from crm_tui.providers.catalog import APIS
+from crm_tui.providers.catalog import PAYMENTS, POLLED
 from crm_tui.providers.imap import Mailbox
 from crm_tui.providers.keys import lookup
 from crm_tui.providers.secrets import Lookup, password_of
@@ -50,14 +50,15 @@ async def try_account(
     if not known.is_told(name, settings, key="any"):
         missing = " and ".join(known.lacking(name, settings))
         raise BadInput(f"No {missing} is set under [providers.{name}] in config.toml.")
-    if name in APIS:
+    if name in POLLED:
         return await _try_api(name, asked, key or lookup(name, environment), settings)
     return await _try_mailbox(asked, settings, environment, key)
 
 
 async def _try_api(name: str, asked: Any, key: Lookup, settings: Settings) -> list[Check]:
     adapter = import_module(f"crm_tui.providers.{name}")
-    sender = "" if name in known.TEXTS else settings.sender.email  # texts: that of the account
+    has_own = name in {*known.TEXTS, *PAYMENTS}  # a number of the account's, or nothing is sent
+    sender = "" if has_own else settings.sender.email
     try:
         await key.get()
         done: list[Check] = await adapter.check(asked, key, sender=sender)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from crm_tui.providers.base import Capabilities
-from crm_tui.providers.catalog import APIS, NAMES, capabilities
+from crm_tui.providers.base import Capabilities, PaymentCapabilities
+from crm_tui.providers.catalog import (
+    APIS,
+    NAMES,
+    PAYMENTS,
+    TITLES,
+    capabilities,
+    payment_capabilities,
+)
 from crm_tui.providers.keys import VARIABLES, service_of
 
 PAGE = Path(__file__).parent.parent / "providers.md"
@@ -26,6 +33,19 @@ FEATURES = (
     ("Price as of", "price_date"),
 )
 """The rows of the matrix: what they are called, and what each adapter says there."""
+
+PAYMENT_FEATURES = (
+    ("Links", "links"),
+    ("Idempotency", "idempotency"),
+    ("Told", "told"),
+    ("Fees", "fees"),
+    ("Modes", "modes"),
+    ("Retention", "retention"),
+    ("Limits", "limits"),
+    ("Price", "price"),
+    ("Price as of", "price_date"),
+)
+"""The same of payments."""
 
 _INTRODUCTION = """\
 # Providers
@@ -49,19 +69,36 @@ within seconds of the delivery.
 """
 
 
+_PAYMENTS = """\
+## Payments
+
+What is paid is polled as well, every minute: a lead that paid is purchased without anything of yours
+being reachable. Of a restricted key, allow reading Events, Checkout Sessions, Invoices,
+PaymentIntents, Charges and Refunds, Subscriptions, Disputes and, to know the fees, Balance
+transaction sources; and writing Products, Prices and Payment Links. `crm-tui providers test stripe`
+names what is missing.
+"""
+
+
 def page() -> str:
     """The whole page."""
     known = [capabilities(name) for name in NAMES]
-    parts = [_INTRODUCTION, "\n".join(_matrix(known)), "", _MACHINES]
-    parts += ["## What each asks of you", "", *_policies(known), "", "## Keys", "", *_keys(), ""]
-    parts += ["## What this follows", "", *(f"- {each.title}: {each.source}" for each in known)]
+    paid = [payment_capabilities(name) for name in PAYMENTS]
+    parts = [_INTRODUCTION, "\n".join(_matrix(known, FEATURES)), "", _MACHINES]
+    parts += [_PAYMENTS, "\n".join(_matrix(paid, PAYMENT_FEATURES)), ""]
+    both: list[_Can] = [*known, *paid]
+    parts += ["## What each asks of you", "", *_policies(both), "", "## Keys", "", *_keys(), ""]
+    parts += ["## What this follows", "", *(f"- {each.title}: {each.source}" for each in both)]
     return "\n".join(parts) + "\n"
 
 
-def _matrix(known: list[Capabilities]) -> Iterator[str]:
+_Can = Capabilities | PaymentCapabilities
+
+
+def _matrix(known: Sequence[_Can], features: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield _row("", *(each.title for each in known))
     yield "|---" * (len(known) + 1) + "|"
-    for title, name in FEATURES:
+    for title, name in features:
         yield _row(f"**{title}**", *(getattr(each, name) for each in known))
 
 
@@ -69,7 +106,7 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _policies(known: list[Capabilities]) -> Iterator[str]:
+def _policies(known: Sequence[_Can]) -> Iterator[str]:
     for each in known:
         yield f"- **{each.title}**: {each.policy}"
 
@@ -77,8 +114,8 @@ def _policies(known: list[Capabilities]) -> Iterator[str]:
 def _keys() -> Iterator[str]:
     yield "| provider | in the keyring | in the environment |"
     yield "|---|---|---|"
-    for name in APIS:
-        title = capabilities(name).title
+    for name in (*APIS, *PAYMENTS):
+        title = TITLES[name]
         yield _row(title, f"`{service_of(name)}`, user `key`", f"`{VARIABLES[name]}`")
     for name in ("smtp", "imap"):
         variable = f"CRM_TUI_{name.upper()}_PASSWORD"

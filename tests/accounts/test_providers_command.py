@@ -19,7 +19,7 @@ from tests.accounts.keyrings import Forgetful, Keeping, Locked, in_use
 from tests.conftest import Cli, Ran
 
 KEY = "sk-tr0ub4dor-and-three"
-ALL = ["smtp", "imap", "mailgun", "resend", "brevo", "twilio"]
+ALL = ["smtp", "imap", "mailgun", "resend", "brevo", "twilio", "stripe"]
 
 Run = Callable[..., Ran]
 

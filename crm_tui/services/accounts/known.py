@@ -12,12 +12,12 @@ import msgspec
 from crm_tui.config import ImapSettings, Settings, SmtpSettings
 from crm_tui.config.sections import MailgunSettings
 from crm_tui.errors import BadInput, WrongUsage
-from crm_tui.providers.catalog import APIS, IMAP, SMTP
+from crm_tui.providers.catalog import APIS, IMAP, PAYMENTS, SMTP
 from crm_tui.providers.keys import USER
 from crm_tui.services.contacts.contact import ascii_host
 from crm_tui.services.inbox.collecting import account_name
 
-NAMES = (SMTP, IMAP, *APIS)
+NAMES = (SMTP, IMAP, *APIS, *PAYMENTS)
 """The accounts, as they are listed."""
 
 MAIL = (SMTP, "mailgun", "resend", "brevo")
@@ -74,6 +74,7 @@ NEEDED: Mapping[str, tuple[Needed, ...]] = {
         Needed("account_sid", "Account SID", "Account SID", "AC…"),
         Needed("from_number", "From", "Number or messaging service", "+15550100200 or MG…"),
     ),
+    "stripe": (Needed("mode", "Mode", "Mode", "", ("live", "test")),),
 }
 """What each account needs to be told, in the order it is asked for."""
 
@@ -164,7 +165,7 @@ def is_told(name: str, settings: Settings, *, key: str) -> bool:
         settings: what is set.
         key: where its key is found; one that needs nothing else is set up with its key.
     """
-    if NEEDED[name]:
+    if NEEDED[name] and name not in PAYMENTS:
         return not lacking(name, settings)
     return bool(key) or sends(name, settings)
 
@@ -185,6 +186,8 @@ def where(name: str, settings: Settings) -> str:
         return str(its.domain)
     if name == "twilio":
         return str(its.from_number)
+    if name in PAYMENTS:
+        return f"{its.mode} mode"
     return account_of(name, settings)
 
 
@@ -197,6 +200,8 @@ def account_of(name: str, settings: Settings) -> str:
         return str(its.domain)
     if name == "twilio":
         return str(its.account_sid)
+    if name in PAYMENTS:
+        return str(its.mode)
     return "" if name == SMTP else ascii_host(settings.sender.email.rpartition("@")[2]) or ""
 
 
@@ -227,6 +232,8 @@ def does(name: str, settings: Settings) -> str:
         return ""
     if name == IMAP:
         return "reads mail"
+    if name in PAYMENTS:
+        return "is paid through"
     if not sends(name, settings):
         return ""
     return "sends texts" if name in TEXTS else "sends mail"

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from crm_tui.config import Settings
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Message, StreamGap, SyncCursor
-from crm_tui.providers.catalog import IMAP, TITLES
+from crm_tui.providers.catalog import IMAP, PAYMENTS, TITLES
 from crm_tui.services.accounts.keys import needs_key
 from crm_tui.services.accounts.known import (
     NAMES,
@@ -218,13 +218,13 @@ async def _account(
     return Account(
         name=name,
         title=TITLES[name],
-        channel="sms" if name in TEXTS else "email",
+        channel=_channel(name),
         account=account,
         where=where(name, settings) if is_set else "",
         is_set=is_set,
         needs_key=needs,
         key=key,
-        does=does(name, settings),
+        does=does(name, settings) if is_set else "",
         state=state,
         problem=problem,
         left_alone_until=until,
@@ -233,3 +233,9 @@ async def _account(
         gaps=gaps,
         acknowledged=name in settings.compliance.policies_acknowledged,
     )
+
+
+def _channel(name: str) -> str:
+    if name in PAYMENTS:
+        return "payments"
+    return "sms" if name in TEXTS else "email"

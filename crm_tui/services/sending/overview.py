@@ -10,7 +10,7 @@ from sqlalchemy.sql.functions import coalesce
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Campaign, Message, SyncCursor
-from crm_tui.providers.catalog import APIS, TITLES
+from crm_tui.providers.catalog import POLLED, TITLES
 from crm_tui.services.sending.standing import read_standing
 from crm_tui.vocabulary import CampaignState, MessageState
 
@@ -68,7 +68,7 @@ async def overview(session: ReadSession, provider: str, *, home: str) -> Overvie
     counts = {(state, bool(held)): number for state, held, number in counted}
     cursors = (await session.execute(select(SyncCursor))).scalars().all()
     failing = sorted(
-        (each.provider in APIS, each.failed_at, each.problem, each.provider)
+        (each.provider in POLLED, each.failed_at, each.problem, each.provider)
         for each in cursors
         if each.problem and each.failed_at
     )
