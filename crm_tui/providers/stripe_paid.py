@@ -238,7 +238,7 @@ def intent_failed(record: Record) -> list[MoneyEvent]:
 
 
 def _intent(record: Record, state: PaymentState) -> MoneyEvent:
-    """A payment of its own; where a session or an invoice has it, that one tells of it."""
+    """A payment, of a session or an invoice if one has it; that it failed, those tell better."""
     intent = record.now
     name = need_id(intent)
     charge = thing(intent.get("latest_charge"))
@@ -252,10 +252,10 @@ def _intent(record: Record, state: PaymentState) -> MoneyEvent:
         ids=[name, *owned, *(subscription_of(each) for each in owners)],
         metadata=[each for owner in owners for each in invoice_metadata(owner)],
     )
-    if any(owned):
+    has_paid = state is PaymentState.SUCCEEDED
+    if any(owned) and not has_paid:
         return event_of(record, MoneyKind.NOTED, payer)
     currency = need_currency(intent)
-    has_paid = state is PaymentState.SUCCEEDED
     told = intent if has_paid else record.snapshot
     payment = PaymentTold(
         state=state,
@@ -265,6 +265,9 @@ def _intent(record: Record, state: PaymentState) -> MoneyEvent:
         currency=currency,
         at=record.at,
         payment_intent=name,
+        invoice=id_of(record.about("invoice")) or id_of(intent.get("invoice")),
+        session=id_of(record.about("session")),
+        subscription=next((s for each in owners if (s := subscription_of(each))), None),
         charge=id_of(intent.get("latest_charge")) if has_paid else None,
         fee=fee_of(charge, currency) if has_paid else None,
         method=method_of(charge),

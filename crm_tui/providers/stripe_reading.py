@@ -114,9 +114,12 @@ class Reader:
 
     async def _owner(self, intent: Object) -> dict[str, Any]:
         """The session or the invoice a payment intent is of."""
-        name = id_of(intent)
-        if name is None or id_of(intent.get("invoice")):
+        name, invoice = id_of(intent), id_of(intent.get("invoice"))
+        if name is None:
             return {}
+        if name not in self._owners and invoice is not None:
+            found = await self._object("invoice", invoice)
+            self._owners[name] = ("invoice", _name_card(found) or _called("invoice", invoice))
         if name not in self._owners:
             sessions = await self._list("checkout/sessions", [("payment_intent", name)])
             if sessions:
@@ -125,7 +128,11 @@ class Reader:
                 asked = [("payment[type]", "payment_intent"), ("payment[payment_intent]", name)]
                 payments = await self._list("invoice_payments", asked)
                 if payments and (invoice := id_of(payments[0].get("invoice"))):
-                    self._owners[name] = ("invoice", {"object": "invoice", "id": invoice})
+                    found = await self._object("invoice", invoice)
+                    self._owners[name] = (
+                        "invoice",
+                        _name_card(found) or _called("invoice", invoice),
+                    )
         if name not in self._owners:
             return {}
         kind, owner = self._owners[name]
@@ -186,6 +193,11 @@ def _is_worth_it(kind: str, item: Object) -> bool:
     if kind == "subscription":
         return not has_terms(item)
     return kind in _READ
+
+
+def _called(kind: str, name: str) -> dict[str, Any]:
+    """An object of which no more is known than its name."""
+    return {"object": kind, "id": name}
 
 
 def _name_card(item: Object) -> dict[str, Any]:
