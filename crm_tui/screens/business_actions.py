@@ -15,6 +15,7 @@ from crm_tui.screens.base import Job
 from crm_tui.screens.business_contact import ContactActions
 from crm_tui.screens.business_mail import MailActions
 from crm_tui.screens.business_merging import MergeActions
+from crm_tui.screens.business_money import MoneyActions
 from crm_tui.screens.business_screen import Subjects, Target
 from crm_tui.screens.business_sites import SiteActions
 from crm_tui.text import plural
@@ -36,6 +37,7 @@ _FOR_ONE = frozenset(
         "mail",
         "erase",
         "note",
+        "pay",
         "preview",
         "copy_phone",
         "copy_email",
@@ -46,7 +48,7 @@ _FOR_ONE = frozenset(
 """What is done to the lead at hand, whatever is selected."""
 
 
-class BusinessScreen(ContactActions, MailActions, SiteActions, MergeActions):
+class BusinessScreen(ContactActions, MailActions, SiteActions, MergeActions, MoneyActions):
     """A screen whose rows or page are businesses, with all that can be done to them."""
 
     def why_not(self, action_id: str) -> str | None:

@@ -54,13 +54,20 @@ _MESSAGES = {
     EventKind.PURCHASED,
 }
 _SITE = {kind for kind in EventKind if kind.startswith("site_")} | {EventKind.PREVIEWED}
+_MONEY = {EventKind.PURCHASED, EventKind.REFUNDED, EventKind.DISPUTED, EventKind.DISPUTE_CLOSED} | {
+    kind for kind in EventKind if kind.startswith(("payment_", "subscription_"))
+}
 KINDS: tuple[tuple[str, Collection[EventKind] | None], ...] = (
     ("everything", None),
     ("notes and calls", CORRECTABLE),
     ("messages", _MESSAGES),
     ("site", _SITE),
+    ("money", _MONEY),
 )
 """What the timeline can be narrowed to, in the order `/` goes through it."""
+
+_IF_ANY = "money"
+"""What most leads have none of is not offered where there is none."""
 
 
 class Neighbours(Protocol):
@@ -226,6 +233,8 @@ class LeadScreen(DealingScreen):
         words = []
         for number, (name, kinds) in enumerate(KINDS):
             count = sum(1 for entry in self._entries if kinds is None or entry.kind in kinds)
+            if name == _IF_ANY and not count and number != self._kinds:
+                continue
             role = Role.STRONG if number == self._kinds else Role.QUIET
             words.append(styled(name, role) + styled(f" {count}", Role.QUIET))
         self._say("#lead-kinds", styled("/ ", Role.QUIET) + Content("   ").join(words))
@@ -273,6 +282,9 @@ class LeadScreen(DealingScreen):
     def action_kinds(self) -> None:
         """Narrow the timeline to the next group of kinds, after the last one to everything."""
         self._kinds = (self._kinds + 1) % len(KINDS)
+        name, kinds = KINDS[self._kinds]
+        if name == _IF_ANY and not any(entry.kind in (kinds or ()) for entry in self._entries):
+            self._kinds = 0
         self._show_kinds()
 
     def back(self) -> bool:

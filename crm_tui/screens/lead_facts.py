@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from textual.content import Content
 
 from crm_tui import clock
+from crm_tui.screens import lead_money
 from crm_tui.services import contacts, hours
 from crm_tui.services.leads import LeadPage, PointRow, SiteRow, TaskRow
 from crm_tui.services.sites.public import PublicState
@@ -145,6 +146,7 @@ def groups(
         _headed("Follow-up", (_task_fact(task, now, zone) for task in open_tasks(page))),
         _contact_facts(page, now),
         [
+            *lead_money.facts(page.money, now=now, zone=zone),
             *_headed("Site", _site_facts(page.sites, now, zone)),
             Fact("Tags", ", ".join(page.tags)),
         ],

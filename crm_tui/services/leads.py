@@ -20,6 +20,8 @@ from crm_tui.services.barred import why_barred
 from crm_tui.services.erased import refuse_erased
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.merged import why_missing
+from crm_tui.services.money import listing
+from crm_tui.services.money.rows import NO_MONEY, LeadMoney
 from crm_tui.services.sites.gather import mark_out_of_date
 from crm_tui.services.sites.public import PUBLIC, Public
 from crm_tui.text import fold
@@ -80,6 +82,7 @@ class LeadPage:
     points: tuple[PointRow, ...]
     sites: tuple[SiteRow, ...]
     tasks: tuple[TaskRow, ...]
+    money: LeadMoney = NO_MONEY
 
 
 async def page(
@@ -102,6 +105,7 @@ async def page(
         points=await points_of(session, lead_id),
         sites=await _sites(session, lead_id),
         tasks=await _tasks(session, lead_id),
+        money=await listing.of_lead(session, lead_id, modes=listing.counted(settings)),
     )
 
 

@@ -28,9 +28,11 @@ from crm_tui.db.models import (
 )
 from crm_tui.db.types import listed as one_parameter
 from crm_tui.services.money.rows import (
+    NO_MONEY,
     CustomerRow,
     CustomerState,
     DisputeRow,
+    LeadMoney,
     PaymentRow,
     RefundRow,
     SubscriptionRow,
@@ -134,6 +136,20 @@ async def customers(
         some = found[start : start + _SOME]
         told += await _with_money(session, some, modes)
     return told
+
+
+async def of_lead(session: ReadSession, business_id: int, *, modes: Collection[Mode]) -> LeadMoney:
+    """What one lead paid and pays; most have nothing, which one look tells."""
+    any_payment = select(Payment.id).where(Payment.business_id == business_id).exists()
+    subscribed = select(Subscription.id).where(Subscription.business_id == business_id).exists()
+    if not await session.scalar(select(any_payment | subscribed)):
+        return NO_MONEY
+    found = await customers(session, modes=modes, business_id=business_id)
+    return LeadMoney(
+        found[0] if found else None,
+        tuple(await subscriptions(session, modes=modes, business_id=business_id)),
+        tuple(await payments(session, modes=modes, business_id=business_id)),
+    )
 
 
 # What wants attention

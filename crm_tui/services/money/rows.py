@@ -169,3 +169,15 @@ class CustomerRow:
     first_payment_at: datetime | None = None
     paid: tuple[tuple[str, int], ...] = ()
     mrr: tuple[tuple[str, Fraction], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeadMoney:
+    """What one lead paid and pays; the latest first. `customer` is None where nothing ever came."""
+
+    customer: CustomerRow | None = None
+    subscriptions: tuple[SubscriptionRow, ...] = ()
+    payments: tuple[PaymentRow, ...] = ()
+
+
+NO_MONEY = LeadMoney()
