@@ -138,7 +138,7 @@ class Reader:
         kind, owner = self._owners[name]
         return {kind: owner}
 
-    async def _list(self, path: str, query: list[tuple[str, str | int]]) -> list[dict[str, Any]]:
+    async def _list(self, path: str, query: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
         """The first of a list; nothing where there is no such list."""
         answer = await self._stripe.get(path, [*query, ("limit", 1)])
         return listed(answer)[0] if answer.ok else []
