@@ -60,6 +60,13 @@ class Business(Base):
         Index("ix_business_region_folded", "region_folded"),
         Index("ix_business_contact_status", "contact_status"),
         Index("ix_business_website_status", "website_status"),
+        Index(
+            "ix_business_funnel",
+            "contact_status",
+            "website_status",
+            "qualification_score",
+            "captured_at",
+        ),
         Index("ix_business_last_activity_at", "last_activity_at"),
         Index(
             "ix_business_unsorted",

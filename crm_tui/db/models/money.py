@@ -231,7 +231,23 @@ class SubscriptionChange(Base):
         CheckConstraint("interval_count >= 1", name="interval_count"),
         _amount("amount"),
         _currency(),
-        Index("ix_subscription_change_order", "subscription_id", "occurred_at", "key"),
+        Index(
+            "ix_subscription_change_order",
+            "subscription_id",
+            "occurred_at",
+            "key",
+            "state",
+            "amount",
+            "currency",
+            "interval",
+            "interval_count",
+        ),
+        Index(
+            "ix_subscription_change_ended",
+            "occurred_at",
+            "subscription_id",
+            sqlite_where=text("state = 'ended'"),
+        ),
         _TABLE,
     )
 
@@ -272,7 +288,7 @@ class Payment(Base):
         _amount("attempts"),
         _currency(),
         CheckConstraint("(state = 'succeeded') = (paid_at IS NOT NULL)", name="paid"),
-        Index("ix_payment_business_id", "business_id", "paid_at"),
+        Index("ix_payment_business_id", "business_id", "paid_at", "mode"),
         Index("ix_payment_paid_at", "paid_at", sqlite_where=text("paid_at IS NOT NULL")),
         Index("ix_payment_failed", "state", sqlite_where=text("state = 'failed'")),
         *(

@@ -46,6 +46,14 @@ class Event(Base):
             "is_voided",
             sqlite_where=text("kind = 'call'"),
         ),
+        Index(
+            "ix_event_contact",
+            "business_id",
+            "occurred_at",
+            "kind",
+            "is_voided",
+            sqlite_where=text("kind IN ('email_sent', 'sms_sent', 'call') AND is_voided = 0"),
+        ),
         Index("ix_event_batch_id", "batch_id", sqlite_where=text("batch_id IS NOT NULL")),
         {"sqlite_strict": True, "sqlite_autoincrement": True},
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from fractions import Fraction
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -12,7 +13,6 @@ from sqlalchemy import (
     Select,
     Subquery,
     Text,
-    case,
     func,
     literal_column,
     select,
@@ -80,9 +80,11 @@ def first_payments(scope: Scope) -> Subquery:
     )
 
 
-def first_contact(firsts: Subquery) -> Select[datetime]:
-    """When a business was first written to, or called."""
-    return select(func.min(Event.occurred_at)).where(
+def first_contact(
+    firsts: Subquery, said: Callable[[Any], ColumnElement[Any]] = lambda at: at
+) -> Select[Any]:
+    """When a business was first written to, or called; said in a form of its own."""
+    return select(said(func.min(Event.occurred_at))).where(
         Event.business_id == firsts.c.business_id,
         # In the words of the index.
         Event.kind.in_(words(CONTACTS)),
@@ -96,14 +98,12 @@ async def waits(session: ReadSession, scope: Scope) -> Waits:
     A contact after the payment is none that led to it.
     """
     firsts = first_payments(scope)
-    contacts = first_contact(firsts).scalar_subquery()
-    pair = select(firsts.c.paid_at, contacts.label("contact")).subquery()
-    paid, contact = pair.c.paid_at, pair.c.contact
-    took = case((contact <= paid, _microseconds(paid) - _microseconds(contact)))
+    contacts = first_contact(firsts, _microseconds).scalar_subquery()
     # As one text: a row for each would take longer than all the rest.
-    row = await session.execute(select(func.count(), func.group_concat(took)).select_from(pair))
+    took = func.group_concat(_microseconds(firsts.c.paid_at) - contacts)
+    row = await session.execute(select(func.count(), took).select_from(firsts))
     count, text = row.one()
-    times = sorted(map(int, str(text).split(","))) if text else []
+    times = sorted(each for each in map(int, str(text).split(",")) if each >= 0) if text else []
     return Waits(tuple(times), count - len(times))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -59,31 +60,89 @@ class _Amount:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """All that the figures are made of."""
+
+    leads: funnel.Tally
+    rows: tuple[int, int]
+    """Rows of imports that were kept, and those that were seen."""
+    messages: messages.Reach
+    waits: customers.Waits
+    spent: Mapping[str, Fraction]
+    earning: Mapping[str, subscriptions.Earning]
+    churn: subscriptions.Churn
+
+
 async def kpis(session: ReadSession, scope: Scope) -> list[Figure]:
     """Every figure of a scope: one for each currency, where it is an amount."""
-    counted = await funnel.tally(session, scope)
+    return figures_of(
+        scope,
+        Counted(
+            leads=await funnel.tally(session, scope),
+            rows=await rows_kept(session, scope),
+            messages=await messages.reach(session, scope),
+            waits=await customers.waits(session, scope),
+            spent=await spent_on(session, scope),
+            earning=await earning_at_end(session, scope),
+            churn=await churn_of_period(session, scope),
+        ),
+    )
+
+
+def figures_of(scope: Scope, counted: Counted) -> list[Figure]:
+    """The figures, of what was counted."""
     return [
-        await capture_rate(session, scope),
-        *_of_leads(counted),
-        *_of_messages(await messages.reach(session, scope)),
-        _lead_to_customer(counted),
-        *await _of_money(session, scope),
+        _capture_rate(scope, *counted.rows),
+        *_of_leads(counted.leads),
+        *_of_messages(counted.messages),
+        _lead_to_customer(counted.leads),
+        *_time_to_purchase(counted.waits),
+        *_of_money(scope, counted),
     ]
+
+
+async def earning_at_end(session: ReadSession, scope: Scope) -> Mapping[str, subscriptions.Earning]:
+    """The subscriptions that earn at the end of the period."""
+    return await subscriptions.earning(session, scope, end_of(scope))
+
+
+async def churn_of_period(session: ReadSession, scope: Scope) -> subscriptions.Churn:
+    """The subscriptions that ended in the time over which churn is told."""
+    return await subscriptions.churn(session, scope, *churn_period(scope))
+
+
+async def spent_on(session: ReadSession, scope: Scope) -> Mapping[str, Fraction]:
+    """What was spent in the period, by currency, in minor units.
+
+    What was spent in general belongs to no lead: with a filter, only what messages to its leads
+    cost is known to be theirs.
+    """
+    spent = await (costs if scope.where is None else message_costs)(session, scope)
+    return {currency: amount for (_, currency), amount in sorted(spent.items(), key=_currency)}
+
+
+def _currency(item: tuple[tuple[Any, str], Fraction]) -> str:
+    return item[0][1]
 
 
 # Leads
 
 
-async def capture_rate(session: ReadSession, scope: Scope) -> Figure:
-    """The share of the rows of imports that were kept."""
+async def rows_kept(session: ReadSession, scope: Scope) -> tuple[int, int]:
+    """The rows of imports that were created or merged, and those that were seen."""
     batch = ImportBatch
     sums = func.sum(batch.created + batch.merged), func.sum(batch.seen)
     kept, seen = (await session.execute(select(*sums).where(*standing_imports(scope)))).one()
+    return kept or 0, seen or 0
+
+
+def _capture_rate(scope: Scope, kept: int, seen: int) -> Figure:
     note = "" if seen else f"{NOT_ENOUGH}: nothing was imported"
     if scope.where is not None:
         whole = "rows that were not kept belong to no lead, so this is of all imports"
-        note = f"{note}; {whole}" if note else whole
-    return _share("lead_capture_rate", kept or 0, seen or 0, note)
+        note = _joined(note, whole)
+    return _share("lead_capture_rate", kept, seen, note)
 
 
 def standing_imports(scope: Scope) -> Iterator[among.Test]:
@@ -164,21 +223,16 @@ def _percent(count: int, of: int) -> str:
 # Money
 
 
-async def _of_money(session: ReadSession, scope: Scope) -> list[Figure]:
-    waits = await customers.waits(session, scope)
-    until = end_of(scope)
-    earning = await subscriptions.earning(session, scope, until)
-    ended = await subscriptions.churn(session, scope, *churn_period(scope))
-    costs_of = await _costs(session, scope, waits.customers)
-    values = ltvs(scope, earning, ended)
-    return [
-        *_time_to_purchase(waits),
-        *(_money("cac", currency, each) for currency, each in costs_of.items()),
-        *_mrr(scope, earning),
-        _churn_rate(scope, ended),
-        *(_money("ltv", currency, each) for currency, each in values.items()),
-        *_ratios(values, costs_of),
-    ]
+def _of_money(scope: Scope, counted: Counted) -> Iterator[Figure]:
+    costs_of = _costs(scope, counted.spent, counted.waits.customers)
+    values = _ltvs(scope, counted.earning, counted.churn)
+    for currency, each in costs_of.items():
+        yield _money("cac", currency, each)
+    yield from _mrr(scope, counted.earning)
+    yield _churn_rate(scope, counted.churn)
+    for currency, each in values.items():
+        yield _money("ltv", currency, each)
+    yield from _ratios(values, costs_of)
 
 
 def _time_to_purchase(waits: customers.Waits) -> Iterator[Figure]:
@@ -211,24 +265,16 @@ def _time_to_purchase(waits: customers.Waits) -> Iterator[Figure]:
     )
 
 
-async def _costs(session: ReadSession, scope: Scope, new: int) -> Mapping[str, _Amount]:
-    """What a new customer cost, by the currency of what was spent.
-
-    What was spent in general belongs to no lead: with a filter, only what messages to its leads
-    cost is known to be theirs.
-    """
-    spent = await (costs if scope.where is None else message_costs)(session, scope)
-    by_currency: dict[str, Fraction] = {}
-    for (_, currency), amount in spent.items():
-        by_currency[currency] = by_currency.get(currency, Fraction()) + amount
+def _costs(scope: Scope, spent: Mapping[str, Fraction], new: int) -> Mapping[str, _Amount]:
+    """What a new customer cost, by the currency of what was spent."""
     note = "" if scope.where is None else "messages alone: what was spent otherwise is of no lead"
-    if not by_currency:
+    if not spent:
         why = f"{NOT_ENOUGH}: no spend is recorded"
         return {scope.money.currency: _Amount(None, 0, new, _joined(why, note))}
     nobody = "" if new else f"{NOT_ENOUGH}: nobody paid for the first time"
     return {
         currency: _Amount(amount / new if new else None, amount, new, _joined(nobody, note))
-        for currency, amount in sorted(by_currency.items())
+        for currency, amount in spent.items()
     }
 
 
@@ -269,7 +315,7 @@ def months_of(since: datetime, until: datetime) -> Fraction:
     return Fraction(1) if days in _MONTHS else Fraction(days, _MONTH)
 
 
-def ltvs(
+def _ltvs(
     scope: Scope, earning: Mapping[str, subscriptions.Earning], ended: subscriptions.Churn
 ) -> Mapping[str, _Amount]:
     """What a customer brings as long as it stays, by currency."""

@@ -22,7 +22,6 @@ from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Business, Message
 from crm_tui.services.figures.base import Scope
 from crm_tui.services.filters import compile as compiled
-from crm_tui.vocabulary import MessageState
 
 _MILLION = 1_000_000
 
@@ -56,7 +55,7 @@ async def message_costs(
     told = select(key, Message.currency, func.sum(Message.cost)).where(Message.cost > 0)
     at = func.coalesce(Message.sent_at, Message.claimed_at, Message.created_at)
     for of, currency, cost in await session.execute(
-        _within(told, at, scope, by).group_by(key, Message.currency)
+        _within(told, at, scope, by).group_by(*_parts(key, by), Message.currency)
     ):
         code = str(currency).upper()
         costs[of, code] += Fraction(int(cost) * 10 ** money.digits(code), _MILLION)
@@ -75,14 +74,19 @@ async def _by_price(
     costs: defaultdict[Any, Fraction] = defaultdict(Fraction)
     key = _key(by)
     sent = select(key, Message.provider, func.count()).where(
-        Message.state == MessageState.SENT,
+        Message.sent_at.is_not(None),  # in the words of the index
         Message.cost.is_(None),
         Message.provider.in_(list(prices)),
     )
-    rows = _within(sent, Message.sent_at, scope, by).group_by(key, Message.provider)
+    rows = _within(sent, Message.sent_at, scope, by).group_by(*_parts(key, by), Message.provider)
     for of, provider, count in await session.execute(rows):
         costs[of] += prices[provider] * count
     return costs
+
+
+def _parts(key: ColumnElement[Any], by: By) -> tuple[ColumnElement[Any], ...]:
+    """What costs are grouped by: a sort by what is the same of all would be for nothing."""
+    return () if by is By.ALL else (key,)
 
 
 def _key(by: By) -> ColumnElement[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Subquery, and_, case, func, or_, select, type_coerce
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Message
@@ -17,9 +17,8 @@ from crm_tui.services.campaigns.measured import CLICKS, DELIVERY, OPENS
 from crm_tui.services.figures import among
 from crm_tui.services.figures.base import Scope
 from crm_tui.services.filters.stages import words
-from crm_tui.vocabulary import MessageState
 
-SENT: ColumnElement[bool] = Message.state == words([MessageState.SENT])[0]
+SENT: ColumnElement[bool] = Message.sent_at.is_not(None)
 """In the words of the index, which has all that is asked for here."""
 
 
@@ -45,10 +44,14 @@ class Reach(NamedTuple):
 
 async def reach(session: ReadSession, scope: Scope) -> Reach:
     """Count what was sent in the period, and whom it reached."""
-    by_business = _by_business(scope).subquery()
-    sums = (func.coalesce(func.sum(column), 0) for column in list(by_business.c)[1:])
-    row = (await session.execute(select(*sums))).one()
-    return Reach._make(row)
+    each = _by_business(scope).c
+    tests = [each.answers >= 1]
+    tests += [level >= least for level in (each.opens, each.clicks) for least in (1, 2, 4, 3)]
+    tests.append(each.answers == 2)
+    sums = (
+        func.coalesce(func.sum(type_coerce(what, Integer)), 0) for what in (each.messages, *tests)
+    )
+    return Reach._make((await session.execute(select(*sums))).one())
 
 
 def sent_in(scope: Scope) -> Iterator[ColumnElement[bool]]:
@@ -58,32 +61,33 @@ def sent_in(scope: Scope) -> Iterator[ColumnElement[bool]]:
     yield from among.of_leads(Message.business_id, scope)
 
 
-def _by_business(scope: Scope) -> Select[*tuple[int, ...]]:
-    """What is so of one of the messages of each business, in the order of `Reach`."""
+def _by_business(scope: Scope) -> Subquery:
+    """How many messages each business got, and how far the best of them came.
+
+    What is told of opens is nested: who opened is among those who did so with machines in their
+    place, these among those who were reached, these among those who were written to. So the highest
+    of its messages' levels says all of a business.
+    """
+    of_opens = _level(by_opens(), opened(), opened_raw())
+    of_clicks = _level(by_clicks(), clicked(), clicked_raw())
     return (
-        select(Message.business_id, func.count(), *(_any(which) for which in _facts()))
+        select(
+            func.count().label("messages"),
+            func.max(of_opens).label("opens"),
+            func.max(of_clicks).label("clicks"),
+            func.max(case((replied(), 2), (was_reached(), 1), else_=0)).label("answers"),
+        )
         .where(*sent_in(scope))
         .group_by(Message.business_id)
+        .subquery()
     )
 
 
-def _any(which: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.max(which.cast(Integer))
-
-
-def _facts() -> Iterator[ColumnElement[bool]]:
-    yield was_reached()
-    yield from _of_measured(by_opens(), opened(), opened_raw())
-    yield from _of_measured(by_clicks(), clicked(), clicked_raw())
-    yield replied()
-
-
-def _of_measured(
+def _level(
     measured: ColumnElement[bool], people: ColumnElement[bool], machines_too: ColumnElement[bool]
-) -> Iterator[ColumnElement[bool]]:
-    yield measured
-    for which in (was_reached(), people, machines_too):
-        yield and_(which, measured)
+) -> ColumnElement[int]:
+    """0 where it is not measured, 1 written to, 2 reached, 3 done by anything, 4 by somebody."""
+    return case((~measured, 0), (people, 4), (machines_too, 3), (was_reached(), 2), else_=1)
 
 
 def was_reached() -> ColumnElement[bool]:

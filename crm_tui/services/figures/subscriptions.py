@@ -6,10 +6,12 @@ key).
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, Text, exists, func, literal, select
 from sqlalchemy.orm import aliased
@@ -96,18 +98,28 @@ async def earning(session: ReadSession, scope: Scope, before: datetime) -> Mappi
         .subquery()
     )
     terms = (earn.c.currency, earn.c.interval, earn.c.interval_count)
-    monthly: dict[str, Fraction] = {}
-    for currency, interval, count, amount in await session.execute(
-        select(*terms, func.sum(earn.c.amount)).group_by(*terms)
-    ):
-        monthly[currency] = monthly.get(currency, Fraction()) + a_month(amount, interval, count)
-    counts = select(earn.c.currency, func.count(), func.count(earn.c.business_id.distinct()))
+    sums = (func.sum(earn.c.amount), func.count())
+    monthly: defaultdict[str, Fraction] = defaultdict(Fraction)
+    subscriptions: Counter[str] = Counter()
+    rows = await session.execute(select(*terms, *sums).group_by(*terms).order_by(*terms))
+    for currency, interval, every, amount, count in rows:
+        monthly[currency] += a_month(amount, interval, every)
+        subscriptions[currency] += count
+    businesses: Mapping[str, int] = subscriptions
+    if await _have_several(session):
+        payers = select(earn.c.currency, func.count(earn.c.business_id.distinct()))
+        rows_of = await session.execute(payers.group_by(earn.c.currency))
+        businesses = {row[0]: row[1] for row in rows_of}
     return {
-        currency: Earning(monthly[currency], subscriptions, businesses)
-        for currency, subscriptions, businesses in await session.execute(
-            counts.group_by(earn.c.currency).order_by(earn.c.currency)
-        )
+        currency: Earning(amount, subscriptions[currency], businesses[currency])
+        for currency, amount in monthly.items()
     }
+
+
+async def _have_several(session: ReadSession) -> bool:
+    """Whether any business has more than one subscription: else there are as many of both."""
+    several = select(Subscription.business_id).group_by(Subscription.business_id)
+    return await session.scalar(several.having(func.count() > 1).limit(1)) is not None
 
 
 async def churn(session: ReadSession, scope: Scope, since: datetime, until: datetime) -> Churn:
@@ -119,16 +131,19 @@ async def churn(session: ReadSession, scope: Scope, since: datetime, until: date
         .join(Subscription, Subscription.id == at_start.c.subscription_id)
         .where(*of_scope(scope))
     )
-    ended = ended_in(scope, since, until).subquery()
-    earned = ended.c.id.in_(earning_ids(since))
-    counts = select(func.count(), func.count().filter(~earned)).select_from(ended)
     first = await session.scalar(started) or 0
-    row = (await session.execute(counts)).one()
-    return Churn(first, row[0], row[1])
+    # Where each stood when the period began; None, where it was not there yet.
+    stood = list(await session.scalars(ended_in(scope, since, until, _state_before(since))))
+    return Churn(first, len(stood), sum(state not in EARNS for state in stood))
 
 
-def ended_in(scope: Scope, since: datetime, until: datetime) -> Select[int]:
-    """The subscriptions that ended in a period and had earned before.
+def ended_in(
+    scope: Scope,
+    since: datetime,
+    until: datetime,
+    column: ColumnElement[Any] | Any = Subscription.id,
+) -> Select[Any]:
+    """The subscriptions that ended in a period and had earned before, or a column of them.
 
     Ended in it is what stood as ended before its end, and did not before its beginning.
     """
@@ -143,7 +158,7 @@ def ended_in(scope: Scope, since: datetime, until: datetime) -> Select[int]:
         ever.state.in_(words(EARNS)),
         ever.occurred_at < until,
     )
-    return select(Subscription.id).where(
+    return select(column).where(
         Subscription.id.in_(told),
         *of_scope(scope),
         earned,
