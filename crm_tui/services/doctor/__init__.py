@@ -16,7 +16,17 @@ from crm_tui.db import migrate, snapshot
 from crm_tui.db.engine import Database
 from crm_tui.errors import StoreError
 from crm_tui.services import store
-from crm_tui.services.doctor import derived, drawn, public, queue, schema, texts, traces, work
+from crm_tui.services.doctor import (
+    derived,
+    drawn,
+    money,
+    public,
+    queue,
+    schema,
+    texts,
+    traces,
+    work,
+)
 from crm_tui.services.doctor.findings import Check, Finding, Patient, Severity
 from crm_tui.text import visible
 
@@ -30,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     *derived.CHECKS,
     *work.CHECKS,
     *queue.CHECKS,
+    *money.CHECKS,
     *drawn.CHECKS,
     *texts.CHECKS,
     *public.CHECKS,

@@ -120,6 +120,15 @@ async def _changes(session: WriteSession, row: Subscription) -> Sequence[Subscri
     return found.all()
 
 
+async def refold(session: WriteSession, subscription_ids: Sequence[int]) -> None:
+    """Have subscriptions be what their last changes made them."""
+    rows = await session.scalars(select(Subscription).where(Subscription.id.in_(subscription_ids)))
+    for row in rows.all():
+        if changes := await _changes(session, row):
+            _follow(row, changes)
+    await session.flush()
+
+
 def _follow(row: Subscription, changes: Sequence[SubscriptionChange]) -> None:
     """Have a subscription be what its last change made it."""
     last = changes[-1]
