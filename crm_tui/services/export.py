@@ -1,5 +1,7 @@
 """Leads as a file: a table for spreadsheets or JSON, both of which `crm-tui import` takes back.
 
+JSON holds their payments, too, for whoever asks what is kept of them; no import takes those back.
+
 The file is complete or it is not there: it is written under a temporary name in the same folder,
 synced, and then takes its name.
 
@@ -31,9 +33,12 @@ from sqlalchemy import func, select
 from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business, BusinessAlias, Consent, ContactPoint, Event, Task
 from crm_tui.errors import BadInput, Cancelled
+from crm_tui.money import plain_amount
 from crm_tui.services import lead_rows, leads
 from crm_tui.services.imports.readers.own import COLUMNS
 from crm_tui.services.lead_query import LeadQuery
+from crm_tui.services.money import listing
+from crm_tui.services.money.rows import PaymentRow
 from crm_tui.vocabulary import AliasKind, ContactState, ContactStatus, EventKind, TaskState
 
 ExportFormat = Literal["csv", "json"]
@@ -196,6 +201,7 @@ async def _documents_of(session: ReadSession, ids: Sequence[int]) -> list[dict[s
     history = await _history(session, ids)
     tasks = await _next_tasks(session, ids)
     google_ids = await _google_ids(session, ids)
+    payments = await listing.payments_of(session, ids)
     documents = []
     for lead_id in ids:
         if lead_id not in facts:
@@ -213,8 +219,36 @@ async def _documents_of(session: ReadSession, ids: Sequence[int]) -> list[dict[s
             "follow_up_note": what,
             "google_id": google_ids.get(lead_id),
         }
-        documents.append({name: _plain(document[name]) for name in COLUMNS})
+        plain = {name: _plain(document[name]) for name in COLUMNS}
+        documents.append(plain | {"payments": [_paid(each) for each in payments.get(lead_id, ())]})
     return documents
+
+
+def _paid(payment: PaymentRow) -> dict[str, Any]:
+    """A payment for whoever asks what is kept of them; an import does not take it back."""
+
+    def amount(minor: int) -> str:
+        return plain_amount(minor, payment.currency)
+
+    known = {
+        "at": payment.at.isoformat(),
+        "state": payment.state.value,
+        "mode": payment.mode.value,
+        "amount": amount(payment.amount),
+        "currency": payment.currency,
+        "method": payment.method,
+        "plan": payment.plan,
+        "invoice_number": payment.invoice_number,
+        "name": payment.name,
+        "address": payment.address,
+        "country": payment.country,
+        "note": payment.note,
+        "refunds": [
+            {"at": each.refunded_at.isoformat(), "amount": amount(each.amount), "state": each.state}
+            for each in payment.refunds
+        ],
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 def _plain(value: Any) -> Any:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from array import array
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -14,6 +17,7 @@ from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Customer, Event, Payment, Subscription
 from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import undo
+from crm_tui.services.export import export_leads
 from crm_tui.services.money import by_hand, customers, listing, plans, subscriptions
 from crm_tui.services.money.by_hand import Recorded
 from crm_tui.services.money.plans import PlanRow
@@ -387,3 +391,25 @@ async def test_what_invoices_say_of_a_customer_is_changed_and_undone(
             select(Event.summary).where(Event.kind == "edited", ~Event.is_voided)
         )
         assert told.all() == []
+
+
+async def test_an_export_of_a_lead_holds_its_payments(
+    db: Database, add_lead: AddLead, pay: Pay, now: datetime, tmp_path: Path
+) -> None:
+    lead = await add_lead("Woodhaven Plumbing")
+    made = await pay(lead, note="for the website", method="cheque")
+    async with db.write() as session:
+        await by_hand.refund(session, made.payment_id, 900, now=now)
+    target = tmp_path / "lead.json"
+    await export_leads(db, array("q", (lead,)), form="json", target=target, now=now)
+    (document,) = json.loads(target.read_text())["leads"]
+    (payment,) = document["payments"]
+    assert (payment["amount"], payment["currency"], payment["state"]) == (
+        "49.00",
+        "USD",
+        "succeeded",
+    )
+    assert (payment["method"], payment["note"]) == ("cheque", "for the website")
+    assert [each["amount"] for each in payment["refunds"]] == ["9.00"]
+    await export_leads(db, array("q", (lead,)), form="csv", target=target, now=now)
+    assert "49.00" not in target.read_text()

@@ -71,6 +71,17 @@ async def payments(
     return await _payments(session, *where, modes=modes, limit=limit)
 
 
+async def payments_of(
+    session: ReadSession, business_ids: Sequence[int]
+) -> dict[int, list[PaymentRow]]:
+    """The payments of leads, of whatever mode, by the lead; the latest first."""
+    found: dict[int, list[PaymentRow]] = defaultdict(list)
+    wanted = Payment.business_id.in_(one_parameter(business_ids))
+    for each in await _payments(session, wanted, modes=tuple(Mode)):
+        found[each.business_id].append(each)
+    return found
+
+
 async def payment(session: ReadSession, payment_id: int) -> PaymentRow | None:
     """One payment, of whatever mode."""
     found = await _payments(session, Payment.id == payment_id, modes=tuple(Mode))
