@@ -105,10 +105,11 @@ class TodayScreen(DealingScreen):
     async def _read_list(self, keep: Literal["place", "nothing"]) -> None:
         db = await self.host.store()
         from crm_tui.services import today
+        from crm_tui.services.money.listing import counted
 
         now, zone = self.host.now(), self.ahead.zone
         due_by = end_of_day(now, zone=zone)
-        groups = await today.order(db, due_by=due_by)
+        groups = await today.order(db, due_by=due_by, modes=counted(self.host.settings))
         self._counts = {kind: len(ids) for kind, ids in groups.items()}
         order = array("q")
         for kind, ids in groups.items():
@@ -135,7 +136,8 @@ class TodayScreen(DealingScreen):
         from crm_tui.services import lead_rows, today
 
         async with db.read() as session:
-            lines = await today.lines(session, [each for each in ids if each >= 0])
+            asked = [each for each in ids if each >= 0]
+            lines = await today.lines(session, asked, zone=self.ahead.zone)
             leads = {line.lead for line in lines if line.lead is not None}
             rows = await lead_rows.rows_by_id(session, list(leads))
         targets = {row.id: Target.of(row) for row in rows}
@@ -286,8 +288,8 @@ class TodayScreen(DealingScreen):
             super().action_done()
 
     async def _let_go(self, line: Line) -> None:
-        from crm_tui.services import setting_aside
-        from crm_tui.services.today import Kind
+        from crm_tui.services import setting_aside, today_money
+        from crm_tui.services.today import MONEY, Kind
 
         name, now, score = visible(line.name, 50), self.host.now(), self.host.settings.score
         words = {
@@ -295,6 +297,11 @@ class TodayScreen(DealingScreen):
             Kind.FAILED: f"let the site of {name} be",
             Kind.UNMATCHED: f"let {name} go, which has no lead",
             Kind.CUSTOMER: f"dealt with what {name} wrote",
+            Kind.PAID: f"saw the payment of {name}",
+            Kind.NOT_PAID: f"dealt with the failed payment of {name}",
+            Kind.ENDING: f"dealt with the end of {name}'s subscription",
+            Kind.OVERDUE: f"let the overdue payment of {name} be",
+            Kind.DISPUTED: f"dealt with the dispute of {name}",
         }[line.kind]
 
         async def let_go(session: WriteSession) -> None:
@@ -302,6 +309,8 @@ class TodayScreen(DealingScreen):
                 await setting_aside.address(session, line.record, score=score, now=now)
             elif line.kind is Kind.FAILED:
                 await setting_aside.failed_site(session, line.record, now=now)
+            elif line.kind in MONEY:
+                await today_money.deal_with(session, MONEY[line.kind], line.record, now=now)
             elif line.kind is Kind.CUSTOMER:
                 await setting_aside.answer(session, line.record, now=now)
             else:
@@ -322,6 +331,8 @@ class TodayScreen(DealingScreen):
             today_mail.explain(self, line)
         elif line.kind is Kind.NOT_POLLED:
             today_mail.explain_provider(self, line)
+        elif line.kind is Kind.DISPUTED:
+            today_mail.explain_dispute(self, line)
         elif line.kind is Kind.STILL_PUBLIC:
             self._try_again("Taking down", [])
         elif line.is_mail:

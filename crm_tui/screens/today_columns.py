@@ -29,6 +29,11 @@ TITLES = (
     "Still public",
     "Customers",
     "Not polled",
+    "New payment",
+    "Not paid",
+    "Ending",
+    "Overdue",
+    "Disputed",
 )
 """What the kinds of line are called, in the order of services.today.Kind."""
 
@@ -44,6 +49,11 @@ DEALT_WITH = (
     ("today.repair",),
     ("today.done", "business.mail", "business.call"),
     ("today.repair",),
+    ("today.done", "business.mail", "business.call"),
+    ("business.mail", "business.call", "today.done"),
+    ("business.call", "business.mail", "today.done"),
+    ("business.pay", "business.mail", "today.done"),
+    ("today.repair", "today.done", "business.mail"),
 )
 """The actions that deal with each kind, the most wanted first."""
 

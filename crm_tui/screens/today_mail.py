@@ -177,6 +177,18 @@ def explain_provider(screen: AppScreen, line: Line) -> None:
     _show(screen, line, f"{line.name} cannot be polled", words)
 
 
+def explain_dispute(screen: AppScreen, line: Line) -> None:
+    """Say what a dispute is, and what there is to do until when."""
+    words = (
+        f"{line.what}\n\n"
+        "The payer's bank has taken the payment back for now. At the provider you can accept that, or "
+        "answer with what shows that it was agreed: the mails, the page, the invoice. What is not "
+        "answered in time is lost, with a fee.\n\n"
+        "This line goes by itself when the bank has decided, or with x when you have answered."
+    )
+    _show(screen, line, "A payment is disputed", words)
+
+
 async def to_settings(screen: AppScreen, line: Line) -> None:
     """Show the account of a provider in the settings."""
     from crm_tui.screens.settings import SettingsScreen

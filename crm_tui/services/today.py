@@ -7,9 +7,9 @@ record is not in that state any more, however that came. Nothing is stored for t
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from enum import IntEnum
 from typing import Any
 
@@ -35,6 +35,7 @@ from crm_tui.db.models import (
     Unmatched,
 )
 from crm_tui.providers.catalog import POLLED, TITLES
+from crm_tui.services import today_money
 from crm_tui.services.contacts import phone_words
 from crm_tui.services.publishing import leftovers
 from crm_tui.services.publishing.choosing import HALF_DOWN, UNSETTLED
@@ -48,12 +49,14 @@ from crm_tui.services.today_answers import (
     latest,
     unsorted,
 )
+from crm_tui.services.today_money import About
 from crm_tui.text import plural
 from crm_tui.vocabulary import (
     ContactKind,
     ContactState,
     EventKind,
     MessageState,
+    Mode,
     Outcome,
     UnmatchedKind,
     UnmatchedState,
@@ -75,6 +78,11 @@ class Kind(IntEnum):
     STILL_PUBLIC = 8
     CUSTOMER = 9
     NOT_POLLED = 10
+    PAID = 11
+    NOT_PAID = 12
+    ENDING = 13
+    OVERDUE = 14
+    DISPUTED = 15
 
 
 _KINDS = 16
@@ -85,6 +93,15 @@ ERASED = 0
 
 _IN_MIND = 500
 """Answers that are put in order exactly; of more, those come first that something happened to."""
+
+MONEY = {
+    Kind.DISPUTED: About.DISPUTED,
+    Kind.NOT_PAID: About.FAILED,
+    Kind.OVERDUE: About.OVERDUE,
+    Kind.ENDING: About.ENDING,
+    Kind.PAID: About.PAID,
+}
+"""The kinds that are about money, in their order; see today_money."""
 
 _IN_HAND = (Outcome.OPEN, Outcome.INTERESTED, Outcome.LATER)
 _REACHED_BY = (ContactKind.EMAIL, ContactKind.PHONE)
@@ -124,18 +141,21 @@ class Line:
 
     @property
     def record(self) -> int:
-        """The id of the follow-up, lead, contact point, unmatched record, message or site."""
+        """The id of what it is about: a follow-up, lead, contact point, message, payment and so on."""
         return self.id // _KINDS
 
 
-async def order(db: Database, *, due_by: datetime) -> dict[Kind, array[int]]:
+async def order(
+    db: Database, *, due_by: datetime, modes: Collection[Mode] = tuple(Mode)
+) -> dict[Kind, array[int]]:
     """The ids of the lines, by kind, each in the order to deal with them.
 
     Args:
         db: the store.
         due_by: follow-ups due later than this are left out.
+        modes: the money that counts.
     """
-    groups = {kind: await db.integers(ids) for kind, ids in _orders(due_by).items()}
+    groups = {kind: await db.integers(ids) for kind, ids in _orders(due_by, modes).items()}
     async with db.read() as session:
         if await leftovers.left(session):
             groups[Kind.STILL_PUBLIC].append(_line_id(Kind.STILL_PUBLIC, ERASED))
@@ -154,8 +174,13 @@ async def _newest_answer_first(db: Database, ids: array[int]) -> array[int]:
     return array("q", (_line_id(Kind.ANSWER, lead) for lead in (*newest, *rest)))
 
 
-async def lines(session: ReadSession, ids: Sequence[int]) -> list[Line]:
-    """The lines of these ids, in no particular order; those that are gone are left out."""
+async def lines(
+    session: ReadSession, ids: Sequence[int], *, zone: tzinfo | None = UTC
+) -> list[Line]:
+    """The lines of these ids, in no particular order; those that are gone are left out.
+
+    Days in their words are those of the zone; None is the machine's own.
+    """
     records: dict[Kind, list[int]] = {kind: [] for kind in Kind}
     for line_id in ids:
         records[Kind(line_id % _KINDS)].append(line_id // _KINDS)
@@ -172,6 +197,11 @@ async def lines(session: ReadSession, ids: Sequence[int]) -> list[Line]:
         *await _uncertain(session, records[Kind.UNCERTAIN]),
         *await _unread(session, Kind.MAILBOX, records[Kind.MAILBOX]),
         *await _unread(session, Kind.NOT_POLLED, records[Kind.NOT_POLLED]),
+        *[
+            Line(_line_id(kind, each.record), each.lead, each.name, each.at, each.what)
+            for kind, about in MONEY.items()
+            for each in await today_money.lines(session, about, records[kind], zone=zone)
+        ],
     ]
 
 
@@ -186,7 +216,7 @@ async def next_due(session: ReadSession, *, after: datetime) -> datetime | None:
     )
 
 
-def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
+def _orders(due_by: datetime, modes: Collection[Mode] = tuple(Mode)) -> Mapping[Kind, Select[int]]:
     best = (Business.qualification_score.desc(), Business.sort_name, Business.id)
     return {
         Kind.MAILBOX: _ids(_CURSOR_ID, Kind.MAILBOX)
@@ -204,6 +234,10 @@ def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
         .join(Business, Business.id == Task.business_id)
         .where(TASK_OPEN, Task.due_at <= due_by, Business.archived_at.is_(None))
         .order_by(Task.due_at, Task.id),
+        **{
+            kind: _of_money(today_money.order(about, due_by=due_by, modes=modes), kind)
+            for kind, about in MONEY.items()
+        },
         Kind.CUSTOMER: _ids(Business.id, Kind.CUSTOMER)
         .where(*customers_who_wrote())
         .order_by(Business.last_activity_at.desc(), Business.id),
@@ -228,6 +262,11 @@ def _orders(due_by: datetime) -> Mapping[Kind, Select[int]]:
 
 def _ids(record: ColumnElement[int] | Any, kind: Kind) -> Select[int]:
     return select(record * _KINDS + int(kind))
+
+
+def _of_money(records: Select[int], kind: Kind) -> Select[int]:
+    (record,) = records.selected_columns
+    return records.with_only_columns(record * _KINDS + int(kind))
 
 
 def _bouncing() -> tuple[ColumnElement[bool], ...]:

@@ -411,7 +411,10 @@ async def test_the_archive_asks_for_nothing(db: Database, add_lead: AddLead, now
         (Kind.FAILED, "ix_business_website_status"),
         (Kind.UNMATCHED, "ix_unmatched_state"),
         (Kind.UNCERTAIN, "ix_message_open"),
-        (Kind.CUSTOMER, "ix_business_contact_status"),
+        (Kind.CUSTOMER, "(contact_status=?"),
+        (Kind.PAID, "ix_payment_paid_at"),
+        (Kind.NOT_PAID, "ix_payment_failed"),
+        (Kind.DISPUTED, "ix_dispute_open"),
     ],
 )
 def test_each_kind_is_found_by_an_index(
