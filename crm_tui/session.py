@@ -72,6 +72,7 @@ class Place(msgspec.Struct, omit_defaults=True):
         selected: What was selected.
         opened: The row whose page was open above the list.
         pane: Whether the detail pane was shown.
+        period: The time the figures are of, as it was chosen ("30d", "2026-10"); "" for all of it.
     """
 
     view: str = ""
@@ -84,6 +85,7 @@ class Place(msgspec.Struct, omit_defaults=True):
     selected: Selected = Selected()
     opened: Id | None = None
     pane: bool = False
+    period: str = ""
 
 
 class Draft(msgspec.Struct, frozen=True):

@@ -34,6 +34,12 @@ def _campaigns() -> Screen[None]:
     return CampaignsScreen()
 
 
+def _funnel() -> Screen[None]:
+    from crm_tui.screens.funnel import FunnelScreen
+
+    return FunnelScreen()
+
+
 def _sites() -> Screen[None]:
     from crm_tui.screens.sites import SitesScreen
 
@@ -54,6 +60,7 @@ class Everywhere(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         "leads": LeadsScreen,
         "today": _today,
         "campaigns": _campaigns,
+        "funnel": _funnel,
         "sites": _sites,
         "settings": _settings,
     }
@@ -80,6 +87,10 @@ class Everywhere(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
     def action_campaigns(self) -> None:
         """To the campaigns."""
         self._go_to("campaigns")
+
+    def action_funnel(self) -> None:
+        """To the funnel and the figures."""
+        self._go_to("funnel")
 
     def action_sites(self) -> None:
         """To the sites."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from crm_tui.widgets.filter_line import FilterLine
 
 if TYPE_CHECKING:
     from crm_tui.screens.base import AppScreen
-    from crm_tui.screens.lead_listing import LeadListing
     from crm_tui.services.filters import QueryError
 
 _TYPING_PAUSE = 0.04
@@ -31,7 +31,7 @@ class LeadFilter:
     Args:
         screen: Where both are.
         line: What is typed into.
-        listing: What is filtered.
+        shown: Set while what is filtered is shown as it was asked for last.
         apply: Shows the list of a filter that can be read.
     """
 
@@ -39,14 +39,14 @@ class LeadFilter:
         self,
         screen: AppScreen,
         line: FilterLine,
-        listing: LeadListing,
+        shown: asyncio.Event,
         apply: Callable[[str], None],
     ) -> None:
         self._screen = screen
         self._line = line
-        self._listing = listing
+        self._shown = shown
         self._apply_text = apply
-        self._completer = Completer(screen, line, listing.shown, self._known)
+        self._completer = Completer(screen, line, shown, self._known)
         self._waits = False
         self._pause: Timer | None = None
         self._problem: QueryError | None = None
@@ -69,7 +69,7 @@ class LeadFilter:
 
     def typed(self) -> None:
         """Something was typed: the list follows after a moment, then what could be meant."""
-        self._listing.shown.clear()
+        self._shown.clear()
         self._line.clear_problem()
         self._stop_pause()
         self._pause = self._screen.set_timer(_TYPING_PAUSE, self._apply)
@@ -100,7 +100,7 @@ class LeadFilter:
     def _apply_as_it_stands(self) -> None:
         """Nothing more is typed: what looked half typed is what is looked for."""
         if self._stop_pause() or self._waits:
-            self._listing.shown.clear()
+            self._shown.clear()
             self._apply(half_typed=False)
 
     def _known(self) -> None:
@@ -138,7 +138,7 @@ class LeadFilter:
         if word and is_name and has_operator and _problem_of(before) is None:
             self._apply_words(before)
         else:
-            self._listing.shown.set()
+            self._shown.set()
 
     def _apply_words(self, text: str) -> None:
         self._applied = text

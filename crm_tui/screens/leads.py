@@ -113,7 +113,7 @@ class LeadsScreen(BusinessScreen):
 
     def on_mount(self) -> None:
         """Read the list as soon as the store is open."""
-        self.filter = LeadFilter(self, self._line, self.listing, self._show_filtered)
+        self.filter = LeadFilter(self, self._line, self.listing.shown, self._show_filtered)
         if self._place is not None:
             take_up(self, self._place)
             self.work(take_up_rest(self, self._place), group="restore")
@@ -185,6 +185,13 @@ class LeadsScreen(BusinessScreen):
         if not text and self.arrangement.view is not None and self.arrangement.view.query:
             self._leave_view()
         self._read("nothing")
+
+    def show_matching(self, query: str) -> None:
+        """Show the leads of a filter that another screen asks for."""
+        self._leave_view()
+        self.listing.shown.clear()
+        self.host.keys_wait_for(self.listing.shown)
+        self._show_filtered(self.filter.begin_with(query))
 
     @on(FilterLine.Entered)
     def _entered(self) -> None:
