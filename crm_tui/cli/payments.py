@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crm_tui.cli import payment_links
+from crm_tui.cli import payment_links, tax
 from crm_tui.cli.completions import plans as plan_names
 from crm_tui.cli.money_words import payment_document
 from crm_tui.cli.output import MOST_ID, invocation, say, show_json, show_table, with_store
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Payments: ask, record, list, give back.", no_args_is_help=True)
 payment_links.register(app)
+tax.register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Day = Annotated[
