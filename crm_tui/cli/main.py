@@ -19,6 +19,7 @@ from crm_tui.cli import (
     completions,
     config,
     customers,
+    funnel,
     imports,
     inbox,
     leads,
@@ -70,6 +71,7 @@ app.add_typer(campaigns.app, name="campaigns")
 worker.register(app)
 imports.register(app)
 undo.register(app)
+funnel.register(app)
 app.add_typer(config.app, name="config")
 care.register(app)
 completions.register(app)

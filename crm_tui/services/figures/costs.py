@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
@@ -40,16 +41,18 @@ async def spending(
     Nobody can tell which leads it was spent on, so a filter of leads leaves it whole.
     """
     key = _key(by)
-    statement = select(key, Spend.currency, func.sum(Spend.amount))
-    zone = scope.standpoint.zone
-    if scope.period.since is not None:
-        first = scope.period.since.astimezone(zone).date()
-        statement = statement.where(Spend.spent_on >= first)
-    if scope.period.until is not None:
-        last = (scope.period.until - _MOMENT).astimezone(zone).date()
-        statement = statement.where(Spend.spent_on <= last)
+    statement = select(key, Spend.currency, func.sum(Spend.amount)).where(*on_days(scope))
     rows = await session.execute(statement.group_by(key, Spend.currency))
     return {(of, currency): int(amount) for of, currency, amount in rows}
+
+
+def on_days(scope: Scope) -> Iterator[ColumnElement[bool]]:
+    """What was spent on a day of the period, where the operator is."""
+    zone = scope.standpoint.zone
+    if scope.period.since is not None:
+        yield Spend.spent_on >= scope.period.since.astimezone(zone).date()
+    if scope.period.until is not None:
+        yield Spend.spent_on <= (scope.period.until - _MOMENT).astimezone(zone).date()
 
 
 def _key(by: By) -> ColumnElement[Any]:

@@ -249,7 +249,6 @@ def _time_to_purchase(waits: customers.Waits) -> Iterator[Figure]:
         value=median,
         unit=Unit.DAYS,
         formula=FORMULAS[name],
-        numerator=median,
         denominator=count,
         note=note,
     )
