@@ -74,6 +74,7 @@ AREA_TITLES = {
     "report": "Report of an import",
     "worker": "Worker log",
     "suppression": "Suppression list",
+    "plans": "Plans and prices",
     "settings": "Settings",
 }
 """What the areas are called."""
@@ -98,6 +99,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "report": ("report", "list"),
     "worker": ("worker", "list"),
     "suppression": ("suppression", "list"),
+    "plans": ("plans", "list"),
     "settings": ("settings", "list"),
 }
 """The areas at hand on each screen, beside "everywhere": no key may mean two things among them."""
@@ -119,6 +121,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("everywhere.duplicates", (), "Leads that may be the same"),
     Action("everywhere.worker_log", (), "Worker log"),
     Action("everywhere.suppression", (), "Suppression list: who is not to be contacted"),
+    Action("everywhere.plans", (), "Plans and prices"),
     Action("everywhere.theme", (), "Choose a theme"),
     Action("list.down", ("j", "down"), "Down"),
     Action("list.up", ("k", "up"), "Up"),
@@ -270,6 +273,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("suppression.remove", ("x", "-"), "Take off the list"),
     Action("suppression.filter", ("/",), "Filter"),
     Action("worker.sending", ("S",), "Stop sending, or let it go"),
+    Action("plans.add", ("a",), "Add a plan"),
+    Action("plans.edit", ("e",), "Edit"),
+    Action("plans.archive", ("x",), "Archive, or offer again"),
     Action("settings.edit", ("e",), "Edit, or add the account"),
     Action("settings.test", ("t",), "Try it, with calls that harm nobody"),
     Action("settings.use", ("u",), "Send through it", instead_of="everywhere.undo"),

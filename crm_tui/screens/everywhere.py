@@ -170,6 +170,13 @@ class Everywhere(LastingApp, DressedApp, KeyArea, inherit_bindings=False):
         if not isinstance(self._front(), WorkerLogScreen):
             self.push_screen(WorkerLogScreen())
 
+    def action_plans(self) -> None:
+        """What is sold, over what is shown now."""
+        from crm_tui.screens.plans import PlansScreen
+
+        if not isinstance(self._front(), PlansScreen):
+            self.push_screen(PlansScreen())
+
     def action_suppression(self) -> None:
         """To who is not to be contacted."""
         from crm_tui.screens.suppression import SuppressionScreen

@@ -24,6 +24,7 @@ from crm_tui.screens.settings_accounts import (
 from crm_tui.screens.settings_desk import DEMO, AccountDesk
 from crm_tui.screens.settings_sections import (
     APPEARANCE,
+    PLANS,
     PROVIDERS,
     SECTION_COLUMNS,
     SECTIONS,
@@ -271,13 +272,15 @@ class SettingsScreen(AccountDesk):
     def _go_in(self) -> None:
         if self._section.name == PROVIDERS:
             self.set_focus(self._table)
+        elif self._section.name == PLANS:
+            self.work(self._run("plans"), group="plans")
         elif self._section.name == APPEARANCE:
-            self.work(self._choose_theme(), group="theme")
+            self.work(self._run("theme"), group="theme")
         else:
             self.set_focus(self.query_one("#section"))
 
-    async def _choose_theme(self) -> None:
-        await self.app.run_action("theme")
+    async def _run(self, action: str) -> None:
+        await self.app.run_action(action)
 
     def back(self) -> bool:
         """From another section to the accounts."""
@@ -315,6 +318,8 @@ class SettingsScreen(AccountDesk):
             return "That is done with an account: esc leads to them."
         if self.host.is_demo:
             return DEMO
+        if section.name == PLANS:
+            return "enter opens the plans."
         if section.name == APPEARANCE:
             return "enter chooses a theme; the rest is set in config.toml."
         if section_form(section, self.host.settings, _nothing) is None:

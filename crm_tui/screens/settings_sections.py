@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crm_tui.services.config_file import Changes
     from crm_tui.widgets.forms import Save
 
-PROVIDERS, APPEARANCE = "providers", "appearance"
+PROVIDERS, PLANS, APPEARANCE = "providers", "plans", "appearance"
 
 _YES_NO = (Option("yes", "Yes"), Option("no", "No"))
 _EDITED = "e changes it."
@@ -42,6 +42,12 @@ SECTIONS: tuple[Section, ...] = (
     Section(3, "sending", "Sending limits", _EDITED),
     Section(4, "score", "Score", "Set under [score] in config.toml."),
     Section(5, "publishing", "Publishing", "Set under [publishing] in config.toml."),
+    Section(
+        8,
+        PLANS,
+        "Plans",
+        "enter opens the plans and their prices; the rest is set under [money] in config.toml.",
+    ),
     Section(
         6,
         APPEARANCE,
@@ -102,6 +108,16 @@ def _contacted(days: int) -> str:
     return f"left out for {plural(days, 'day')}" if days else "nobody is left out for it"
 
 
+def _money(settings: Settings) -> Sequence[Fact]:
+    money = settings.money
+    return [
+        Fact("Currency", money.currency, "where nothing else is said"),
+        Fact("Gross margin", f"{money.gross_margin:.0%}"),
+        Fact("Bank details", money.bank_details or "not set"),
+        Fact("Asked to pay", f"within {plural(money.payment_days, 'day')}"),
+    ]
+
+
 def _score(settings: Settings) -> Sequence[Fact]:
     score, weights = settings.score, settings.score.weights
     facts = [
@@ -153,6 +169,7 @@ def _files(host: Host) -> Sequence[Fact]:
 
 
 _FACTS: dict[str, Callable[[Settings], Sequence[Fact]]] = {
+    PLANS: _money,
     "sender": _sender,
     "sending": _sending,
     "score": _score,

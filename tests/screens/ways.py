@@ -46,6 +46,7 @@ WAYS: dict[str, Way] = {
     "duplicates": Way((":", *"may be the same", "enter"), is_there_without_leads=True),
     "suppression": Way((":", *"suppression", "enter"), is_there_without_leads=True),
     "worker": Way((":", *"worker log", "enter"), is_there_without_leads=True),
+    "plans": Way((":", *"plans and", "enter"), is_there_without_leads=True),
     "settings": Way(("6",), is_there_without_leads=True),
     "merge": Way(("space", "space", "M")),
     "import": Way(_LIST),
