@@ -24,7 +24,7 @@ _ROLLING = timedelta(hours=1)
 MOST = 100
 """Items of a page at most."""
 MOST_PAGES = 20
-"""Pages of mails that are read at most before something else has its turn."""
+"""Pages of mails that are looked through at most for one that may have gone."""
 SLACK = timedelta(hours=1)
 """How far two clocks, and the order of a list, are believed to differ."""
 

@@ -21,7 +21,6 @@ from crm_tui.providers.events import Asked, Cursor, Page, ProviderEvent, RawEven
 from crm_tui.providers.http import Answer, Api, OverApi
 from crm_tui.providers.resend_api import (
     MOST,
-    MOST_PAGES,
     SLACK,
     api_of,
     domain_of,
@@ -37,6 +36,12 @@ from crm_tui.providers.secrets import Lookup
 POLLED = timedelta(days=7)
 """How long after it was sent the state of a mail is read."""
 
+_MOST_PAGES = 200
+"""Pages of mails that one poll reads at most: more than hold what is waited for."""
+_CUT_SHORT = (
+    "Resend's list of mails could not be read to its end in one poll; the next one goes on behind what"
+    " was read."
+)
 _RECEIVED_AT_ONCE = 20
 _UNDECIDED = timedelta(hours=1)
 """How long a bounced address is looked up before the bounce is taken for one that passes."""
@@ -94,14 +99,15 @@ class ResendStream(OverApi):
         clock = answer.server_time
         if clock is not None:  # this machine's may be days ahead
             oldest = min(oldest, oldest + (clock - asked.now))
-        pages = int(cursor.get("pages", 0)) + 1
+        pages, why = int(cursor.get("pages", 0)) + 1, ""
         if more and (last is None or last >= oldest - SLACK):
             kept |= {"after": items[-1]["id"], "spare": items[-2:][0]["id"]}
-            if pages < MOST_PAGES:
+            if pages < _MOST_PAGES:
                 following = {**kept, "pages": pages}
                 return Page(events=events, cursor=following, more=True, server_time=clock)
-        # Where it was cut short, the next poll goes on behind this page.
-        return replace(await self._received(kept, asked), events=events, server_time=clock)
+            why = _CUT_SHORT
+        page = await self._received(kept, asked)
+        return replace(page, events=events, server_time=clock, cut_short=why)
 
     async def _page(self, cursor: Cursor) -> tuple[Answer, list[dict[str, Any]], bool]:
         """Where the list goes on; from its beginning where Resend does not know the place any more."""

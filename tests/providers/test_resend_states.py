@@ -58,6 +58,7 @@ class Account:
     told: dict[str, ProviderEvent] = field(default_factory=dict)
     mails: list[RawMail] = field(default_factory=list)
     pages: int = 0
+    cut_short: str = ""
 
     def __post_init__(self) -> None:
         self.world = World(NOW, faults=self.faults, seed=self.seed)
@@ -121,6 +122,7 @@ class Account:
             self.cursor = json.loads(json.dumps(page.cursor))
             new += self.keep(page)
             if not page.more:
+                self.cut_short = page.cut_short
                 return new
 
     def keep(self, page: Page) -> list[ProviderEvent]:
@@ -215,18 +217,36 @@ async def test_mails_older_than_a_week_are_not_paged_back_to() -> None:
     assert account.pages == 1
 
 
-async def test_a_poll_reads_twenty_pages_at_most_and_the_next_goes_on_behind_them() -> None:
+async def test_a_poll_reads_a_list_of_thousands_to_its_end() -> None:
     account = Account()
     first = await account.send()
     for _ in range(2050):
         account.resend.stranger(DOMAIN)
 
     await account.poll()
-    pages, seen = account.pages, account.of(first)
+
+    assert account.pages == 21
+    assert account.of(first) == [Happening.SENT]
+    assert account.cut_short == ""
+    assert "after" not in account.cursor
+
+
+async def test_a_poll_that_read_too_many_pages_says_so_and_the_next_goes_on_behind_them() -> None:
+    account = Account()
+    first = await account.send()
+    for _ in range(250):
+        account.resend.stranger(DOMAIN)
+    account.cursor = {"pages": 198}
+
+    await account.poll()
+    told, seen = (account.pages, account.cut_short), account.of(first)
     await account.poll()
 
-    assert (pages, seen) == (20, [])
+    assert told[0] == 2
+    assert "goes on behind what was read" in told[1]
+    assert seen == []
     assert account.of(first) == [Happening.SENT]
+    assert account.cut_short == ""
     assert "after" not in account.cursor
 
 
@@ -299,10 +319,11 @@ async def test_a_list_that_never_ends_is_not_read_for_ever() -> None:
 
     found = await stream.reconcile(asked, NOW - timedelta(days=9))
     pages = [await stream.fetch_events({}, asked)]
-    while pages[-1].more and len(pages) < 30:
+    while pages[-1].more and len(pages) < 300:
         pages.append(await stream.fetch_events(pages[-1].cursor, asked))
 
-    assert len(pages) == 20
+    assert len(pages) == 200
+    assert pages[-1].cut_short
     assert {each.external_id for each in found} == {"a:sent"}
     assert (await check(settings, key, sender=f"ann@{DOMAIN}", transport=transport))[0].ok
 

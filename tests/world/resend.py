@@ -67,6 +67,7 @@ class FakeResend(FakeProvider):
     replayed: int = 0
     _keys: dict[str, tuple[bytes, str, datetime]] = field(default_factory=dict)
     _second: tuple[datetime | None, int] = (None, 0)
+    _of: dict[str, list[Happened]] = field(default_factory=dict)
 
     @property
     def settings(self) -> ResendSettings:
@@ -141,17 +142,18 @@ class FakeResend(FakeProvider):
         body = {"from": f"shop@{domain}", "to": ["x@y.example"], "subject": "Order", "text": "Hi"}
         return self._take(body)
 
+    def happen(
+        self, message: str, word: str, *, at: datetime | None = None, **facts: Any
+    ) -> Happened:
+        """A mail comes to another state."""
+        happened = super().happen(message, word, at=at, **facts)
+        self._of.setdefault(message, []).append(happened)
+        return happened
+
     def state(self, mail_id: str) -> str:
         """The last state of a mail that is told by now."""
-        return self._states().get(mail_id, "queued")
-
-    def _states(self) -> dict[str, str]:
-        last: dict[str, Happened] = {}
-        for each in self.told():
-            before = last.get(each.message)
-            if before is None or _order(each) > _order(before):
-                last[each.message] = each
-        return {mail_id: each.word for mail_id, each in last.items()}
+        seen = [each for each in self._of.get(mail_id, ()) if each.seen_from <= self.world.now]
+        return max(seen, key=_order).word if seen else "queued"
 
     # -- what it answers ---------------------------------------------------------------------------
 
@@ -286,10 +288,9 @@ class FakeResend(FakeProvider):
         }
 
     def _told(self, mails: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        states = self._states()
         return [
             {name: value for name, value in mail.items() if name != "body"}
-            | {"last_event": states.get(mail["id"], "queued")}
+            | {"last_event": self.state(mail["id"])}
             for mail in mails
         ]
 
