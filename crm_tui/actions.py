@@ -144,6 +144,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("business.status", ("s",), "Set status"),
     Action("business.outcome", ("O",), "Outcome"),
     Action("business.pay", ("$",), "Payment, made by hand"),
+    Action("business.pay_link", ("L",), "Payment link, or a payment request"),
     Action("business.tag", ("t",), "Tag"),
     Action("business.untag", ("T",), "Take a tag off"),
     Action("business.campaign", ("c",), "Campaign"),

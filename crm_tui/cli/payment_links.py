@@ -23,7 +23,7 @@ from crm_tui.cli.output import (
 from crm_tui.clock import local_stamp, utc_now
 from crm_tui.errors import WrongUsage
 from crm_tui.money import amount_words
-from crm_tui.text import plural, visible
+from crm_tui.text import visible
 
 if TYPE_CHECKING:
     from crm_tui.config import Settings
@@ -153,29 +153,12 @@ def _make_many(context: typer.Context, query: str, plan: str, *, json: bool) -> 
                 "cancelled": report.cancelled,
             }
         )
-    for line in many_words(report):
+    for line in report.sentences:
         say(line)
     if report.problem and not (report.made or report.found):
         raise typer.Exit(Exit.PROVIDER_FAILED)
     if report.problem or report.failures or report.cancelled:
         raise typer.Exit(Exit.IN_PART)
-
-
-def many_words(report: ManyLinks) -> list[str]:
-    """What came of making many links."""
-    said = f"{plural(report.made, 'payment link')} made, {report.found:,} were there already."
-    lines = [f"Stopped: {said}" if report.cancelled else said]
-    if report.bought:
-        lines.append(f"{plural(report.bought, 'lead has', 'leads have')} bought and got none.")
-    if report.failures:
-        first, why = report.failures[0]
-        lines.append(
-            f"{len(report.failures):,} could not be made, the first for lead {first}: {why}."
-        )
-    if report.problem:
-        end = "" if report.problem.endswith((".", "…")) else "."
-        lines.append(f"{report.problem}{end} Doing it again goes on from there.")
-    return lines
 
 
 def _ask_for_transfer(context: typer.Context, lead: int, plan: str, *, json: bool) -> None:

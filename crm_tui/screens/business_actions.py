@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from crm_tui.screens.base import Job
 from crm_tui.screens.business_contact import ContactActions
-from crm_tui.screens.business_mail import MailActions
+from crm_tui.screens.business_links import LinkActions
 from crm_tui.screens.business_merging import MergeActions
 from crm_tui.screens.business_money import MoneyActions
 from crm_tui.screens.business_screen import Subjects, Target
@@ -48,7 +48,7 @@ _FOR_ONE = frozenset(
 """What is done to the lead at hand, whatever is selected."""
 
 
-class BusinessScreen(ContactActions, MailActions, SiteActions, MergeActions, MoneyActions):
+class BusinessScreen(ContactActions, LinkActions, SiteActions, MergeActions, MoneyActions):
     """A screen whose rows or page are businesses, with all that can be done to them."""
 
     def why_not(self, action_id: str) -> str | None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _TYPING_PAUSE = 0.3
 """Seconds after a keystroke before an audience is looked at."""
 
-_MAKE_LINKS = "$ in the list of leads makes them"
+_MAKE_LINKS = "L in the list of leads makes them"
 
 _REASONS, _REASONS_IF_TALL = 4, 12
 """Reasons that are shown for who is left out; the list of them has all."""

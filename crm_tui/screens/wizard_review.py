@@ -188,7 +188,7 @@ class ReviewPage(PlanPage, inherit_bindings=False):
             held = held if looked.held else ""
             facts.append(Fact("To", plural(len(looked.recipients), "lead"), held))
             if looked.without_link:
-                words = f"{looked.without_link:,} have no payment link: $ in the list makes them"
+                words = f"{looked.without_link:,} have no payment link: L in the list makes them"
                 facts.append(Fact("", words, role=Role.ATTENTION))
             if looked.no_consent:
                 words = f"{looked.no_consent:,} of {len(looked.recipients):,} have no consent: held"

@@ -16,6 +16,7 @@ from crm_tui.errors import NotFound
 from crm_tui.providers.base import ProviderError, Refused, Unsendable
 from crm_tui.services.money import links
 from crm_tui.services.money.links import Made, Payments
+from crm_tui.text import plural
 from crm_tui.vocabulary import Mode, PaymentState
 
 APART = 0.05
@@ -42,6 +43,21 @@ class ManyLinks:
     failures: list[tuple[int, str]] = field(default_factory=list)
     problem: str = ""
     cancelled: bool = False
+
+    @property
+    def sentences(self) -> list[str]:
+        """The same in words."""
+        said = f"{plural(self.made, 'payment link')} made, {self.found:,} were there already."
+        lines = [f"Stopped: {said}" if self.cancelled else said]
+        if self.bought:
+            lines.append(f"{plural(self.bought, 'lead has', 'leads have')} bought and got none.")
+        if self.failures:
+            first, why = self.failures[0]
+            lines.append(f"{len(self.failures):,} got none, the first lead {first}: {why}.")
+        if self.problem:
+            end = "" if self.problem.endswith((".", "…")) else "."
+            lines.append(f"{self.problem}{end} Doing it again goes on from there.")
+        return lines
 
 
 async def make_many(
