@@ -19,10 +19,16 @@ from typing import Any
 from crm_tui.db.types import utc_text
 from tests.world.brevo import FakeBrevo
 from tests.world.mailgun import FakeMailgun
+from tests.world.resend import FakeResend
 from tests.world.world import FakeProvider, Happened, World
 
 SOURCE = "---\nsubject: Hello {{ business.name }}\n---\nA site for you. {{ unsubscribe }}\n"
-DOMAIN = "mg.example.org"
+_DOMAINS = {"mailgun": "mg.example.org", "brevo": "example.com", "resend": "studio.example"}
+_KEYS = {
+    "mailgun": "key-0123456789abcdef",
+    "brevo": "xkeysib-0123456789abcdef",
+    "resend": "re_test_key",
+}
 PERSON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36"
 RANKS = ("pending", "emailed", "opened", "clicked", "replied")
 
@@ -92,9 +98,8 @@ class Drive:
         provider: dict[str, Any] = {"base_url": self.fake.base_url}
         if isinstance(self.fake, FakeMailgun):
             provider["domain"] = self.fake.domain
-        domain = DOMAIN if isinstance(self.fake, FakeMailgun) else "example.com"
         return {
-            "sender": {"name": "Anna Berg", "email": f"anna@{domain}"},
+            "sender": {"name": "Anna Berg", "email": f"anna@{_DOMAINS[self.fake.name]}"},
             "email": {"provider": self.fake.name},
             "providers": {self.fake.name: provider},
             "sending": {"per_hour": 0, "per_day": 0, "quiet_hours": "", "weekdays_only": False},
@@ -103,9 +108,7 @@ class Drive:
     @property
     def environment(self) -> dict[str, str]:
         """Where its key is."""
-        if isinstance(self.fake, FakeMailgun):
-            return {"CRM_TUI_MAILGUN_KEY": self.fake.key}
-        return {"CRM_TUI_BREVO_KEY": "xkeysib-0123456789abcdef"}
+        return {f"CRM_TUI_{self.fake.name.upper()}_KEY": _KEYS[self.fake.name]}
 
     def accepted(self) -> Iterator[tuple[str, str]]:
         """The provider's name of each mail it took, with our own key."""
@@ -113,6 +116,10 @@ class Drive:
             yield from ((each.id, each.key) for each in self.fake.taken.values())
         if isinstance(self.fake, FakeBrevo):
             yield from ((name, mail["tags"][0]) for name, mail in self.fake.mails.items())
+        if isinstance(self.fake, FakeResend):
+            for name, mail in self.fake.mails.items():
+                if "tags" in mail["body"]:  # else it is somebody else's
+                    yield name, mail["body"]["tags"][0]["value"]
 
     def times_accepted(self) -> Counter[str]:
         """How often each of our mails was taken: once, or somebody gets it twice."""
@@ -125,7 +132,28 @@ class Drive:
         """
         new = [(name, key) for name, key in self.accepted() if key not in self.fates]
         for place, (name, key) in enumerate(new):
-            self.fates[key] = self._fate(name, 2 + place * self.world.tick.total_seconds())
+            begin = 2 + place * self.world.tick.total_seconds()
+            if isinstance(self.fake, FakeResend):
+                self.fates[key] = self._states(self.fake, name, begin)
+            else:
+                self.fates[key] = self._fate(name, begin)
+
+    def _states(self, resend: FakeResend, name: str, begin: float) -> Fate:
+        """What becomes of a mail of which only the last state is told: one comes after another."""
+        dice = self.world.random
+        sent = resend.happened_to(name)[-1].at
+        at = max(sent, self.world.now) + timedelta(seconds=begin)
+        if dice.random() < 0.005:
+            resend.happen(name, "bounced", at=at)
+            to, listed = resend.mails[name]["to"][0], at + timedelta(minutes=5 * dice.random())
+            resend.list_address(to, "bounce", source=name, after=listed - self.world.now)
+            return Fate(events=1, bounced=True)
+        fate = Fate()
+        for word in ("delivered", "opened", "clicked")[: dice.randint(1, 3)]:
+            at = resend.happen(name, word, at=at).at + timedelta(minutes=1)
+            fate.come_to("emailed" if word == "delivered" else word)
+            fate.events += 1
+        return fate
 
     def _fate(self, name: str, begin: float) -> Fate:
         dice = self.world.random

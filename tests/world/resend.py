@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parseaddr
@@ -22,19 +22,6 @@ from tests.world.world import FakeProvider, Handler, Happened
 KEY = "re_test_key"
 DOMAIN = "studio.example"
 
-_RANK = (
-    "queued",
-    "scheduled",
-    "sent",
-    "delivery_delayed",
-    "delivered",
-    "opened",
-    "clicked",
-    "bounced",
-    "failed",
-    "suppressed",
-    "complained",
-)
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
@@ -150,10 +137,14 @@ class FakeResend(FakeProvider):
         self._of.setdefault(message, []).append(happened)
         return happened
 
+    def happened_to(self, mail_id: str) -> Sequence[Happened]:
+        """All that became of a mail, told or not."""
+        return self._of.get(mail_id, ())
+
     def state(self, mail_id: str) -> str:
-        """The last state of a mail that is told by now."""
-        seen = [each for each in self._of.get(mail_id, ()) if each.seen_from <= self.world.now]
-        return max(seen, key=_order).word if seen else "queued"
+        """The last state of a mail that is told by now: each comes after those before."""
+        happened = reversed(self.happened_to(mail_id))
+        return next((each.word for each in happened if each.seen_from <= self.world.now), "queued")
 
     # -- what it answers ---------------------------------------------------------------------------
 
@@ -392,12 +383,6 @@ class FakeResend(FakeProvider):
 
 def _refused(status: int, name: str, message: str) -> Response:
     return JSONResponse({"statusCode": status, "name": name, "message": message}, status)
-
-
-def _order(happened: Happened) -> tuple[datetime, int]:
-    """What comes later: by time, and what cannot come before another within one second."""
-    word = happened.word
-    return happened.at, _RANK.index(word) if word in _RANK else len(_RANK)
 
 
 def _stamp(at: datetime) -> str:

@@ -21,10 +21,11 @@ from tests.world.brevo import FakeBrevo
 from tests.world.drive import Drive, disagreements, fill
 from tests.world.mailgun import FakeMailgun
 from tests.world.quick import in_no_time
+from tests.world.resend import FakeResend
 from tests.world.world import Faults, World
 
 ROOT = Path(__file__).parents[2]
-PROVIDERS = {"mailgun": FakeMailgun, "brevo": FakeBrevo}
+PROVIDERS = ("brevo", "mailgun", "resend")
 
 
 def drive_of(provider: str, leads: int) -> Drive:
@@ -34,12 +35,8 @@ def drive_of(provider: str, leads: int) -> Drive:
     """
     faults = replace(Faults.all_at_once(), too_many=min(0.05, 50 / leads))
     world = World(NOW, faults, leads, tick=timedelta(milliseconds=100))
-    fake: FakeMailgun | FakeBrevo
-    if provider == "mailgun":
-        fake = FakeMailgun(world, "mailgun", domain="mg.example.org")
-    else:
-        fake = FakeBrevo(world, "brevo")
-    return Drive(world, fake)
+    fakes = {"brevo": FakeBrevo, "mailgun": FakeMailgun, "resend": FakeResend}
+    return Drive(world, fakes[provider](world, provider))
 
 
 async def finish(store: Path, drive: Drive) -> None:
@@ -65,7 +62,7 @@ async def work(store: Path, drive: Drive) -> None:
     await db.close()
 
 
-@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+@pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize(
     "leads", [40, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
 )
