@@ -29,6 +29,7 @@ from crm_tui.cli import (
     payments,
     plans,
     providers,
+    report,
     sites,
     spend,
     suppression,
@@ -71,6 +72,7 @@ app.add_typer(campaigns.app, name="campaigns")
 worker.register(app)
 imports.register(app)
 undo.register(app)
+report.register(app)
 funnel.register(app)
 app.add_typer(config.app, name="config")
 care.register(app)
