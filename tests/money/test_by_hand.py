@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,7 @@ from crm_tui.services.money.plans import PlanRow
 from crm_tui.services.money.rows import CustomerState
 from crm_tui.services.money.saying import read_day
 from crm_tui.vocabulary import ContactStatus, Interval, Mode, Outcome, SubscriptionState
+from tests.money import telling
 
 if TYPE_CHECKING:
     from tests.conftest import AddLead
@@ -413,3 +415,21 @@ async def test_an_export_of_a_lead_holds_its_payments(
     assert [each["amount"] for each in payment["refunds"]] == ["9.00"]
     await export_leads(db, array("q", (lead,)), form="csv", target=target, now=now)
     assert "49.00" not in target.read_text()
+
+
+async def test_what_the_operator_wrote_of_a_customer_no_later_payment_changes(
+    db: Database, add_lead: AddLead, settings: Settings, now: datetime
+) -> None:
+    lead = await add_lead("Woodhaven Plumbing")
+    await telling.tell_all(db, lead, [telling.payment("first")], now=now)
+    async with undo.action(db, "changed", now=now) as session:
+        await customers.edit(session, lead, {"name": "Woodhaven LLC", "city": "Queens"}, now=now)
+    other = replace(
+        telling.JANE, name="J. Doe", address={"city": "Bronx"}, country="ca", tax_id="T1"
+    )
+    renewal = telling.payment("second", telling.at(days=30), payer=other)
+    await telling.tell_all(db, lead, [renewal], now=now)
+    async with db.read() as session:
+        known = await customers.details(session, lead)
+    assert (known["name"], known["city"]) == ("Woodhaven LLC", "Queens")
+    assert (known["country"], known["tax_id"]) == ("CA", "T1")

@@ -12,6 +12,7 @@ from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Customer, Payment, Site
 from crm_tui.services import activity, events, statuses
 from crm_tui.services.events import NewEvent
+from crm_tui.services.money.customers import typed_columns
 from crm_tui.services.money.payments import PAYER
 from crm_tui.services.sending.stopping import Stop, stop_all
 from crm_tui.vocabulary import EventKind, Mode, Outcome, SiteStatus
@@ -42,7 +43,10 @@ async def bought(session: WriteSession, row: Payment, *, source: str, now: datet
 async def keep_customer(
     session: WriteSession, row: Payment, *, tax_id: str | None = None
 ) -> Customer | None:
-    """Have the business be a customer if it paid, known by what its latest payments tell of it."""
+    """Have the business be a customer if it paid, known by what its latest payments tell of it.
+
+    What the operator wrote of it stays.
+    """
     paid = await _paid(session, row.business_id)
     customer = await session.scalar(
         select(Customer)
@@ -58,9 +62,10 @@ async def keep_customer(
         session.add(customer)
     else:
         customer.created_at = min(customer.created_at, first)
-        customer.tax_id = tax_id or customer.tax_id
-        for column, value in known.items():
-            if getattr(customer, column) != value:
+        typed = await typed_columns(session, row.business_id)
+        told = {**known, "tax_id": tax_id or customer.tax_id}
+        for column, value in told.items():
+            if column not in typed and getattr(customer, column) != value:
                 setattr(customer, column, value)
     await session.flush()
     return customer

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, true, update
 
 from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.models import Customer
+from crm_tui.db.models import Customer, Event
 from crm_tui.errors import BadInput, NotFound, WrongUsage
 from crm_tui.services import events, leads
 from crm_tui.services.events import OPERATOR, NewEvent
@@ -77,9 +77,32 @@ async def edit(
         )
     )
     words = ", ".join(field.replace("_", " ") for field in changed)
-    told = NewEvent(business_id, EventKind.EDITED, now, f"changed {words} for invoices", OPERATOR)
+    told = NewEvent(
+        business_id,
+        EventKind.EDITED,
+        now,
+        f"changed {words} for invoices",
+        OPERATOR,
+        data={"customer": [*changed]},
+    )
     await events.record(session, told, now=now)
     return changed
+
+
+async def typed_columns(session: ReadSession, business_id: int) -> set[str]:
+    """The columns of a customer that the operator wrote: no payment changes them."""
+    fields = func.json_each(Event.data, "$.customer").table_valued("value")
+    rows = await session.scalars(
+        select(fields.c.value)
+        .select_from(Event)
+        .join(fields, true())
+        .where(
+            Event.business_id == business_id,
+            Event.kind == EventKind.EDITED,
+            Event.is_voided.is_(False),
+        )
+    )
+    return {"address" if field in _ADDRESS else field for field in rows}
 
 
 async def _address(
