@@ -162,8 +162,8 @@ class Unreadable(ValueError):
     """A record lacks what it should have, in words; it is kept as it came."""
 
 
-class EventStream(Protocol):
-    """Tells what became of the messages of one account; an async context manager like a sender."""
+class Stream(Protocol):
+    """Tells what happens in one account; an async context manager like a sender."""
 
     @property
     def provider(self) -> str:
@@ -214,6 +214,10 @@ class EventStream(Protocol):
             ProviderError: it could not be asked.
         """
         ...
+
+
+class EventStream(Stream, Protocol):
+    """Tells what became of the messages of one account."""
 
     def parse_event(self, raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
         """What a record says; several things where one follows from another.

@@ -8,12 +8,13 @@ aware UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from crm_tui.providers.events import Stream
 from crm_tui.vocabulary import (
     DisputeState,
     Interval,
@@ -186,3 +187,16 @@ class MadeLink:
 
 
 Raw = Mapping[str, Any]
+
+
+@runtime_checkable
+class MoneyStream(Stream, Protocol):
+    """Tells what became of payments; its `account` is which money it tells of, test or live."""
+
+    def parse_money(self, raw: Raw) -> Sequence[MoneyEvent]:
+        """What a record says; several things where one follows from another.
+
+        Raises:
+            Unreadable: it lacks what it should have.
+        """
+        ...

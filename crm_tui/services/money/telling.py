@@ -16,7 +16,8 @@ from crm_tui.db.models import MoneyRef, Payment, PaymentLink, PlanPrice
 from crm_tui.providers.money import MoneyEvent
 from crm_tui.services.money import payments, refunding, subscribing
 from crm_tui.services.money.buying import bought, keep_customer
-from crm_tui.services.money.folding import IDS, is_nothing
+from crm_tui.services.money.folding import is_nothing
+from crm_tui.services.money.linking import names_of
 from crm_tui.services.money.payment_lines import show_payment
 from crm_tui.services.money.payments import Place
 from crm_tui.vocabulary import LinkState, Mode
@@ -118,15 +119,7 @@ async def _tell_payment(
 async def _remember(
     session: WriteSession, business_id: int, event: MoneyEvent, place: Place
 ) -> None:
-    """Keep whose the provider's names are; what comes later says nothing else.
-
-    Not a payment link's: one that the operator made may serve many.
-    """
-    names = {*event.payer.ids}
-    if event.payment is not None:
-        names |= {getattr(event.payment, each) for each in (*IDS.values(), "subscription")}
-    if event.subscription is not None:
-        names.add(event.subscription.id)
+    """Keep whose the provider's names are; what comes later says nothing else."""
     rows = [
         {
             "provider": place.provider,
@@ -134,7 +127,7 @@ async def _remember(
             "value": each,
             "business_id": business_id,
         }
-        for each in sorted(filter(None, names - {event.pays_link}))
+        for each in sorted(names_of(event))
     ]
     if rows:
         await session.execute(insert(MoneyRef).on_conflict_do_nothing(), rows)

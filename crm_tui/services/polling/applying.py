@@ -72,8 +72,8 @@ _BY_MACHINES = frozenset(
 )
 
 
-class Reads(Protocol):
-    """What reads the records of one account: its stream."""
+class Named(Protocol):
+    """An account at a provider, as its stream names it."""
 
     @property
     def provider(self) -> str:
@@ -85,12 +85,16 @@ class Reads(Protocol):
         """What tells two accounts of one provider apart."""
         ...
 
+
+class Reads(Named, Protocol):
+    """What reads the records of one account: its stream."""
+
     def parse_event(self, raw: Any) -> Sequence[ProviderEvent]:
         """What a record says."""
         ...
 
 
-def source_of(stream: Reads) -> str:
+def source_of(stream: Named) -> str:
     """The source of an account's raw records."""
     return f"{stream.provider}:{stream.account}"
 
@@ -156,7 +160,7 @@ _THERE = "SELECT key FROM event WHERE key IN (SELECT value FROM json_each(?))"
 
 
 async def waiting(
-    session: ReadSession, stream: Reads, *, after: int = 0, most: int = AT_ONCE
+    session: ReadSession, stream: Named, *, after: int = 0, most: int = AT_ONCE
 ) -> Sequence[tuple[int, str]]:
     """The records of an account that wait to be applied, in the order they came, as they are kept.
 

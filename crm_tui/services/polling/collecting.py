@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Generic, Protocol, TypeVar
 
 from crm_tui.clock import local_stamp
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.types import utc_text
 from crm_tui.providers.base import Misconfigured, ProviderError, Unavailable
-from crm_tui.providers.events import Asked, EventStream, Page, RawEvent
+from crm_tui.providers.events import Asked, EventStream, Page, RawEvent, Stream
 from crm_tui.services.inbox.collecting import keep_mails
 from crm_tui.services.inbox.concerning import Reader
 from crm_tui.services.polling import applying, cursors
@@ -61,16 +63,28 @@ class Polled:
     mails: int = 0
 
 
+class _Record(Protocol):
+    """A record that waits to be applied."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+        ...
+
+
+Waits = TypeVar("Waits", bound=_Record)
+
+
 @dataclass(slots=True)
-class Poller:
-    """Polls one stream of one account.
+class Polling(ABC, Generic[Waits]):
+    """Polls one stream of one account, whatever it tells of.
 
     Attributes:
         stopped: whether to end after the page at hand.
     """
 
     db: Database
-    stream: EventStream
+    stream: Stream
     reader: Reader
     account: Account
     now: Callable[[], datetime]
@@ -88,8 +102,7 @@ class Poller:
             if place.next_at is not None and place.next_at > self.now() and not insist:
                 polled.problem = place.problem
                 return polled
-            async with self.db.read() as session:
-                asked = await cursors.asked_of(session, self.stream.provider, now=self.now())
+            asked = await self._asked()
             async with self.stream as stream:
                 await self._pages(stream, place, asked, polled)
                 await self._fill_gaps(stream, asked, polled)
@@ -105,7 +118,7 @@ class Poller:
         return polled
 
     async def _pages(
-        self, stream: EventStream, place: cursors.Place, asked: Asked, polled: Polled
+        self, stream: Stream, place: cursors.Place, asked: Asked, polled: Polled
     ) -> None:
         cursor, gaps = place.cursor, 0
         more = True
@@ -176,18 +189,12 @@ class Poller:
         rows = await connection.exec_driver_sql(_THERE, (source_of(self.stream), ids))
         there = {each for (each,) in rows.all()}
         fresh = {each.external_id: each for each in told if each.external_id not in there}
-        parsed = {each: applying.parse(self.stream, raw.payload) for each, raw in fresh.items()}
-        events = [event for found in parsed.values() for event in found.events]
-        known = await look_up(session, self.stream.provider, events)
-        for event in events:
-            if self._newest is None or event.occurred_at > self._newest:
-                self._newest = event.occurred_at
-        return [
-            raw
-            for each, raw in fresh.items()
-            if (not parsed[each].events and parsed[each].problem)
-            or any(may_concern(one, known) for one in parsed[each].events)
-        ]
+        return await self._concerning(session, fresh)
+
+    def _saw(self, at: datetime) -> None:
+        """Note when something happened, if it is the newest."""
+        if self._newest is None or at > self._newest:
+            self._newest = at
 
     async def apply_waiting(self) -> Applied:
         """Apply what waits, a few hundred records in each transaction.
@@ -207,12 +214,7 @@ class Poller:
             records = await ahead or await self._waiting()
         return whole
 
-    async def _waiting(self, *, after: int = 0) -> list[Raw]:
-        async with self.db.read() as session:
-            kept = await applying.waiting(session, self.stream, after=after)
-        return await asyncio.to_thread(applying.read, self.stream, kept) if kept else []
-
-    async def _apply_all(self, records: Sequence[Raw]) -> Applied:
+    async def _apply_all(self, records: Sequence[Waits]) -> Applied:
         try:
             return await self._apply(records)
         except STRANGE:
@@ -221,17 +223,12 @@ class Poller:
                 whole.add(await self._apply_alone(each))
             return whole
 
-    async def _apply(self, records: Sequence[Raw]) -> Applied:
-        async with self.db.write() as session:
-            return await applying.apply(session, self.stream, records, self.account, now=self.now())
-
-    async def _apply_alone(self, record: Raw) -> Applied:
+    async def _apply_alone(self, record: Waits) -> Applied:
         """Apply a record; one that cannot be is kept as it came, and said."""
         try:
             return await self._apply([record])
         except STRANGE as error:
-            async with self.db.write() as session:
-                return await applying.give_up(session, self.stream, record, error, now=self.now())
+            return await self._give_up(record, error)
 
     async def _note_gap(self, session: WriteSession, since: datetime, until: datetime) -> None:
         await cursors.note_gap(session, self.stream, since, until, now=self.now())
@@ -242,7 +239,7 @@ class Poller:
         )
         await self._log(session, words, is_problem=True)
 
-    async def _fill_gaps(self, stream: EventStream, asked: Asked, polled: Polled) -> None:
+    async def _fill_gaps(self, stream: Stream, asked: Asked, polled: Polled) -> None:
         """Find out what can still be known of times of which the provider tells nothing more."""
         async with self.db.read() as session:
             gaps = await cursors.open_gaps(session, stream)
@@ -297,6 +294,69 @@ class Poller:
 
     async def _log(self, session: WriteSession, words: str, *, is_problem: bool = False) -> None:
         await worker_log.add(session, words, is_problem=is_problem, now=self.now())
+
+    # -- what differs by what is told of ----------------------------------------------------------
+
+    @abstractmethod
+    async def _asked(self) -> Asked:
+        """What the stream needs to know of the store."""
+
+    @abstractmethod
+    async def _concerning(
+        self, session: ReadSession, fresh: Mapping[str, RawEvent]
+    ) -> list[RawEvent]:
+        """Those of the records that concern us, or may."""
+
+    @abstractmethod
+    async def _waiting(self, *, after: int = 0) -> Sequence[Waits]:
+        """Records that wait to be applied, as many as one transaction takes."""
+
+    @abstractmethod
+    async def _apply(self, records: Sequence[Waits]) -> Applied:
+        """Apply records in one transaction."""
+
+    @abstractmethod
+    async def _give_up(self, record: Waits, error: Exception) -> Applied:
+        """Keep a record that cannot be applied as it came, and say so."""
+
+
+@dataclass(slots=True)
+class Poller(Polling[Raw]):
+    """Polls a stream that tells what became of messages."""
+
+    stream: EventStream
+
+    async def _asked(self) -> Asked:
+        async with self.db.read() as session:
+            return await cursors.asked_of(session, self.stream.provider, now=self.now())
+
+    async def _concerning(
+        self, session: ReadSession, fresh: Mapping[str, RawEvent]
+    ) -> list[RawEvent]:
+        parsed = {each: applying.parse(self.stream, raw.payload) for each, raw in fresh.items()}
+        events = [event for found in parsed.values() for event in found.events]
+        known = await look_up(session, self.stream.provider, events)
+        for event in events:
+            self._saw(event.occurred_at)
+        return [
+            raw
+            for each, raw in fresh.items()
+            if (not parsed[each].events and parsed[each].problem)
+            or any(may_concern(one, known) for one in parsed[each].events)
+        ]
+
+    async def _waiting(self, *, after: int = 0) -> list[Raw]:
+        async with self.db.read() as session:
+            kept = await applying.waiting(session, self.stream, after=after)
+        return await asyncio.to_thread(applying.read, self.stream, kept) if kept else []
+
+    async def _apply(self, records: Sequence[Raw]) -> Applied:
+        async with self.db.write() as session:
+            return await applying.apply(session, self.stream, records, self.account, now=self.now())
+
+    async def _give_up(self, record: Raw, error: Exception) -> Applied:
+        async with self.db.write() as session:
+            return await applying.give_up(session, self.stream, record, error, now=self.now())
 
 
 def _as_json(payload: object) -> str:

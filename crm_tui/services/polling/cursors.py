@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Message, StreamGap, SyncCursor
 from crm_tui.db.types import utc_text
-from crm_tui.providers.events import Asked, Cursor, EventStream, Waiting
+from crm_tui.providers.events import Asked, Cursor, Stream, Waiting
 
 _LAST_DAYS = timedelta(days=7)
 """How long ago a message went of which a provider that tells states is asked."""
@@ -44,7 +44,7 @@ class Place:
     problem: str = ""
 
 
-async def place_of(session: ReadSession, stream: EventStream) -> Place:
+async def place_of(session: ReadSession, stream: Stream) -> Place:
     """Where a stream stands."""
     known = await session.get(SyncCursor, (stream.provider, stream.account, stream.name))
     if known is None:
@@ -68,7 +68,7 @@ async def asked_of(session: ReadSession, provider: str, *, now: datetime) -> Ask
 
 
 async def put(
-    session: WriteSession, stream: EventStream, values: dict[str, Any], *, cursor: Cursor | None
+    session: WriteSession, stream: Stream, values: dict[str, Any], *, cursor: Cursor | None
 ) -> None:
     """Write where a stream stands."""
     written = values | ({} if cursor is None else {"cursor": dict(cursor)})
@@ -81,7 +81,7 @@ async def put(
 
 
 async def note_gap(
-    session: WriteSession, stream: EventStream, since: datetime, until: datetime, *, now: datetime
+    session: WriteSession, stream: Stream, since: datetime, until: datetime, *, now: datetime
 ) -> None:
     """Note a time of which a provider tells nothing any more; one that is known is only longer."""
     if since >= until:
@@ -104,7 +104,7 @@ async def note_gap(
     )
 
 
-async def open_gaps(session: ReadSession, stream: EventStream) -> Sequence[tuple[int, datetime]]:
+async def open_gaps(session: ReadSession, stream: Stream) -> Sequence[tuple[int, datetime]]:
     """The gaps of a stream that were not yet filled: their numbers, and since when."""
     rows = await session.execute(
         select(StreamGap.id, StreamGap.since)
