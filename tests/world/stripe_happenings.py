@@ -99,6 +99,7 @@ class Happenings:
                 metadata={},
             )
         link = self.new(prefix, "payment_link", active=True, metadata=form.get("metadata", {}))
+        del link["created"]  # links have none
         link["url"] = f"https://buy.stripe.com/{self.mode}_{link['id']}"
         limit = form.get("restrictions", {}).get("completed_sessions", {}).get("limit")
         link["restrictions"] = limit and {"completed_sessions": {"count": 0, "limit": int(limit)}}
