@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 _WIDE = 100
 """Cells from which on there is room for the days of the period beside its name."""
 
+_ALWAYS = "#about"
+"""The line that is there without words, too: what is below it stands still."""
+
 _HINT = "all leads; source:maps category:Plumber city:Queens campaign:Spring"
 _NO_LEADS = "There are no leads yet, so there is nothing to count."
 _WHAT_TO_DO = "1 goes to the leads: import a list there with I, or look around in a demo."
@@ -75,10 +78,10 @@ class FunnelScreen(AppScreen):
     DEFAULT_CSS = """
     FunnelScreen {
         & #about { height: 1; padding: 0 3; text-wrap: nowrap; text-overflow: ellipsis; }
-        & #rule { height: auto; max-height: 7; padding: 0 3; margin-top: 1; }
+        & #rule { height: auto; max-height: 7; padding: 0 3; margin-top: 1; display: none; }
         & #empty { height: 1fr; padding: 1 3; display: none; }
         & #figures { height: 1fr; }
-        & ChartArea { display: none; height: 2fr; }
+        & ChartArea { display: none; }
         &.-tall FilterLine { margin: 1 0; }
         &.-tall #about { margin-bottom: 1; }
         &.-charts ChartArea { display: block; }
@@ -189,6 +192,7 @@ class FunnelScreen(AppScreen):
         self._sheet = sheet
         self.set_class(sheet.is_empty and is_all, "-empty")
         self.set_class(any(line.chart for line in sheet.lines), "-charts")
+        self._table.styles.height = len(sheet.lines) + 1 if self.has_class("-charts") else "1fr"
         self._table.nothing = sheet.nothing
         self._set_columns()
         order = array("q", (line.id for line in sheet.lines))
@@ -240,7 +244,7 @@ class FunnelScreen(AppScreen):
         place, said = self.query_one(selector, Static), styled(words, Role.QUIET)
         if place.content != said:
             place.update(said)
-            place.display = bool(words) or selector == "#about"
+            place.display = bool(words) or selector == _ALWAYS
 
     # Views, time and filter
 

@@ -52,7 +52,10 @@ def ask(
         if path != agreed and is_there:
             agreed = path
             raise BadInput(f"{visible(path.name, 60)} is there already. enter again replaces it.")
-        await _write(screen, path, kind, tables, scope)
+        if kind == "html":
+            await _write_report(screen, path, scope)
+        else:
+            await _write(path, as_csv(tables) if kind == "csv" else as_json(tables))
         screen.host.say(f"Exported to {visible(str(path))}.", Role.GOOD)
 
     kinds = [option for kind, option in _KINDS.items() if report or kind != "html"]
@@ -76,14 +79,18 @@ def _file(typed: str) -> tuple[Path, bool]:
     return path, path.exists()
 
 
-async def _write(
-    screen: AppScreen, path: Path, kind: str, tables: Mapping[str, Table], scope: Scope
-) -> None:
+async def _write(path: Path, text: str) -> None:
     from crm_tui.services.export import replacing
 
-    text = as_csv(tables) if kind == "csv" else as_json(tables)
     async with replacing(path) as file:
         file.write(text)
+
+
+async def _write_report(screen: AppScreen, path: Path, scope: Scope) -> None:
+    db = await screen.host.store()
+    from crm_tui.services import report
+
+    await report.write_html(await report.gather(db, scope), path)
 
 
 def as_csv(tables: Mapping[str, Table]) -> str:

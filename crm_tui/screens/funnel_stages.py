@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -34,12 +35,12 @@ NOT_ENOUGH = "not enough data"
 
 STAGE_WORDS = {
     Stage.CAPTURED: "Leads that were found or added.",
-    Stage.QUALIFIED: "Leads whose score is high enough.",
-    Stage.SITE_BUILT: "Leads for whom a preview site was built.",
-    Stage.CONTACTED: "Leads that were mailed, texted or called.",
-    Stage.OPENED: "Leads of whom a person opened a mail.",
-    Stage.CLICKED: "Leads of whom a person followed a link.",
-    Stage.REPLIED: "Leads that answered.",
+    Stage.QUALIFIED: "Leads whose score is high enough, or that came further.",
+    Stage.SITE_BUILT: "Leads for whom a preview site was built, or that came further.",
+    Stage.CONTACTED: "Leads that were mailed, texted or called, or that came further.",
+    Stage.OPENED: "Leads of whom a person opened a mail, or that came further.",
+    Stage.CLICKED: "Leads of whom a person followed a link, or that came further.",
+    Stage.REPLIED: "Leads that answered, or that came further.",
     Stage.PURCHASED: "Leads that paid.",
     Stage.ACTIVE_CLIENT: "Leads that had a subscription.",
 }
@@ -129,8 +130,14 @@ def stages_sheet(
     values_before = {(each.name, each.currency): each for each in figures_before}
     lines = [_stage(number, each, stages, counts_before) for number, each in enumerate(stages, 1)]
     lines += heading(1, "Figures")
+    names = Counter(each.name for each in figures)
     lines += [
-        _figure(number, each, values_before.get((each.name, each.currency)))
+        _figure(
+            number,
+            each,
+            values_before.get((each.name, each.currency)),
+            in_several=names[each.name] > 1,
+        )
         for number, each in enumerate(figures, len(stages) + 1)
     ]
     return Sheet(
@@ -167,7 +174,9 @@ def _stage(
     )
 
 
-def _figure(number: int, figure: Figure, before: Figure | None) -> Line:
+def _figure(number: int, figure: Figure, before: Figure | None, *, in_several: bool) -> Line:
+    """A line of a figure, with its currency where there are several."""
+    title = title_of(figure.name) + (f" {figure.currency}" if in_several else "")
     known = figure.value is not None
     was = ""
     if before is not None and before.value is not None and figure.value is not None:
@@ -176,7 +185,7 @@ def _figure(number: int, figure: Figure, before: Figure | None) -> Line:
     return Line(
         number,
         (
-            Cell(title_of(figure.name), Role.STRONG if known else Role.TEXT),
+            Cell(title, Role.STRONG if known else Role.TEXT),
             Cell(said, Role.QUIET),
             Cell(value_words(figure), Role.TEXT if known else Role.QUIET),
             Cell(""),

@@ -84,7 +84,9 @@ def draw(chart: Chart, width: int, height: int) -> list[Content]:
     each, gap = _column_width(len(values), room)
     lines = [
         styled(marks.get(row, "").rjust(left - _GAP) + " " * _GAP, Role.QUIET)
-        + styled(_row([value / top * rows for value in values], rows - row - 1, each, gap))
+        + styled(
+            _row([value / top * rows for value in values], rows - row - 1, each, gap), Role.QUIET
+        )
         for row in range(rows)
     ]
     times = _times(labels, each + gap, room)

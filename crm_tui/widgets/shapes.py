@@ -13,7 +13,7 @@ _BOXES |= {"═": "=", "╱": "/", "╲": "\\", "╳": "X"}  # noqa: RUF001 - th
 _BLOCKS = {chr(code): "|" for code in range(0x2580, 0x25A0)}
 _BLOCKS |= {"▀": "-", "▔": "-", "▁": "_", "░": ".", "▒": ":", "▓": "#"}
 _MARKS = dict(zip("▸●○◐▲■…↓↑←→", ">*o+!#~v^<>", strict=True))
-_SIGNS = dict(zip("·–—“”‘’×⟨⟩", ".--\"\"''x<>", strict=True))  # noqa: RUF001 - likewise
+_SIGNS = dict(zip("·–—“”‘’×÷⟨⟩", ".--\"\"''x/<>", strict=True))  # noqa: RUF001 - likewise
 _CONTROLS = {chr(code): "?" for code in range(0x2400, 0x2427)}
 
 _SORT_MARK = re.compile(r"(?<=\w)[↓↑]")
