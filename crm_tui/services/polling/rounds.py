@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.providers.events import EventStream
+from crm_tui.providers.money import MoneyStream
 from crm_tui.services.inbox.concerning import Reader
+from crm_tui.services.money.polling import MoneyPoller
 from crm_tui.services.polling.collecting import Polled, Poller
-from crm_tui.services.polling.streams import lately_used, streams_of
+from crm_tui.services.polling.streams import lately_used, money_streams_of, streams_of
 from crm_tui.services.sending import standing
 from crm_tui.services.sending.account import account
 
+AnyStream = EventStream | MoneyStream
+
 _PATIENCE = 2.0
 """Seconds that one look waits for the streams it began to poll."""
+
+
+_LOOK_EVERY = timedelta(minutes=10)
+"""How often a keyring, which may have to be unlocked, is asked whether there is a key by now."""
 
 
 class Counts(Protocol):
@@ -48,7 +56,9 @@ class Rounds:
     now: Callable[[], datetime]
     changed: Callable[[], None]
     stopping: asyncio.Event
-    _streams: dict[str, EventStream] = field(default_factory=dict)
+    _streams: dict[str, AnyStream] = field(default_factory=dict)
+    _of_money: Mapping[str, MoneyStream] = field(default_factory=dict)
+    _looked_at: datetime | None = None
     _polled_at: dict[str, datetime] = field(default_factory=dict)
     _under_way: dict[str, asyncio.Task[Polled]] = field(default_factory=dict)
 
@@ -90,17 +100,28 @@ class Rounds:
         }
         await self._poll(asked, report, insist=False, patience=_PATIENCE)
 
-    async def _all(self) -> Mapping[str, EventStream]:
+    async def _all(self) -> Mapping[str, AnyStream]:
         async with self.db.read() as session:
             used = await lately_used(session, now=self.now())
-        found = await streams_of(self.settings, self.environment, used, now=self.now)
+        found: dict[str, AnyStream] = {
+            **await streams_of(self.settings, self.environment, used, now=self.now),
+            **await self._money(),
+        }
         # Those that are known keep the key they found.
         self._streams = {name: self._streams.get(name, each) for name, each in found.items()}
         return self._streams
 
+    async def _money(self) -> Mapping[str, MoneyStream]:
+        """The streams of payments, where their key is there."""
+        now = self.now()
+        if self._looked_at is None or not self._looked_at <= now < self._looked_at + _LOOK_EVERY:
+            found = await money_streams_of(self.settings, self.environment, now=self.now)
+            self._looked_at, self._of_money = now, found
+        return self._of_money
+
     async def _poll(
         self,
-        streams: Mapping[str, EventStream],
+        streams: Mapping[str, AnyStream],
         report: Counts,
         *,
         insist: bool,
@@ -117,7 +138,12 @@ class Rounds:
             reader = Reader.of(mine, self.settings)
             stopped = self.stopping.is_set
             for name, stream in new.items():
-                poller = Poller(self.db, stream, reader, mine, self.now, stopped)
+                given = (reader, mine, self.now, stopped)
+                poller: Poller | MoneyPoller
+                if isinstance(stream, MoneyStream):
+                    poller = MoneyPoller(self.db, stream, *given)
+                else:
+                    poller = Poller(self.db, stream, *given)
                 self._under_way[name] = asyncio.create_task(poller.poll(insist=insist))
         await self._wait(patience)
         done = {name: task for name, task in self._under_way.items() if task.done()}

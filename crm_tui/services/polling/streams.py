@@ -12,6 +12,7 @@ from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Message
 from crm_tui.providers import keys
 from crm_tui.providers.events import EventStream
+from crm_tui.providers.money import MoneyStream
 from crm_tui.providers.threads import in_thread
 from crm_tui.services.contacts.contact import ascii_host
 
@@ -59,7 +60,22 @@ async def streams_of(
     }
 
 
+async def money_streams_of(
+    settings: Settings, environment: Mapping[str, str], *, now: Callable[[], datetime]
+) -> dict[str, MoneyStream]:
+    """The streams of payment providers, by their names: polled where their key is there."""
+    if not await _has_key("stripe", environment):
+        return {}
+    from crm_tui.providers.stripe_stream import StripeStream  # noqa: PLC0415 - loads httpx
+
+    key = keys.lookup("stripe", environment)
+    each = StripeStream(settings.providers.stripe, key, now=now)
+    return {f"{each.provider}:{each.account}:{each.name}": each}
+
+
 async def _has_key(provider: str, environment: Mapping[str, str]) -> bool:
+    if environment.get(keys.variable_of(provider)):
+        return True
     return bool(await in_thread(lambda: keys.place_of(provider, environment)))
 
 
