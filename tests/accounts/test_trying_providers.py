@@ -13,7 +13,7 @@ from crm_tui.config import load_settings
 from tests.accounts.keyrings import Keeping, in_use
 from tests.conftest import NOW, Cli, Ran
 from tests.terminal_session import Terminal
-from tests.world import brevo, mailgun, resend, twilio
+from tests.world import brevo, mailgun, resend, stripe, twilio
 from tests.world.world import World
 
 WRONG = "tr0ub4dor-and-three-wrong"
@@ -53,6 +53,8 @@ def address() -> Iterator[str]:
     proven = {"id": 1, "domain_name": DOMAIN, "authenticated": True, "verified": True}
     brevo.FakeBrevo(world, "brevo", senders=[anna], domains=[proven])
     twilio.FakeTwilio(world, "twilio")
+    stripe.FakeStripe(world, "stripe")
+    stripe.FakeStripe(world, "strict", lacks={"dispute_read", "payment_links_write"})
     with world.serve() as at:
         yield at
 
@@ -114,6 +116,37 @@ def test_an_account_is_added_tried_and_used(
     missing = run("test", served.name, "--json")
     assert (missing.code, steps(missing)[0]) == (4, ("key", False))
     assert "environment" in missing.json["checks"][0]["words"]
+
+
+def test_an_account_for_payments_is_added_in_a_mode_and_tried(
+    address: str, run: Callable[..., Ran], kept: Keeping, config: Path
+) -> None:
+    key = "sk_test_of_the_tests"
+    add = ("add", "stripe", "--base-url", f"{address}/stripe", "--key", "-", "--json")
+    live = run(*add, "--mode", "live", typed=key)
+    assert (live.code, steps(live)) == (4, [("key", False)])
+    assert "Give a key that begins with sk_live_" in live.err
+    ran = run(*add, "--mode", "test", typed=key)
+    assert ran.code == 0, ran.err
+    assert steps(ran) == [(each, True) for each in ("key", "events", "reading", "links")]
+    assert kept.kept == {("crm-tui-stripe", "key"): key}
+    assert load_settings(config).providers.stripe.mode == "test"
+    listed = {each["name"]: each for each in run("list", "--json").json["providers"]}["stripe"]
+    assert (listed["channel"], listed["account"], listed["set"]) == ("payments", "test", True)
+    assert (listed["where"], listed["does"]) == ("test mode", "is paid through")
+    assert run("use", "stripe").code == 2
+    assert key not in ran.out + ran.err + config.read_text()
+
+
+def test_a_key_for_payments_is_told_what_it_may_not_do(
+    address: str, run: Callable[..., Ran], kept: Keeping
+) -> None:
+    add = ("add", "stripe", "--mode", "test", "--base-url", f"{address}/strict")
+    ran = run(*add, "--key", "-", "--json", typed="rk_test_of_the_tests")
+    assert ran.code == 4
+    assert steps(ran)[2:] == [("reading", False), ("links", False)]
+    assert "lacks Disputes: read." in ran.err
+    assert "lacks Payment Links: write." in ran.err
 
 
 @pytest.mark.pty
