@@ -20,9 +20,11 @@ from crm_tui.db.types import utc_text
 from tests.world.brevo import FakeBrevo
 from tests.world.mailgun import FakeMailgun
 from tests.world.resend import FakeResend
+from tests.world.twilio import TOKEN, FakeTwilio
 from tests.world.world import FakeProvider, Happened, World
 
 SOURCE = "---\nsubject: Hello {{ business.name }}\n---\nA site for you. {{ unsubscribe }}\n"
+TEXT = "---\ndescription: hello\n---\nHello {{ business.name }}. {{ unsubscribe }}\n"
 _DOMAINS = {"mailgun": "mg.example.org", "brevo": "example.com", "resend": "studio.example"}
 _KEYS = {
     "mailgun": "key-0123456789abcdef",
@@ -33,9 +35,16 @@ PERSON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/13
 RANKS = ("pending", "emailed", "opened", "clicked", "replied")
 
 
-def fill(store: Path, leads: int, at: datetime) -> None:
-    """A running campaign to so many leads, due at once."""
+_BEFORE_FIRST = 19_170_000_000
+"""Lead 1 has the number +19170000001."""
+
+
+def fill(store: Path, leads: int, at: datetime, *, texts: bool = False) -> None:
+    """A running campaign to so many leads, due at once; of mails, or of text messages."""
     when = utc_text(at)
+    channel = "sms" if texts else "email"
+    kind = "phone" if texts else "email"
+    address = f"'+' || ({_BEFORE_FIRST} + ?1)" if texts else "'lead' || ?1 || '@shop.example'"
     numbers = [(each, f"{each:032x}", when) for each in range(1, leads + 1)]
     with closing(sqlite3.connect(store)) as connection, connection:
         connection.executemany(
@@ -45,7 +54,7 @@ def fill(store: Path, leads: int, at: datetime) -> None:
         )
         connection.executemany(
             "INSERT INTO contact_point (business_id, kind, value, is_primary, created_at)"
-            " VALUES (?1, 'email', 'lead' || ?1 || '@shop.example', 1, ?3)",
+            f" VALUES (?1, '{kind}', {address}, 1, ?3)",
             numbers,
         )
         connection.execute(
@@ -54,16 +63,22 @@ def fill(store: Path, leads: int, at: datetime) -> None:
             (when,),
         )
         connection.execute(
-            "INSERT INTO campaign_step (id, campaign_id, position, template, source)"
-            " VALUES (1, 1, 1, 'first', ?)",
-            (SOURCE,),
+            "INSERT INTO campaign_step (id, campaign_id, position, template, source, channel)"
+            " VALUES (1, 1, 1, 'first', ?, ?)",
+            (TEXT if texts else SOURCE, channel),
         )
         connection.executemany(
             "INSERT INTO message (key, business_id, origin_id, campaign_id, step_id, address,"
-            " message_id, token, due_at, created_at) VALUES (?2, ?1, ?1, 1, 1,"
-            " 'lead' || ?1 || '@shop.example', '<' || ?2 || '@sender.example>', ?2, ?3, ?3)",
+            " message_id, token, due_at, created_at, channel) VALUES (?2, ?1, ?1, 1, 1,"
+            f" {address}, '<' || ?2 || '@sender.example>', ?2, ?3, ?3, '{channel}')",
             numbers,
         )
+        if texts:
+            connection.executemany(
+                "INSERT INTO consent (business_id, value, given_at, how, recorded_by, recorded_at)"
+                f" VALUES (?1, {address}, ?3, 'on the phone', 'Anna', ?3)",
+                numbers,
+            )
 
 
 @dataclass
@@ -96,6 +111,15 @@ class Drive:
     def configuration(self) -> dict[str, Any]:
         """The settings of an operator who sends through it, without limits."""
         provider: dict[str, Any] = {"base_url": self.fake.base_url}
+        if isinstance(self.fake, FakeTwilio):
+            of = self.fake.settings
+            provider |= {"account_sid": of.account_sid, "from_number": of.from_number}
+            return {
+                "sender": {"name": "Anna Berg"},
+                "sms": {"provider": "twilio", "per_hour": 0, "per_day": 0},
+                "providers": {"twilio": provider},
+                "sending": {"quiet_hours": "", "weekdays_only": False},
+            }
         if isinstance(self.fake, FakeMailgun):
             provider["domain"] = self.fake.domain
         return {
@@ -108,6 +132,8 @@ class Drive:
     @property
     def environment(self) -> dict[str, str]:
         """Where its key is."""
+        if isinstance(self.fake, FakeTwilio):
+            return {"CRM_TUI_TWILIO_TOKEN": TOKEN}
         return {f"CRM_TUI_{self.fake.name.upper()}_KEY": _KEYS[self.fake.name]}
 
     def accepted(self) -> Iterator[tuple[str, str]]:
@@ -120,6 +146,9 @@ class Drive:
             for name, mail in self.fake.mails.items():
                 if "tags" in mail["body"]:  # else it is somebody else's
                     yield name, mail["body"]["tags"][0]["value"]
+        if isinstance(self.fake, FakeTwilio):
+            for text in self.fake.accepted:
+                yield text.sid, f"{int(text.to) - _BEFORE_FIRST:032x}"
 
     def times_accepted(self) -> Counter[str]:
         """How often each of our mails was taken: once, or somebody gets it twice."""
@@ -135,6 +164,8 @@ class Drive:
             begin = 2 + place * self.world.tick.total_seconds()
             if isinstance(self.fake, FakeResend):
                 self.fates[key] = self._states(self.fake, name, begin)
+            elif isinstance(self.fake, FakeTwilio):
+                self.fates[key] = self._statuses(self.fake, name, begin)
             else:
                 self.fates[key] = self._fate(name, begin)
 
@@ -174,6 +205,22 @@ class Drive:
             {self._known_as(each) for each in (delivered, *(each for each, _ in touches))}
         )
         return fate
+
+    def _statuses(self, twilio: FakeTwilio, sid: str, begin: float) -> Fate:
+        """What becomes of a text message: it is delivered, answered or not, or comes back."""
+        dice = self.world.random
+        self._tell(sid, "sent", begin)
+        if dice.random() < 0.005:
+            self._tell(sid, "undelivered", begin + 5, error_code=30005)
+            return Fate("texted", events=1, bounced=True)
+        if dice.random() < 0.05:
+            return Fate("texted")  # its carrier gives no receipts
+        self._tell(sid, "delivered", begin + 5)
+        if dice.random() < 0.7:
+            return Fate("texted", events=1)
+        at = self.world.now + timedelta(seconds=begin + 60)
+        twilio.arrive(twilio.messages[sid].to, "Nice, call me", at=at)
+        return Fate("replied", events=2)
 
     def _touch(self, name: str, begin: float, later: float) -> tuple[Happened, str]:
         """An open or a click, and the status it speaks for: none by a machine."""
@@ -222,7 +269,7 @@ def disagreements(store: Path, drive: Drive) -> list[str]:
         rows = connection.execute(
             "SELECT m.key, m.state, b.contact_status, m.bounced_at IS NOT NULL,"
             " (SELECT count(*) FROM event AS e WHERE e.message_id = m.id"
-            " AND e.source = m.provider AND e.kind NOT IN ('email_sent'))"
+            " AND e.source = m.provider AND e.kind NOT IN ('email_sent', 'sms_sent'))"
             " FROM message AS m JOIN business AS b ON b.id = m.business_id"
         ).fetchall()
         for key, state, status, bounced, events in rows:

@@ -22,10 +22,11 @@ from tests.world.drive import Drive, disagreements, fill
 from tests.world.mailgun import FakeMailgun
 from tests.world.quick import in_no_time
 from tests.world.resend import FakeResend
+from tests.world.twilio import FakeTwilio
 from tests.world.world import Faults, World
 
 ROOT = Path(__file__).parents[2]
-PROVIDERS = ("brevo", "mailgun", "resend")
+PROVIDERS = ("brevo", "mailgun", "resend", "twilio")
 
 
 def drive_of(provider: str, leads: int) -> Drive:
@@ -35,7 +36,7 @@ def drive_of(provider: str, leads: int) -> Drive:
     """
     faults = replace(Faults.all_at_once(), too_many=min(0.05, 50 / leads))
     world = World(NOW, faults, leads, tick=timedelta(milliseconds=100))
-    fakes = {"brevo": FakeBrevo, "mailgun": FakeMailgun, "resend": FakeResend}
+    fakes = {"brevo": FakeBrevo, "mailgun": FakeMailgun, "resend": FakeResend, "twilio": FakeTwilio}
     return Drive(world, fakes[provider](world, provider))
 
 
@@ -69,7 +70,7 @@ async def work(store: Path, drive: Drive) -> None:
 def test_everything_is_told_once_and_nobody_is_written_to_twice(
     store_path: Path, provider: str, leads: int
 ) -> None:
-    fill(store_path, leads, NOW)
+    fill(store_path, leads, NOW, texts=provider == "twilio")
     drive = drive_of(provider, leads)
     with drive.world.serve(), in_no_time():
         asyncio.run(finish(store_path, drive))

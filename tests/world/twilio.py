@@ -211,6 +211,7 @@ class FakeTwilio(FakeProvider):
         if code:
             return _error(400, code, f"Twilio's words about {code}")
         message = self._add("outbound-api", sender, to, text, self.world.now, service=service)
+        self.world.happened += 1
         if to in self.loses:
             return _error(500, 20500, "An internal server error has occurred")
         return JSONResponse(self.state(message), 201)
@@ -295,11 +296,12 @@ class FakeTwilio(FakeProvider):
         """What a listing asks for, the newest first."""
         found: list[tuple[datetime, int, Message]] = []
         for number, message in enumerate(self.messages.values()):
+            if query.get("To", message.to) != message.to:
+                continue
             sent = next((each.at for each in self._seen(message) if each.word in _GONE_OUT), None)
             if all(
                 (
                     sent is not None or message.direction != "inbound",
-                    query.get("To", message.to) == message.to,
                     query.get("From", message.sender) == message.sender,
                     _is_within(sent, query),
                 )
