@@ -42,6 +42,9 @@ from crm_tui.vocabulary import (
 CAMPAIGNS = ("Spring mail", "Café", "spring mail")
 """The names of campaigns, the first of number 1."""
 
+PLANS = ("Basic", "Café", "Basic care")
+"""The names of plans, the first of number 1."""
+
 BARRED = (
     ("phone", "+35722123456"),
     ("email", "joe@acme.example"),
@@ -100,8 +103,8 @@ class Lead:
     """The campaigns it is a recipient of, as places in CAMPAIGNS."""
     mails: list[datetime] = field(default_factory=list)
     """When mails went to it."""
-    payments: list[tuple[Mode, bool]] = field(default_factory=list)
-    """Of each, which money it was, and whether it came."""
+    payments: list[tuple[Mode, bool, int | None]] = field(default_factory=list)
+    """Of each, which money it was, whether it came, and the plan, as a place in PLANS."""
     subscriptions: list[tuple[Mode, list[SubscriptionState]]] = field(default_factory=list)
     """Of each, which money it brings, and where it stood, one after the other."""
     barred: bool = False
@@ -183,6 +186,8 @@ def _is(lead: Lead, name: str, value: Value, at: Standpoint) -> bool:  # noqa: P
             return _has_task(lead, value.text, at)
         case "stage":
             return _furthest(lead, at) >= list(Stage).index(Stage(value.text))
+        case "subscription" | "plan":
+            return _pays(lead, name, value, at)
         case "mailed":
             return not lead.mails
         case "status" | "site" | "outcome":
@@ -191,6 +196,16 @@ def _is(lead: Lead, name: str, value: Value, at: Standpoint) -> bool:  # noqa: P
             points = lead.emails if name == "email_state" else lead.phones
             return bool(points) and points[0][1] == value.text
     return any(_text_is(name, text, value) for text in _texts(lead, name))
+
+
+def _pays(lead: Lead, name: str, value: Text, at: Standpoint) -> bool:
+    """Whether one of a lead's subscriptions stands so, or it paid by such a plan."""
+    counts = {Mode.MANUAL, at.mode}
+    if name == "subscription":
+        return any(mode in counts and s[-1] == value.text for mode, s in lead.subscriptions)
+    paid = [plan for mode, came, plan in lead.payments if came and mode in counts]
+    texts = [text for plan in paid if plan is not None for text in (str(plan + 1), PLANS[plan])]
+    return any(_text_is(name, text, value) for text in texts)
 
 
 _BUILT = {"generated", "published", "sold", "archived"}
@@ -203,7 +218,7 @@ def _furthest(lead: Lead, at: Standpoint) -> int:
         mode in counts and {"active", "past_due"} & {*states} for mode, states in lead.subscriptions
     ):
         return 8
-    if any(mode in counts and came for mode, came in lead.payments):
+    if any(mode in counts and came for mode, came, _ in lead.payments):
         return 7
     if lead.status.rank:
         return 2 + lead.status.rank

@@ -25,6 +25,7 @@ from crm_tui.db.models import (
     ImportBatch,
     Message,
     Payment,
+    Plan,
     SearchDoc,
     Subscription,
     SubscriptionChange,
@@ -53,7 +54,7 @@ from crm_tui.vocabulary import (
     TaskState,
     WebsiteStatus,
 )
-from tests.filters.oracle import BARRED, CAMPAIGNS, Lead, finds
+from tests.filters.oracle import BARRED, CAMPAIGNS, PLANS, Lead, finds
 from tests.filters.trees import leaves, queries
 
 NOW = datetime(2026, 3, 31, 15, 30, tzinfo=UTC)
@@ -135,7 +136,9 @@ leads = st.builds(
     batch=st.sampled_from([None, (1, BATCHES[0]), (2, BATCHES[1])]),
     campaigns=st.lists(st.sampled_from(range(len(CAMPAIGNS))), max_size=2, unique=True),
     mails=st.lists(times, max_size=3),
-    payments=st.lists(st.tuples(st.sampled_from(Mode), st.booleans()), max_size=2),
+    payments=st.lists(
+        st.tuples(st.sampled_from(Mode), st.booleans(), st.sampled_from([None, 0, 1, 2])), max_size=2
+    ),
     subscriptions=st.lists(
         st.tuples(
             st.sampled_from(Mode),
@@ -248,6 +251,18 @@ async def _write(session: WriteSession, known: Sequence[Lead]) -> None:
 
 async def _write_campaigns(session: WriteSession) -> None:
     session.add_all(_barred(kind, word) for kind, word in BARRED)
+    session.add_all(
+        Plan(
+            id=number,
+            name=name,
+            folded=fold(name),
+            amount=1,
+            currency="USD",
+            interval=Interval.MONTH,
+            created_at=NOW,
+        )
+        for number, name in enumerate(PLANS, start=1)
+    )
     for number, name in enumerate(CAMPAIGNS, start=1):
         campaign = Campaign(
             id=number,
@@ -306,8 +321,9 @@ def _payments(lead: Lead) -> list[Payment]:
             currency="USD",
             created_at=NOW,
             paid_at=NOW if came else None,
+            plan_id=None if plan is None else plan + 1,
         )
-        for number, (mode, came) in enumerate(lead.payments)
+        for number, (mode, came, plan) in enumerate(lead.payments)
     ]
 
 

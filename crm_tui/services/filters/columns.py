@@ -19,6 +19,9 @@ from crm_tui.db.models import (
     Event,
     ImportBatch,
     Message,
+    Payment,
+    Plan,
+    Subscription,
     Suppression,
     Tag,
     Task,
@@ -26,7 +29,14 @@ from crm_tui.db.models import (
 from crm_tui.db.types import utc_text
 from crm_tui.services.filters import tree
 from crm_tui.services.filters.tree import How
-from crm_tui.vocabulary import ContactKind, ContactState, ContactStatus, Outcome, WebsiteStatus
+from crm_tui.vocabulary import (
+    ContactKind,
+    ContactState,
+    ContactStatus,
+    Mode,
+    Outcome,
+    WebsiteStatus,
+)
 
 Test = ColumnElement[bool]
 Ids = Select[int]
@@ -200,6 +210,29 @@ def recipients(wanted: Sequence[tuple[How, Sequence[str]]]) -> Ids:
     )
     return select(Message.business_id).where(
         Message.campaign_id.in_(select(Campaign.id).where(or_(*named)))
+    )
+
+
+def payers(wanted: Sequence[tuple[How, Sequence[str]]], modes: Sequence[Mode]) -> Ids:
+    """The leads that pay or paid by plans with such a name or number."""
+    number = Plan.id.cast(Text)
+    named = (
+        or_(text_test(Plan.folded, how, keys), text_test(number, how, keys)) for how, keys in wanted
+    )
+    plans = select(Plan.id).where(or_(*named))
+    paid = select(Payment.business_id).where(
+        Payment.plan_id.in_(plans), Payment.paid_at.is_not(None), Payment.mode.in_(modes)
+    )
+    pays = select(Subscription.business_id).where(
+        Subscription.plan_id.in_(plans), Subscription.mode.in_(modes)
+    )
+    return select(paid.union(pays).subquery().c.business_id)
+
+
+def subscribed(states: Sequence[str], modes: Sequence[Mode]) -> Ids:
+    """The leads one of whose subscriptions stands so."""
+    return select(Subscription.business_id).where(
+        _is_one(Subscription.state, states), Subscription.mode.in_(modes)
     )
 
 

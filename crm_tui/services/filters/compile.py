@@ -149,18 +149,25 @@ class _Compiler:
         """The leads that a test finds in another table; None where it is about the lead's own."""
         texts = [value for value in node.values if isinstance(value, Text)]
         match node.field:
-            case "tag":
-                by_how = [(how, _keys(fields.FIELDS["tag"], texts, how)) for how in How]
-                return columns.tagged([(how, keys) for how, keys in by_how if keys])
-            case "campaign":
-                by_how = [(how, _keys(fields.FIELDS["campaign"], texts, how)) for how in How]
-                return columns.recipients([(how, keys) for how, keys in by_how if keys])
+            case "tag" | "campaign" | "plan":
+                return self._of_named(node.field, texts)
+            case "subscription":
+                states = [value.text for value in texts]
+                return columns.subscribed(states, self._here().modes)
             case "email_state" | "phone_state":
                 kind = columns.STATES[node.field]
                 return columns.in_state(kind, [value.text for value in texts])
             case "task" if texts[0].text != "none" and len(texts) == 1:
                 return self._with_task(texts[0].text)
         return None
+
+    def _of_named(self, field: str, texts: list[Text]) -> Ids:
+        """The leads of tags, campaigns or plans that are called so."""
+        by_how = [(how, _keys(fields.FIELDS[field], texts, how)) for how in How]
+        wanted = [(how, keys) for how, keys in by_how if keys]
+        if field == "plan":
+            return columns.payers(wanted, self._here().modes)
+        return columns.tagged(wanted) if field == "tag" else columns.recipients(wanted)
 
     def _with_task(self, word: str) -> Ids:
         if word in {"open", "none"}:
@@ -291,7 +298,7 @@ class _Compiler:
     def _here(self) -> Standpoint:
         if self.standpoint is None:
             raise ValueError(
-                "a query that speaks of today, of stages or of qualified leads needs a standpoint"
+                "a query that speaks of today, of money or of qualified leads needs a standpoint"
             )
         return self.standpoint
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from crm_tui.text import fold
-from crm_tui.vocabulary import ContactState, ContactStatus, Outcome, Stage, WebsiteStatus
+from crm_tui.vocabulary import (
+    ContactState,
+    ContactStatus,
+    Outcome,
+    Stage,
+    SubscriptionState,
+    WebsiteStatus,
+)
 
 CUSTOM = "custom."
 """What stands before the name of a field of the operator's own."""
@@ -78,11 +85,13 @@ FIELDS = {
         _words("site", WebsiteStatus, "the preview site"),
         _words("outcome", Outcome, "what came of it"),
         _words("stage", Stage, "how far it came, at least"),
+        _words("subscription", SubscriptionState, "how one of its subscriptions stands"),
         Field("city", Kind.TEXT, "town"),
         Field("category", Kind.TEXT, "trade"),
         Field("tag", Kind.TEXT, "any of its tags"),
         Field("source", Kind.TEXT, "where it came from"),
         Field("campaign", Kind.TEXT, "one it gets or got mail of"),
+        Field("plan", Kind.TEXT, "one it pays or paid by"),
         Field("region", Kind.TEXT, "state or province"),
         Field("has", Kind.WORDS, "what is known", HAS),
         Field("is", Kind.WORDS, "what it is", IS),

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import aliased
 
 from crm_tui.db.engine import ReadSession
-from crm_tui.db.models import Business, BusinessTag, Campaign, ImportBatch, Message, Tag
+from crm_tui.db.models import Business, BusinessTag, Campaign, ImportBatch, Message, Plan, Tag
 from crm_tui.services.filters.columns import INDEXED, WORDS, no_index, text_test
 from crm_tui.services.filters.tree import How
 from crm_tui.text import fold
@@ -54,12 +54,14 @@ async def words(session: ReadSession, field: str) -> dict[str, int]:
 async def texts(session: ReadSession, field: str, typed: str, *, limit: int) -> list[Known]:
     """The values of a text field that begin with what is typed, then those that hold it.
 
-    Of each, the most frequent first. Knows city, category, region, source, tag, campaign and batch.
+    Of each, the most frequent first. Knows city, category, region, source, tag, campaign, plan and batch.
     """
     if field == "batch":
         return await _batches(session, typed, limit)
     if field == "campaign":
         return await _campaigns(session, typed, limit)
+    if field == "plan":
+        return await _plans(session, typed, limit)
     if field != "tag" and field not in _TEXTS:
         return []
     key = fold(typed)
@@ -131,6 +133,17 @@ async def _batches(session: ReadSession, typed: str, limit: int) -> list[Known]:
         .where(text_test(func.fold(ImportBatch.file_name), How.PART, [fold(typed)]))
         .group_by(ImportBatch.file_name)
         .order_by(func.max(ImportBatch.id).desc())
+        .limit(limit)
+    )
+    return [Known(name, None) for name in rows]
+
+
+async def _plans(session: ReadSession, typed: str, limit: int) -> list[Known]:
+    """The names of plans, those that are offered first."""
+    rows = await session.scalars(
+        select(Plan.name)
+        .where(text_test(Plan.folded, How.PART, [fold(typed)]))
+        .order_by(Plan.archived_at.is_not(None), Plan.folded)
         .limit(limit)
     )
     return [Known(name, None) for name in rows]
