@@ -24,6 +24,8 @@ from crm_tui.db.locks import held
 from crm_tui.db.models import Campaign, Message, Setting
 from crm_tui.errors import BadInput, CrmError
 from crm_tui.services.mailing import HELD_EVERY, QUEUED, Mailing, Report
+from crm_tui.services.money.closing import close_stale
+from crm_tui.services.money.provider import mode_of, open_payments
 from crm_tui.services.polling.rounds import Rounds
 from crm_tui.services.publishing.again import try_again
 from crm_tui.services.publishing.publisher import Publisher, open_publisher
@@ -43,6 +45,9 @@ _LOOK_EVERY = 2.0
 """Seconds between two looks at whether the store was changed."""
 _PUBLISH_EVERY = 10.0
 """Seconds between two looks at whether it is time to try again what could not be published."""
+_LINKS_EVERY = 30.0
+_LINKS_AGAIN = 600.0
+"""Seconds between two looks at which payment links are to be closed, and after one that failed."""
 _AGAIN = timedelta(seconds=30)
 """When what failed for want of a network is tried again."""
 _NONE = timedelta()
@@ -78,6 +83,7 @@ class Worker:
         self._changed = changed
         self._stopping = asyncio.Event()
         self._woken = asyncio.Event()
+        self._environment = environment
         self._publisher = _publisher_of(settings)
         self._rounds = Rounds(db, settings, environment, now, changed, self._stopping)
         self._mailing = Mailing(
@@ -140,6 +146,8 @@ class Worker:
             if problem := await self._publish_again():
                 report.problems.append(problem)
             await self._rounds.once(report)
+            if problem := await self._close_links():
+                report.problems.append(problem)
             first, more = True, True
             while more and not self._stopping.is_set():
                 more = (
@@ -161,7 +169,10 @@ class Worker:
             # Who opted out meanwhile gets nothing more; a provider that hangs holds up nobody.
             await self._rounds.once(Report(), insist=False, patience=_FIRST_ROUND)
             await _together(
-                self._keep_mailing(owner), self._keep_publishing(), self._keep_polling()
+                self._keep_mailing(owner),
+                self._keep_publishing(),
+                self._keep_closing(),
+                self._keep_polling(),
             )
 
     async def _keep_mailing(self, owner: str) -> None:
@@ -193,6 +204,29 @@ class Worker:
             await self._publish_again()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _PUBLISH_EVERY)
+
+    async def _keep_closing(self) -> None:
+        """Close payment links that need nothing more, until stopped."""
+        while not self._stopping.is_set():
+            pause = _LINKS_AGAIN if await self._close_links() else _LINKS_EVERY
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+
+    async def _close_links(self) -> str:
+        """Close payment links that need nothing more; returns why that fails.
+
+        A store that may be the copy of another one closes nothing.
+        """
+        if await self._may_be_a_copy():
+            return ""
+        closed = await close_stale(
+            self.db,
+            payments=lambda: open_payments(self.settings, self._environment),
+            mode=mode_of(self.settings),
+            clock=self._now,
+        )
+        await self._say(closed.words, closed.problem)
+        return closed.problem
 
     async def _keep_polling(self) -> None:
         """Poll the providers, each whenever its time has come, until stopped."""
@@ -239,20 +273,28 @@ class Worker:
         """
         if self._publisher is None:
             return ""
-        home = standing.home_of(self.db.path)
-        async with self.db.read() as session:
-            known = await standing.read_standing(session, self.settings.email.provider, home=home)
-        if known.stopped:
+        if await self._may_be_a_copy():
             return ""
         tried = await try_again(
             self.db, self._publisher, clock=self._now, cancelled=self._stopping.is_set
         )
-        for words, is_problem in ((tried.words, False), (tried.problem, True)):
-            if words:
-                await self._mailing.log(words, is_problem=is_problem)
-        if tried.words or tried.problem:
-            self._changed()
+        await self._say(tried.words, tried.problem)
         return tried.problem
+
+    async def _may_be_a_copy(self) -> bool:
+        """Whether nothing is done by itself: sending is stopped, or the store is another one's copy."""
+        home = standing.home_of(self.db.path)
+        async with self.db.read() as session:
+            known = await standing.read_standing(session, self.settings.email.provider, home=home)
+        return bool(known.stopped)
+
+    async def _say(self, words: str, problem: str) -> None:
+        """Log what was done and what fails, and have it be shown."""
+        for said, is_problem in ((words, False), (problem, True)):
+            if said:
+                await self._mailing.log(said, is_problem=is_problem)
+        if words or problem:
+            self._changed()
 
 
 def _publisher_of(settings: Settings) -> Publisher | None:

@@ -47,7 +47,7 @@ class ManyLinks:
     @property
     def sentences(self) -> list[str]:
         """The same in words."""
-        said = f"{plural(self.made, 'payment link')} made, {self.found:,} were there already."
+        said = f"{plural(self.made, 'payment link')} made, {self.found:,} there already."
         lines = [f"Stopped: {said}" if self.cancelled else said]
         if self.bought:
             lines.append(f"{plural(self.bought, 'lead has', 'leads have')} bought and got none.")
