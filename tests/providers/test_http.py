@@ -228,6 +228,30 @@ async def test_an_absurd_pause_is_a_month_at_most() -> None:
         assert caught.value.after == 31 * 24 * 3600
 
 
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120),
+        (" 0 ", 0),
+        ("1.5", 1.5),
+        ("Mon, 23 Nov 2026 12:01:30 GMT", 90),
+        ("Mon, 23 Nov 2026 12:01:30 -0000", 90),
+        ("Monday, 23-Nov-26 12:01:30 GMT", 90),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", 0),
+        ("soon", None),
+        ("-5", None),
+        ("²", None),
+        ("", None),
+    ],
+)
+def test_a_pause_is_seconds_or_a_date_by_the_provider_s_own_clock(
+    value: str, seconds: float | None
+) -> None:
+    headers = {"retry-after": value, "date": "Mon, 23 Nov 2026 12:00:00 GMT"}
+
+    assert Answer(429, headers, b"").retry_after() == seconds
+
+
 @given(st.text(max_size=60))
 def test_no_date_and_no_pause_of_a_header_raises(value: str) -> None:
     read_http_date(value)

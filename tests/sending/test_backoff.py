@@ -14,7 +14,6 @@ from crm_tui.services.sending.backoff import (
     Breaker,
     Circuit,
     failed,
-    retry_after,
     succeeded,
     too_many_bounces,
     trial,
@@ -50,36 +49,6 @@ def test_what_a_provider_asks_for_is_waited_at_least_but_not_for_years() -> None
     assert REQUEST.delay(1, "key", asked=asked) == asked
     assert MESSAGE.delay(1, "key", asked=timedelta(seconds=1)) == MESSAGE.delay(1, "key")
     assert REQUEST.delay(1, "key", asked=timedelta(days=900)) == timedelta(days=1)
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("120", 120),
-        (" 0 ", 0),
-        ("Mon, 23 Nov 2026 12:01:30 GMT", 90),
-        ("Mon, 23 Nov 2026 12:01:30 -0000", 90),
-        ("Monday, 23-Nov-26 12:01:30 GMT", 90),
-        ("Mon, 23 Nov 2026 11:00:00 GMT", None),
-        ("Mon, 23 Nov 2399 11:00:00 GMT", 86400),
-        ("99999999999999999999", 86400),
-        ("soon", None),
-        ("-5", None),
-        ("²", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: int | None) -> None:
-    found = retry_after(value, NOW)
-    assert (found and found.total_seconds()) == (seconds or (found and 0))
-    assert (found is None) == (seconds is None)
-
-
-@given(st.text(max_size=40))
-def test_a_header_of_any_text_is_read_without_harm(value: str) -> None:
-    wait = retry_after(value, NOW)
-    assert wait is None or timedelta() <= wait <= timedelta(days=1)
 
 
 def test_the_fifth_failure_in_a_row_leaves_the_provider_alone() -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
@@ -43,7 +42,7 @@ class Backoff:
         Args:
             attempt: How many were made.
             key: What is tried; the same key and attempt wait equally long.
-            asked: What the provider asked for (`retry_after`), which is waited at least.
+            asked: What the provider asked for, which is waited at least.
         """
         growth: int = self.factor ** min(max(attempt, 1) - 1, 12)  # enough for any cap
         top = max(min(self.first * growth, self.cap), self.least)
@@ -62,22 +61,6 @@ take nothing in the first minute, and most things after five (RFC 6647)."""
 
 REQUEST = Backoff(first=timedelta(seconds=1), cap=timedelta(minutes=5), attempts=6, factor=2)
 """Reading from a provider, which harms nobody when it is done twice."""
-
-
-def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """What a Retry-After header asks for: seconds or an HTTP date (RFC 9110); None if nothing.
-
-    What is past asks for nothing.
-    """
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(timedelta(seconds=int(text[:9])), _MOST)
-    try:
-        at = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    wait = at.replace(tzinfo=at.tzinfo or UTC) - now
-    return min(wait, _MOST) if wait > _NONE else None
 
 
 def _share(key: str) -> float:
@@ -151,7 +134,7 @@ def failed(breaker: Breaker, now: datetime, *, key: str, asked: timedelta | None
         breaker: What was known of the provider.
         now: The time, aware UTC.
         key: The provider's name.
-        asked: What it asked for (`retry_after`), which leaves it alone at once.
+        asked: What it asked for, which leaves it alone at once.
     """
     failures = breaker.failures + 1
     if failures < _FAILURES and not asked:
