@@ -29,18 +29,18 @@ class Chart:
     """A series as it is drawn.
 
     Attributes:
-        title: what it is, with its currency.
+        title: what it is.
         drawing: the SVG.
         ticks: the values of the lines across, the highest first, each with its height in percent.
         labels: what stands below, from left to right.
-        latest: the last value, for people.
+        whole: what stands at the end, or how many it were in all.
     """
 
     title: str
     drawing: Markup
     ticks: Sequence[tuple[str, float]]
     labels: Sequence[str]
-    latest: str
+    whole: str
 
 
 def chart(series: Series) -> Chart:
@@ -60,14 +60,19 @@ def chart(series: Series) -> Chart:
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="{words.title(series.name)}">{across}{draw(series, values, top)}</svg>'
     )
-    name = words.title(series.name) + (f", {series.currency}" if series.currency else "")
     return Chart(
-        title=f"{name} by {series.step}",
+        title=f"{words.title(series.name)} by {series.step}",
         drawing=Markup(drawing),  # noqa: S704 - numbers and days of our own alone
         ticks=[(_tick(each), float(100 * each / top)) for each in reversed(lines)],
         labels=_labels(series.points, series.step),
-        latest=_said(series, series.points[-1]) if series.points else "",
+        whole=_whole(series),
     )
+
+
+def _whole(series: Series) -> str:
+    if series.name is SeriesName.MRR:
+        return f"at the end {_said(series, series.points[-1])}"
+    return f"{sum(point.value for point in series.points):,} in all"
 
 
 def _line(series: Series, values: Sequence[Fraction], top: Fraction) -> str:

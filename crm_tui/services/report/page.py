@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,8 +42,8 @@ def as_html(report: Report) -> str:
         .render(
             report=report,
             words=words,
-            foremost=[each for name in _FOREMOST for each in report.figures if each.name == name],
-            earlier=_by_name(report.earlier),
+            foremost=[_foremost(report, name) for name in _FOREMOST],
+            past=_past(report),
             charts=_charts(report),
             most=max((each.count for each in report.stages), default=0),
             best=_best(report),
@@ -71,9 +71,17 @@ def _charts(report: Report) -> Sequence[tuple[str, Chart]]:
     ]
 
 
-def _by_name(figures: Sequence[Figure]) -> Mapping[str, Figure]:
-    """Figures by their names and currencies."""
-    return {f"{each.name} {each.currency}": each for each in figures}
+def _foremost(report: Report, name: str) -> Figure:
+    """A figure in the operator's own currency, where it is told in it."""
+    named = [each for each in report.figures if each.name == name]
+    own = (each for each in named if each.currency == report.scope.money.currency)
+    return next(own, named[0])
+
+
+def _past(report: Report) -> Callable[[Figure], Figure | None]:
+    """What tells of a figure what it was in the period before, if anything was told then."""
+    told = {(each.name, each.currency): each for each in report.earlier if each.value is not None}
+    return lambda figure: told.get((figure.name, figure.currency))
 
 
 def _best(report: Report) -> float:

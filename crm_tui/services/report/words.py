@@ -16,6 +16,7 @@ _TITLES = {
     "ltv": "LTV",
     "ltv_cac_ratio": "LTV ÷ CAC",
     "lead_to_customer": "Lead → customer",
+    "sends": "Messages sent",
     "time_to_purchase_median_days": "Time to purchase, median",
     "time_to_purchase_mean_days": "Time to purchase, mean",
 }
