@@ -16,7 +16,8 @@ from crm_tui.db.types import utc_text
 from crm_tui.providers.base import said
 from crm_tui.providers.events import Unreadable
 from crm_tui.providers.money import MoneyEvent, MoneyKind, Payer
-from crm_tui.services.money.linking import names_of, whose
+from crm_tui.services.erased import Erased, load_erased
+from crm_tui.services.money.linking import may_be_erased, names_of, whose
 from crm_tui.services.money.payments import Place
 from crm_tui.services.money.telling import tell
 from crm_tui.services.money.waiting import Waiting
@@ -146,6 +147,7 @@ class _Applying:
     waiting: Waiting
     now: datetime
     applied: Applied = field(default_factory=Applied)
+    erased: Erased | None = None
 
     async def apply(self, session: WriteSession, raw: Raw) -> None:
         """Tell what a record says, or have it wait."""
@@ -153,29 +155,33 @@ class _Applying:
             self.applied.unread += 1
             await _say(session, self.place.provider, raw.id, raw.parsed.problem, now=self.now)
         lead: int | None = None
-        waits = erased = False
+        forgotten = False
         for event in raw.parsed.events:
             found = await whose(session, event, self.place)
-            if found.business_id is None:
-                waits |= await self._wait(session, raw.id, event, found.why_unknown)
-                continue
-            lead, erased = found.business_id, erased or found.erased
-            await self._tell(session, event, found.business_id, erased=found.erased)
-        if erased and not waits:
-            await session.flush()
-            await session.execute(delete(RawRecord).where(RawRecord.id == raw.id))
-            return
+            if found.business_id is not None:
+                lead = found.business_id
+                await self._tell(session, event, lead)
+            elif may_be_erased(event.payer, await self._all_erased(session)):
+                forgotten = True
+                bare = replace(event, payer=Payer(ids=event.payer.ids))
+                await self._wait(session, None, bare, "it may be of somebody who was erased")
+            else:
+                await self._wait(session, raw.id, event, found.why_unknown)
         await _done(session, raw.id, lead, raw.parsed.problem, now=self.now)
+        if forgotten:
+            await session.execute(delete(RawRecord).where(RawRecord.id == raw.id))
 
-    async def _tell(
-        self, session: WriteSession, event: MoneyEvent, business_id: int, *, erased: bool
-    ) -> None:
-        """Tell it, and what waited for its lead; of who was erased the amounts alone are kept."""
-        told = replace(event, payer=Payer(ids=event.payer.ids)) if erased else event
+    async def _all_erased(self, session: WriteSession) -> Erased:
+        if self.erased is None:
+            self.erased = await load_erased(session)
+        return self.erased
+
+    async def _tell(self, session: WriteSession, event: MoneyEvent, business_id: int) -> None:
+        """Tell it, and what waited for its lead."""
         self.applied.events += await tell(
             session,
             business_id,
-            told,
+            event,
             provider=self.place.provider,
             mode=self.place.mode,
             source=self.place.provider,
@@ -185,9 +191,10 @@ class _Applying:
             session, names_of(event), business_id, now=self.now
         )
 
-    async def _wait(self, session: WriteSession, raw_id: int, event: MoneyEvent, why: str) -> bool:
+    async def _wait(
+        self, session: WriteSession, raw_id: int | None, event: MoneyEvent, why: str
+    ) -> None:
         """Have it wait; what only says whose something is waits with what it is about alone."""
-        if event.kind is MoneyKind.NOTED and not self.waiting.has(names_of(event)):
-            return False
-        self.applied.unmatched += await self.waiting.add(session, raw_id, event, why, now=self.now)
-        return True
+        if event.kind is not MoneyKind.NOTED or self.waiting.has(names_of(event)):
+            added = await self.waiting.add(session, raw_id, event, why, now=self.now)
+            self.applied.unmatched += added

@@ -13,7 +13,7 @@ from crm_tui.db.models import Business, Customer, Payment, Site
 from crm_tui.services import activity, events, statuses
 from crm_tui.services.events import NewEvent
 from crm_tui.services.money.customers import typed_columns
-from crm_tui.services.money.payments import PAYER
+from crm_tui.services.money.folding import PAYER
 from crm_tui.services.sending.stopping import Stop, stop_all
 from crm_tui.vocabulary import EventKind, Mode, Outcome, SiteStatus
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from crm_tui.db.models import Payment
 from crm_tui.db.types import utc_text
 from crm_tui.providers.money import MoneyEvent, PaymentTold
 from crm_tui.text import visible
@@ -26,6 +27,9 @@ IDS = {
     "charge_id": "charge",
 }
 """The columns of a payment's names at the provider, and what they are in what is told."""
+
+PAYER = ("name", "email", "address", "country")
+"""The columns of who paid."""
 
 _LONGEST = 200
 _CARD = "card"
@@ -55,8 +59,7 @@ def entry_of(
         "refunded": told.refunded,
         "payer": list(payer),
     }
-    needed = {"amount", "fee", "tax", "refunded"}
-    return {n: v for n, v in known.items() if v or (n in needed and v is not None)}
+    return _without_unknown(known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,35 @@ class Paid:
     failures: Sequence[Failure]
     refunded: tuple[int, datetime] | None
     is_purchase: bool
+
+
+def told_of(row: Payment) -> Mapping[str, Entry]:
+    """What was told of a payment; of a row that was not told of, what it holds."""
+    if row.told:
+        return row.told
+    known = {
+        "when": utc_text(row.created_at),
+        "at": utc_text(row.paid_at or row.failed_at or row.created_at),
+        "state": row.state.value,
+        "amount": row.amount,
+        "currency": row.currency,
+        **{name: getattr(row, column) for column, name in IDS.items()},
+        "renewal": row.is_renewal,
+        "plan": row.plan_id,
+        "fee": row.fee,
+        "tax": row.tax,
+        "method": row.method,
+        "failure": row.failure,
+        "attempts": row.attempts,
+        "number": row.invoice_number,
+        "payer": [each for each in PAYER if getattr(row, each)],
+    }
+    return {row.key: _without_unknown(known)}
+
+
+def _without_unknown(known: Mapping[str, Any]) -> Entry:
+    needed = {"amount", "fee", "tax", "refunded"}
+    return {n: v for n, v in known.items() if v or (n in needed and v is not None)}
 
 
 def is_nothing(told: PaymentTold) -> bool:

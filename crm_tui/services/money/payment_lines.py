@@ -13,7 +13,7 @@ from crm_tui.db.models import Dispute, Payment, Refund
 from crm_tui.db.types import utc_text
 from crm_tui.money import amount_words
 from crm_tui.services.events import NewEvent
-from crm_tui.services.money.folding import Failure, Paid, fold
+from crm_tui.services.money.folding import Failure, Paid, fold, told_of
 from crm_tui.services.money.lines import show
 from crm_tui.services.money.payments import line_key
 from crm_tui.services.money.words import day, part
@@ -27,7 +27,7 @@ _LONGEST = 200
 async def show_payment(session: WriteSession, row: Payment, *, source: str, now: datetime) -> bool:
     """Have the timeline tell of a payment what is known by now; whether a line was new."""
     await session.flush()
-    paid = fold(row.told)
+    paid = fold(told_of(row))
     await _keep_rest(session, row, paid)
     refunds = list(
         await session.scalars(select(Refund).where(Refund.payment_id == row.id).order_by(Refund.id))

@@ -14,13 +14,11 @@ from sqlalchemy import false, func, or_, select, update
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Dispute, Payment, Refund, Subscription
 from crm_tui.providers.money import MoneyEvent, Payer, PaymentTold
-from crm_tui.services.money.folding import IDS, Entry, Paid, entry_of, fold
+from crm_tui.services.money.folding import IDS, PAYER, Entry, Paid, entry_of, fold, told_of
 from crm_tui.services.money.lines import standing, take_out
 from crm_tui.vocabulary import Mode
 
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
-
-PAYER = ("name", "email", "address", "country")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +82,12 @@ async def tell(
         await session.flush()
         return Changed(row, is_new=True, succeeded=row.paid_at is not None)
     row, *others = rows
-    if event.name in row.told and not others:
+    known = told_of(row)
+    if event.name in known and not others:
         return Changed(row, is_new=False)
     before = any(each.paid_at is not None for each in rows)
     _note_payer(row, payer, event.name, entry)
-    row.told = {**row.told, event.name: row.told.get(event.name, entry)}
+    row.told = {**known, event.name: known.get(event.name, entry)}
     if note:
         row.note = note
     for other in others:
@@ -119,7 +118,7 @@ async def join_subscription(session: WriteSession, subscription: Subscription) -
         )
     )
     for row in rows:
-        if fold(row.told).subscription == subscription.provider_id:
+        if fold(told_of(row)).subscription == subscription.provider_id:
             row.subscription_id = subscription.id
     await session.flush()
 
@@ -209,7 +208,7 @@ def _note_payer(row: Payment, payer: Mapping[str, Any], name: str, entry: Entry)
 def _known_by(row: Payment, column: str) -> tuple[str, str]:
     """When a part of who paid was told, and by which telling; the least where it never was."""
     return max(
-        ((e["when"], name) for name, e in row.told.items() if column in e.get("payer", ())),
+        ((e["when"], name) for name, e in told_of(row).items() if column in e.get("payer", ())),
         default=("", ""),
     )
 
@@ -219,7 +218,7 @@ async def _unite(session: WriteSession, row: Payment, other: Payment, *, now: da
     for column in PAYER:
         if _known_by(other, column) > _known_by(row, column):
             setattr(row, column, getattr(other, column))
-    row.told = {**other.told, **row.told}
+    row.told = {**told_of(other), **row.told}
     row.note = row.note or other.note
     for child in (Refund, Dispute):
         await session.execute(

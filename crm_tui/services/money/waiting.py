@@ -7,6 +7,7 @@ What comes later of a payer that was let go is let go, too.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -97,14 +98,21 @@ class Waiting:
         return any(name in self._by_name for name in names)
 
     async def add(
-        self, session: WriteSession, raw_id: int, event: MoneyEvent, why: str, *, now: datetime
+        self,
+        session: WriteSession,
+        raw_id: int | None,
+        event: MoneyEvent,
+        why: str,
+        *,
+        now: datetime,
     ) -> bool:
         """Have something wait, with what it belongs to; whether that is new to the operator."""
         found = self._of(names_of(event))
         events = [each for item in found for each in item.payload.events]
         known = {(each.name, each.kind) for each in events}
         events += [] if (event.name, event.kind) in known else [event]
-        raws = {raw_id, *(each for item in found for each in item.payload.raws)}
+        raws = {each for item in found for each in item.payload.raws}
+        raws |= set() if raw_id is None else {raw_id}
         names = names_of(event).union(*(item.payload.names for item in found))
         payload = _payload(self.place, events, names, raws)
         if not found:
@@ -147,7 +155,7 @@ class Waiting:
     async def _insert(
         self,
         session: WriteSession,
-        raw_id: int,
+        raw_id: int | None,
         event: MoneyEvent,
         payload: Payload,
         why: str,
@@ -155,7 +163,7 @@ class Waiting:
         now: datetime,
     ) -> None:
         row = Unmatched(
-            key=f"payment:{self.place.key(event.name)}:{raw_id}",
+            key=f"payment:{self.place.key(event.name)}:{event.kind}:{uuid.uuid4().hex[:8]}",
             kind=UnmatchedKind.PAYMENT,
             title=title_of(payload.events),
             reason=why,
