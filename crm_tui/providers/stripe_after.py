@@ -26,9 +26,9 @@ from crm_tui.providers.stripe_objects import (
     need_currency,
     need_id,
     payer_of,
+    refunded_of,
     thing,
     things,
-    to_minor,
     whole,
     within,
     word,
@@ -153,7 +153,6 @@ def _gone_back(
     payment = None
     currency = currency_of(charge.get("currency"))
     if currency is not None:
-        back = whole(charge.get("amount_refunded"))
         received = intent if whole(intent.get("amount_received")) else charge
         payment = PaymentTold(
             state=PaymentState.SUCCEEDED,
@@ -165,7 +164,7 @@ def _gone_back(
             charge=charge_name,
             fee=fee_of(charge, currency),
             method=method_of(charge),
-            refunded=None if back is None or back < 0 else to_minor(back, currency),
+            refunded=refunded_of(charge, currency),
         )
     elif charge_name is None and intent_name is None:
         raise Unreadable(f"{word(item.get('id')) or record.name} of Stripe is of no payment")

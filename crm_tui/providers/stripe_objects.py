@@ -304,6 +304,12 @@ def fee_of(charge: Object, currency: str) -> int | None:
     return to_minor(fee, currency)
 
 
+def refunded_of(charge: Object, currency: str) -> int | None:
+    """How much of a charge went back by now; None where that is not told."""
+    back = whole(charge.get("amount_refunded"))
+    return None if back is None or back < 0 else to_minor(back, currency)
+
+
 def method_of(charge: Object) -> str:
     """What a charge was paid with, in Stripe's word; "card" where that is not told."""
     return word(within(charge, "payment_method_details", "type"))[:40] or "card"

@@ -22,6 +22,7 @@ from crm_tui.providers.stripe_objects import (
     need_id,
     payer_of,
     price_of,
+    refunded_of,
     subscription_of,
     tax_of,
     thing,
@@ -271,6 +272,7 @@ def _intent(record: Record, state: PaymentState) -> MoneyEvent:
         charge=id_of(intent.get("latest_charge")) if has_paid else None,
         fee=fee_of(charge, currency) if has_paid else None,
         method=method_of(charge),
+        refunded=refunded_of(charge, currency) if has_paid else None,
         failure=_failure(told) or _failure(intent) if not has_paid else "",
     )
     return event_of(record, MoneyKind.PAYMENT, payer, payment=payment)
