@@ -25,6 +25,7 @@ from crm_tui.screens.funnel_stages import (
     title_of,
     value_words,
 )
+from crm_tui.text import plural
 from crm_tui.widgets.columns import Cell, Column
 from crm_tui.widgets.facts import Fact, Facts, styled
 from crm_tui.widgets.look import Role
@@ -62,7 +63,7 @@ class FigureScreen(AppScreen):
     DEFAULT_CSS = """
     FigureScreen {
         & #figure-title { height: 1; margin-top: 1; padding: 0 3; }
-        & Facts { margin: 1 3; }
+        & Facts { padding: 1 3; }
         & #records { height: 1fr; }
     }
     """
@@ -110,8 +111,8 @@ class FigureScreen(AppScreen):
             figures = await kpis(session, self._scope)
         found = [each for each in figures if (each.name, each.currency) == (name, currency)]
         self._figure = next(iter(found), self._figure)
-        self._show_head()
         self._show(records)
+        self._show_head()
 
     # Showing
 
@@ -122,7 +123,10 @@ class FigureScreen(AppScreen):
         value = value_words(figure) if figure.value is not None else NOT_ENOUGH
         role = Role.ACCENT if figure.value is not None else Role.QUIET
         title = styled(title_of(figure.name), Role.STRONG) + "   " + styled(value, role)
-        title += "   " + styled(self._words, Role.QUIET)
+        number = len(self._records)
+        count = f"the first {number:,} records" if number == _MOST else plural(number, "record")
+        told = "   ".join(filter(None, (self._words, count if number else "")))
+        title += "   " + styled(told, Role.QUIET)
         line = self.query_one("#figure-title", Static)
         if line.content != title:
             line.update(title)

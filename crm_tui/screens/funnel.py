@@ -28,6 +28,7 @@ from crm_tui.session import Place
 from crm_tui.widgets.chart import ChartArea
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.filter_line import FilterLine
+from crm_tui.widgets.frame import Footer
 from crm_tui.widgets.headed_list import HeadedList
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import RowHighlighted, RowOpened
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 _WIDE = 100
 """Cells from which on there is room for the days of the period beside its name."""
+
+_OF_SPEND = ("funnel.add", "funnel.remove", "funnel.period", "funnel.next", "funnel.export")
+"""What matters where spend is listed."""
 
 _ALWAYS = "#about"
 """The line that is there without words, too: what is below it stands still."""
@@ -81,12 +85,12 @@ class FunnelScreen(AppScreen):
         & #rule { height: auto; max-height: 7; padding: 0 3; margin-top: 1; display: none; }
         & #empty { height: 1fr; padding: 1 3; display: none; }
         & #figures { height: 1fr; }
-        & ChartArea { display: none; }
+        & ChartArea { display: none; max-height: 18; }
         &.-tall FilterLine { margin: 1 0; }
         &.-tall #about { margin-bottom: 1; }
         &.-charts ChartArea { display: block; }
         &.-empty #empty { display: block; }
-        &.-empty #figures, &.-empty #rule, &.-empty ChartArea { display: none; }
+        &.-empty #figures, &.-empty #rule, &.-empty ChartArea { display: none; max-height: 18; }
         &.-counting #figures { & > .row-view--text, & > .row-view--strong { color: $text-muted; } }
     }
     """
@@ -223,6 +227,8 @@ class FunnelScreen(AppScreen):
     def _say_what(self) -> None:
         """Which view of which time."""
         self._views.show(self.asked.place, self._time_words())
+        is_spend = VIEWS[self.asked.place].name == "spend"
+        self.query_one(Footer).show(_OF_SPEND if is_spend else self.FOOTER)
 
     def _time_words(self) -> str:
         span = self.asked.span
@@ -235,6 +241,8 @@ class FunnelScreen(AppScreen):
         """What is to be known of the line under the cursor, and its chart."""
         line = self._table.cursor_row
         rule = self._sheet.rule if self._sheet is not None else ""
+        if self.has_class("-empty"):
+            line = None
         self._say_in("#about", line.about if line is not None else "")
         self._say_in("#rule", (line.rule if line is not None else "") or rule)
         self._chart.show(line.chart if line is not None else None)

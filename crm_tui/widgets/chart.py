@@ -21,7 +21,7 @@ _FULL = "█"
 _GAP = 2
 """Cells between the numbers at the left and the columns."""
 
-_WIDEST = 3
+_WIDEST = 6
 """Cells of a column, where there are few."""
 
 

@@ -41,7 +41,7 @@ WAYS: dict[str, Way] = {
     "adding": Way(("3", "enter", "a")),
     "left_out": Way(("3", "enter", "o")),
     "funnel": Way(("4",), is_there_without_leads=True),
-    "figure": Way(("4", "G", "enter")),
+    "figure": Way(("4", "h", "h", "G", "enter")),  # from a page that is open there, too
     "sites": Way(("5",), is_there_without_leads=True),
     "duplicates": Way((":", *"may be the same", "enter"), is_there_without_leads=True),
     "suppression": Way((":", *"suppression", "enter"), is_there_without_leads=True),
