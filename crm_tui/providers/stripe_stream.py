@@ -4,7 +4,8 @@ A poll reads all events of an hour before the newest one known, as they come lat
 A page is kept before the next one is asked for, so the cursor of a page in the middle says where the
 reading stands, and only that of the last one moves on:
 
-    created   all is known up to here (seconds since 1970, by Stripe's clock)
+    created   the newest event of what is known whole (seconds since 1970, by Stripe's clock)
+    read      when the last reading that came to its end was begun (by this machine's clock)
     seen      the events after that, less the hour, which are kept already: [[id, created], …]
     pass      a reading under way: from where on (from), behind which event (after), the newest
               found (newest), when it was begun (opened), and how often begun anew (again)
@@ -60,6 +61,7 @@ class _Place:
     """Where the reading stands: a cursor, taken apart."""
 
     created: int | None
+    read: int | None
     seen: dict[str, int]
     start: int
     after: str = ""
@@ -78,7 +80,9 @@ class _Place:
                 seen[each[0]] = whole(each[1]) or 0
         oldest = now - KEEPS
         known = moment(created)
-        place = cls(created if known else None, seen, int(oldest.timestamp()))
+        read = moment(cursor.get("read")) or known
+        before = None if read is None else int(read.timestamp())
+        place = cls(created if known else None, before, seen, int(oldest.timestamp()))
         place.opened = int(now.timestamp())
         under_way = thing(cursor.get("pass"))
         opened, start = moment(under_way.get("opened")), whole(under_way.get("from"))
@@ -87,10 +91,11 @@ class _Place:
             place.after = id_of(under_way.get("after")) or ""
             place.newest = whole(under_way.get("newest")) or 0
             place.again = whole(under_way.get("again")) or 0
-        elif known is not None:
+            return place
+        if known is not None:
             place.start = max(place.start, int((known - OVERLAP).timestamp()))
-            if known < oldest:
-                place.gap = (known, oldest)
+        if read is not None and read < oldest:
+            place.gap = (read, oldest)
         return place
 
     def begin_again(self) -> bool:
@@ -119,6 +124,7 @@ class _Place:
         """All that is to be remembered; `ended`: whether all was read."""
         if ended:
             self.created = max(self.newest, self.created or 0) or None
+            self.read = self.opened
         since = max(self.newest, self.created or 0) - int(OVERLAP.total_seconds())
         if not ended and self.created is not None:
             since = min(since, self.created - int(OVERLAP.total_seconds()))
@@ -126,6 +132,8 @@ class _Place:
         found: dict[str, Any] = {"seen": [[name, at] for at, name in seen[-_MOST_SEEN:]]}
         if self.created is not None:
             found["created"] = self.created
+        if self.read is not None:
+            found["read"] = self.read
         if not ended:
             found["pass"] = {
                 "from": self.start,

@@ -399,6 +399,19 @@ async def test_what_is_no_more_told_is_a_gap_and_is_found_out_by_listing() -> No
     assert paid == {once["id"]: NOW + timedelta(days=2)}
 
 
+async def test_an_account_where_nothing_happens_for_months_has_no_gap() -> None:
+    world, stripe = a_stripe()
+    many(stripe, 1)
+    cursor: dict[str, Any] = {}
+    for _ in range(5):
+        found, cursor = await pages(world, stripe, cursor)
+        assert found[0].gap is None
+        world.pass_time(days=20)
+    world.pass_time(days=20)
+    found, _ = await pages(world, stripe, cursor)
+    assert found[0].gap == (NOW + timedelta(days=80), NOW + timedelta(days=90))
+
+
 async def test_what_is_learned_of_both_ways_is_one_payment() -> None:
     world, stripe = a_stripe()
     stripe.pay(stripe.link(stripe.price(4_900, interval="month"))["id"])
