@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from crm_tui.config.sections import BrevoSettings
 from crm_tui.providers.base import LoginRefused, Unavailable
-from crm_tui.providers.brevo import EVERY, KEEPS, BrevoStream
 from crm_tui.providers.brevo_api import open_api
+from crm_tui.providers.brevo_stream import EVERY, KEEPS, BrevoStream
 from crm_tui.providers.events import Asked, Cursor, Happening, Listed, Page
 from crm_tui.providers.secrets import Lookup, Secret
 from tests.conftest import NOW
@@ -264,6 +264,7 @@ async def test_a_server_that_gives_the_same_page_again_and_again_ends_a_poll() -
         page = await stream.fetch_events(cursor, ASKED)
         cursor, more, pages = page.cursor, page.more, pages + 1
         found |= {each.external_id for each in page.events}
+        assert bool(page.cut_short) != more
     assert len(found) == 3
     assert pages < 600
 

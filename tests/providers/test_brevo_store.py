@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Event, Message, RawRecord, StreamGap, SyncCursor
-from crm_tui.providers.brevo import KEEPS, BrevoStream
 from crm_tui.providers.brevo_api import open_api
+from crm_tui.providers.brevo_stream import KEEPS, BrevoStream
 from crm_tui.providers.events import Asked, Cursor, Page
 from crm_tui.services.polling.collecting import Poller
 from crm_tui.vocabulary import EventKind
