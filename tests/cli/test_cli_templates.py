@@ -50,12 +50,14 @@ def test_the_templates_are_listed(cli: Cli, own: Path) -> None:
         "preview-2-reminder",
         "preview-3-questions",
         "preview-4-goodbye",
+        "sale-1-payment-link",
+        "sale-2-payment-failed",
         "text-1-preview",
         "text-2-reminder",
     ]
     shown = cli("templates", "list")
     assert shown.out.splitlines()[0].split() == ["Name", "Kind", "From", "Subject"]
-    assert shown.err == "7 templates\n"
+    assert shown.err == "9 templates\n"
 
 
 def test_a_template_that_cannot_be_sent_is_listed_and_named(cli: Cli, own: Path) -> None:
@@ -134,12 +136,12 @@ def test_what_cannot_be_done_is_refused_with_a_reason(
 
 def test_checking_tells_file_line_and_what_is_wrong(cli: Cli, own: Path) -> None:
     fine = cli("templates", "check")
-    assert (fine.code, fine.err) == (0, "6 templates in order.\n")
+    assert (fine.code, fine.err) == (0, "8 templates in order.\n")
     (own / "mine.txt").write_text(BAD)
     wrong = cli("templates", "check", "--json")
     assert wrong.code == 1
     assert wrong.json == {
-        "checked": 7,
+        "checked": 9,
         "problems": [
             {
                 "template": "mine",

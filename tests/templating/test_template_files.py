@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services.templating.checking import check, has_opt_out, says_always, uses_site
+from crm_tui.services.templating.checking import (
+    check,
+    has_opt_out,
+    says_always,
+    uses_payment,
+    uses_site,
+)
 from crm_tui.services.templating.facts import EXAMPLE, MailFacts, unsubscribe_sentence
 from crm_tui.services.templating.fields import FIELDS
 from crm_tui.services.templating.files import Kind, Templates, read_template, save_own, to_edit
@@ -15,6 +21,8 @@ from crm_tui.services.templating.language import FILTER_NAMES
 from crm_tui.services.templating.rendering import render
 
 SHIPPED = ["preview-1-offer", "preview-2-reminder", "preview-3-questions", "preview-4-goodbye"]
+SALES = ["sale-1-payment-link", "sale-2-payment-failed"]
+ALL = [*SHIPPED, *SALES]
 GOOD = "---\nsubject: Hi\n---\nHello\n"
 
 # A name, a city, an e-mail and a published site; the sender and the opt-out are the operator's.
@@ -75,6 +83,33 @@ def test_a_shipped_template_is_plain_short_and_honest(name: str, templates: Temp
         assert len(words.split()) <= 220
 
 
+@pytest.mark.parametrize("name", SALES)
+def test_a_shipped_template_about_money_is_short_and_friendly(
+    name: str, templates: Templates
+) -> None:
+    template = templates.named(name)
+    assert check(template) == ()
+    assert uses_payment(template)
+    link = "https://buy.example.com/1"
+    for site in (None, LEAST.site_url):
+        mail = render(template, replace(LEAST, payment_url=link, site_url=site))
+        assert link in mail.text
+        assert "Woodhaven Plumbing" in mail.subject
+        assert "need not do anything" in mail.text
+        words = f"{mail.subject}\n{mail.text}"
+        assert "!" not in words
+        assert len(mail.subject) <= 70
+        assert len(words.split()) <= 220
+
+
+def test_a_mail_about_a_failed_payment_goes_without_a_page_to_pay_at(
+    templates: Templates,
+) -> None:
+    assert "answer this mail" in render(templates.named(SALES[1]), LEAST).text
+    with pytest.raises(BadInput, match="no payment link"):
+        render(templates.named(SALES[0]), LEAST)
+
+
 def test_a_shipped_template_says_hello_to_somebody_it_knows(templates: Templates) -> None:
     mail = render(templates.named(SHIPPED[0]), replace(LEAST, contact_first_name="Jo"))
     assert mail.text.startswith("Hello Jo,\n")
@@ -88,7 +123,7 @@ def test_the_follow_ups_refer_to_the_earlier_mail(templates: Templates) -> None:
 
 
 def test_a_lead_without_a_published_site_is_held(templates: Templates) -> None:
-    for template in templates.all().values():
+    for template in map(templates.named, SHIPPED):
         with pytest.raises(BadInput, match="no published site"):
             render(template, replace(LEAST, site_url=None))
 
@@ -108,7 +143,7 @@ def test_the_page_about_templates_tells_every_field() -> None:
 
 def test_without_a_folder_of_ones_own_there_are_the_shipped_ones(templates: Templates) -> None:
     found = templates.all()
-    assert list(found) == SHIPPED
+    assert list(found) == ALL
     assert all(each.shipped and each.channel == "email" for each in found.values())
 
 
@@ -116,7 +151,7 @@ def test_ones_own_template_wins_over_a_shipped_one(templates: Templates) -> None
     write(templates, f"{SHIPPED[0]}.html", "---\nsubject: Mine\n---\n<p>Hi</p>")
     mine = templates.named(SHIPPED[0])
     assert (mine.subject, mine.kind, mine.shipped) == ("Mine", Kind.HTML, False)
-    assert len(templates.all()) == 4
+    assert list(templates.all()) == ALL
 
 
 def test_a_file_is_read_again_when_it_changed_and_only_then(templates: Templates) -> None:
@@ -135,7 +170,7 @@ def test_a_file_is_read_again_when_it_changed_and_only_then(templates: Templates
 def test_what_editors_leave_is_no_template(name: str, templates: Templates) -> None:
     write(templates, name, GOOD)
     (templates.own / "folder.txt").mkdir()
-    assert list(templates.all()) == SHIPPED
+    assert list(templates.all()) == ALL
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(templates: Templates) -> None:
