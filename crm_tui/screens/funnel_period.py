@@ -13,7 +13,7 @@ from textual.app import App
 from crm_tui.errors import BadInput
 from crm_tui.screens.dialogs import Pick, Picker
 
-_LAST = re.compile(r"(\d{1,4})\s*d(?:ays?)?\Z")
+_LAST = re.compile(r"(\d{1,4})\s*d(?:ays?)?\Z|(\d{1,3})\Z")
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?\Z")
 _BETWEEN = re.compile(r"\s*(?:\.\.+|–|\bto\b)\s*")
 _NAMES = {
@@ -66,11 +66,10 @@ def read_span(text: str, today: date) -> Span:
     first = today.replace(day=1)
     if plain in {"", "all"}:
         return EVERYTHING
-    if last := _LAST.match(plain):
-        number = int(last[1])
-        if number:
-            title = _NAMES.get(plain, f"Last {number} days")
-            return Span(plain, title, today - timedelta(days=number - 1))
+    if (last := _LAST.match(plain)) and (number := int(last[1] or last[2])):
+        name = f"{number}d"
+        title = _NAMES.get(name, f"Last {number} days")
+        return Span(name, title, today - timedelta(days=number - 1))
     if plain == "month":
         return Span(plain, _NAMES[plain], first)
     if plain == "last month":
@@ -138,7 +137,7 @@ def choose_span(app: App[Any], current: Span, today: date, use: Callable[[Span],
         picks.insert(0, Pick(current.text, current.title))
     app.push_screen(
         Picker(
-            f"Choose, or type days {_HOW}",
+            "45d, 2026-10, or 2026-10-01 to 2026-10-31",
             picks,
             current=current.title if current.text in _NAMES else current.text,
             new="these days",

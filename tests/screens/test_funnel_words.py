@@ -25,6 +25,7 @@ TODAY = date(2026, 3, 15)
         ("7d", date(2026, 3, 9), None),
         ("Last 30 days", date(2026, 2, 14), None),
         ("45 days", date(2026, 1, 30), None),
+        ("45", date(2026, 1, 30), None),
         ("month", date(2026, 3, 1), None),
         ("last month", date(2026, 2, 1), date(2026, 2, 28)),
         ("year", date(2026, 1, 1), None),
