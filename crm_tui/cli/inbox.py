@@ -1,4 +1,4 @@
-"""`crm-tui inbox …`: mails that are ours but nobody's, until the operator says whose."""
+"""`crm-tui inbox …`: mails and payments that are nobody's, until the operator says whose."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crm_tui.db.engine import Database
 
 app = typer.Typer(
-    help="Answers, bounces and opt-outs that belong to no lead yet: list, link, dismiss.",
+    help="Answers, bounces, opt-outs and payments that belong to no lead yet: list, link, dismiss.",
     no_args_is_help=True,
 )
 
@@ -51,7 +51,10 @@ def list_items(context: typer.Context, *, json: Json = False) -> None:
                 for each in found
             ],
         )
-        say(plural(len(found), "mail waits", "mails wait"))
+        payments = sum(each.is_payment for each in found)
+        say(plural(len(found) - payments, "mail waits", "mails wait"))
+        if payments:
+            say(plural(payments, "payment waits", "payments wait"))
         if sites:
             said = plural(sites, "site waits", "sites wait")
             say(f"{said} for a lead as well; see: crm-tui sites repair")
@@ -101,7 +104,7 @@ def link(
         async with db.read() as session:
             waits = await matching.item(session, item)
             name = await leads.require(session, business)
-        words = f"linked a mail of {visible(waits.author, 60)} to {visible(name, 60)}"
+        words = f"linked {waits.words} to {visible(name, 60)}"
         async with undo.action(db, words, now=now, entry=entry) as session:
             await matching.link(session, item, business, settings=settings, now=now)
         say(f"Linked to lead {business}, {name}.")
@@ -127,7 +130,9 @@ def create(
         from crm_tui.services.inbox import matching
 
         now, entry = utc_now(), undo.Entry()
-        words = f"made the lead {visible(name, 60)} of a mail"
+        async with db.read() as session:
+            waits = await matching.item(session, item)
+        words = f"made the lead {visible(name, 60)} of {waits.words}"
         async with undo.action(db, words, now=now, entry=entry) as session:
             business = await matching.create(session, item, name, settings=settings, now=now)
         say(f"Lead {business}, {name}, was made of it.")
@@ -148,10 +153,10 @@ def dismiss(context: typer.Context, item: ItemId, *, json: Json = False) -> None
         now, entry = utc_now(), undo.Entry()
         async with db.read() as session:
             waits = await matching.item(session, item)
-        words = f"let a mail of {visible(waits.author, 60)} go"
+        words = f"let {waits.words} go"
         async with undo.action(db, words, now=now, entry=entry) as session:
             await matching.dismiss(session, item, now=now)
-        say(f"Let go: {waits.author}.")
+        say(f"Let go: {waits.words}.")
         if json:
             show_json({"id": item, "undo": entry.id})
 

@@ -38,7 +38,7 @@ async def read_mail(screen: AppScreen, item_id: int) -> None:
         item.id,
         "",
         item.at,
-        EventKind.REPLIED,
+        EventKind.PAYMENT_SUCCEEDED if item.is_payment else EventKind.REPLIED,
         item.subject or "without a subject",
         f"{item.text}\n\nIt waits because {item.reason}.".lstrip(),
         item.author,
@@ -67,6 +67,8 @@ async def match(screen: AppScreen, item_id: int) -> None:
             screen.work(_create(screen, item, value), group="match")
 
     hint = f"Whose is the mail of {_short(item)}?"
+    if item.is_payment:
+        hint = f"Whose are {item.words}?"
     new = "" if item.kind is UnmatchedKind.BOUNCE else _NEW
     screen.app.push_screen(Picker(hint, picks, new=new), picked)
 
@@ -79,6 +81,8 @@ def _find(screen: AppScreen, item: Item) -> None:
             screen.work(_link(screen, item, lead_id), group="match")
 
     hint = f"The lead {_short(item)} wrote about"
+    if item.is_payment:
+        hint = f"The lead of {item.words}"
     screen.app.push_screen(LeadFinder(hint, screen, but=0), found)
 
 
@@ -95,7 +99,7 @@ async def _link(screen: AppScreen, item: Item, lead_id: int) -> None:
     now, settings = screen.host.now(), screen.host.settings
     async with db.read() as session:
         name = await leads.require(session, lead_id)
-    words = f"linked a mail of {visible(item.author, _WHOM)} to {visible(name, _WHOM)}"
+    words = f"linked {item.words} to {visible(name, _WHOM)}"
     async with undo.action(db, words, now=now) as session:
         await matching.link(session, item.id, lead_id, settings=settings, now=now)
     _done(screen, words)
@@ -107,7 +111,7 @@ async def _create(screen: AppScreen, item: Item, name: str) -> None:
     from crm_tui.services.inbox import matching
 
     now, settings = screen.host.now(), screen.host.settings
-    words = f"made the lead {visible(name, _WHOM)} of a mail"
+    words = f"made the lead {visible(name, _WHOM)} of {item.words}"
     async with undo.action(db, words, now=now) as session:
         await matching.create(session, item.id, name, settings=settings, now=now)
     _done(screen, words)

@@ -1,4 +1,4 @@
-"""What is ours but nobody's: answers, bounces and opt-outs that wait until the operator says whose.
+"""What is ours but nobody's: mails and payments that wait until the operator says whose they are.
 
 Linking one tells of the lead what would have been told had it been known at once.
 """
@@ -21,13 +21,17 @@ from crm_tui.services.inbox.concerning import Whose, domain_of, look_up
 from crm_tui.services.inbox.consequences import MAILBOX
 from crm_tui.services.inbox.records import Kept, read
 from crm_tui.services.inbox.telling import Telling, tell
+from crm_tui.services.money import waiting
 from crm_tui.services.sending.account import account
 from crm_tui.services.texts_in import TextIn
-from crm_tui.text import plain_line
+from crm_tui.text import plain_line, visible
 from crm_tui.vocabulary import ContactKind, UnmatchedKind, UnmatchedState
 
 MAILS = (UnmatchedKind.REPLY, UnmatchedKind.BOUNCE, UnmatchedKind.UNSUBSCRIBE)
 """The kinds of what waits that came by mail."""
+
+WAITING = (*MAILS, UnmatchedKind.PAYMENT)
+"""The kinds that the inbox shows; sites are repaired elsewhere."""
 
 SUGGESTED = 5
 _SUMMARY = 200
@@ -47,6 +51,7 @@ class Item:
     """Something that waits.
 
     Attributes:
+        title: what it is, in a line: who wrote, or what was paid by whom.
         sender: the address it came from, or "".
         author: the same with the name, for people.
         reason: why nobody knows whose it is.
@@ -55,6 +60,7 @@ class Item:
 
     id: int
     kind: UnmatchedKind
+    title: str
     sender: str
     author: str
     subject: str
@@ -62,6 +68,18 @@ class Item:
     text: str
     at: datetime
     suggestions: tuple[Suggestion, ...]
+
+    @property
+    def words(self) -> str:
+        """What it is, within a sentence: "a mail of Jane"."""
+        return (
+            visible(self.title, 60) if self.is_payment else f"a mail of {visible(self.author, 60)}"
+        )
+
+    @property
+    def is_payment(self) -> bool:
+        """Whether it is money and not a mail."""
+        return self.kind is UnmatchedKind.PAYMENT
 
     @property
     def summary(self) -> str:
@@ -74,7 +92,7 @@ class Item:
 async def items(session: ReadSession) -> list[Item]:
     """What waits, the oldest first."""
     found = select(Unmatched.id).where(
-        Unmatched.state == UnmatchedState.OPEN, Unmatched.kind.in_(MAILS)
+        Unmatched.state == UnmatchedState.OPEN, Unmatched.kind.in_(WAITING)
     )
     ids = list(await session.scalars(found.order_by(Unmatched.id)))
     return [await item(session, each) for each in ids]
@@ -90,6 +108,7 @@ async def item(session: ReadSession, item_id: int) -> Item:
     return Item(
         waits.id,
         waits.kind,
+        waits.title,
         mail.sender,
         mail.author,
         mail.subject,
@@ -135,6 +154,9 @@ async def link(
     if raw is not None:
         raw.business_id = business_id
     await session.flush()
+    if waits.kind is UnmatchedKind.PAYMENT:
+        await waiting.link(session, waits.payload, business_id, now=now)
+        return name
     if text := texts_in.from_waiting(waits.payload, waits.raw_id):
         await _link_text(session, business_id, text, settings=settings, now=now)
         return name
@@ -181,6 +203,8 @@ async def create(
     waits, mail = await _waiting(session, item_id)
     if waits.kind is UnmatchedKind.BOUNCE:
         raise BadInput("A mail that came back is not from anybody; link it to the lead, or let go.")
+    if waits.kind is UnmatchedKind.PAYMENT:
+        return await _create_payer(session, item_id, mail, name, settings=settings, now=now)
     reached = "phone" if texts_in.from_waiting(waits.payload, None) else "email"
     fields = {"name": name, reached: mail.sender}
     business_id = await leads.add(
@@ -198,15 +222,43 @@ async def create(
     return business_id
 
 
+async def _create_payer(
+    session: WriteSession,
+    item_id: int,
+    mail: Kept,
+    name: str,
+    *,
+    settings: Settings,
+    now: datetime,
+) -> int:
+    """Make a lead of somebody who paid, and link it."""
+    contact = email(mail.sender)
+    fields = {"name": name}
+    if contact is not None and contact.valid:
+        fields["email"] = contact.value
+    business_id = await leads.add(
+        session,
+        fields,
+        settings=settings,
+        now=now,
+        source="payment",
+        summary="captured from a payment",
+        duplicate=True,
+    )
+    state = UnmatchedState.CREATED
+    await link(session, item_id, business_id, settings=settings, now=now, state=state)
+    return business_id
+
+
 async def dismiss(session: WriteSession, item_id: int, *, now: datetime) -> str:
-    """Let it go; returns who it was from.
+    """Let it go; returns what it was, as `Item.words` has it.
 
     Raises:
         NotFound: no such answer waits.
     """
-    _, mail = await _waiting(session, item_id)
+    words = (await item(session, item_id)).words
     await setting_aside.unmatched(session, item_id, now=now)
-    return mail.author
+    return words
 
 
 async def _waiting(session: ReadSession, item_id: int) -> tuple[Unmatched, Kept]:
@@ -216,13 +268,15 @@ async def _waiting(session: ReadSession, item_id: int) -> tuple[Unmatched, Kept]
         .where(
             Unmatched.id == item_id,
             Unmatched.state == UnmatchedState.OPEN,
-            Unmatched.kind.in_(MAILS),
+            Unmatched.kind.in_(WAITING),
         )
     )
     found = row.first()
     if found is None:
         raise NotFound(f"Nothing with the number {item_id} waits in the inbox.")
     waits, payload = found
+    if waits.kind is UnmatchedKind.PAYMENT:
+        return waits, _as_mail(waits)
     if text := texts_in.from_waiting(waits.payload, waits.raw_id):
         at = text.occurred_at
         said = Kept(
@@ -230,6 +284,20 @@ async def _waiting(session: ReadSession, item_id: int) -> tuple[Unmatched, Kept]
         )
         return waits, said
     return waits, read(payload)
+
+
+def _as_mail(waits: Unmatched) -> Kept:
+    """A payment that waits, as a mail from the payer would stand in the inbox."""
+    held = waiting.payload_of(waits.payload)
+    return Kept(
+        kind=waits.kind,
+        sender=held.sender,
+        sender_name=held.name,
+        subject=waits.title,
+        text=held.text,
+        received=waits.created_at,
+        occurred_at=waits.created_at,
+    )
 
 
 async def _suggestions(session: ReadSession, mail: Kept) -> tuple[Suggestion, ...]:
@@ -273,6 +341,7 @@ def document(one: Item) -> dict[str, Any]:
     return {
         "id": one.id,
         "kind": one.kind,
+        "title": one.title,
         "from": one.sender,
         "summary": one.summary,
         "suggestions": [

@@ -89,7 +89,7 @@ async def _by_names(session: ReadSession, event: MoneyEvent, place: Place) -> in
             MoneyRef.value.in_(listed(sorted(names))),
         )
     )
-    known = {row.value: row.business_id for row in rows}
+    known: dict[str | None, int] = {value: lead for value, lead in rows}  # noqa: C416 - typed
     payment = event.payment
     first = [getattr(payment, each) for each in IDS.values()] if payment is not None else []
     run = event.subscription.id if event.subscription is not None else None

@@ -191,6 +191,11 @@ class Waiting:
                 del self._by_name[name]
 
 
+async def link(session: WriteSession, stored: Any, business_id: int, *, now: datetime) -> None:
+    """Tell of a lead what waited as this payload, as the operator says that it is theirs."""
+    await tell_all(session, payload_of(stored), business_id, now=now)
+
+
 async def tell_all(
     session: WriteSession, payload: Payload, business_id: int, *, now: datetime
 ) -> int:
