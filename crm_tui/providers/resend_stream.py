@@ -42,6 +42,7 @@ _CUT_SHORT = (
     "Resend's list of mails could not be read to its end in one poll; the next one goes on behind what"
     " was read."
 )
+_NO_INBOX = "The mails that came in at Resend could not all be read: {error}"
 _RECEIVED_AT_ONCE = 20
 _UNDECIDED = timedelta(hours=1)
 """How long a bounced address is looked up before the bounce is taken for one that passes."""
@@ -107,6 +108,7 @@ class ResendStream(OverApi):
                 return Page(events=events, cursor=following, more=True, server_time=clock)
             why = _CUT_SHORT
         page = await self._received(kept, asked)
+        why = why or page.cut_short
         return replace(page, events=events, server_time=clock, cut_short=why)
 
     async def _page(self, cursor: Cursor) -> tuple[Answer, list[dict[str, Any]], bool]:
@@ -170,7 +172,7 @@ class ResendStream(OverApi):
         """A page of the mails that came in, as the last part of a poll.
 
         What turns up late in the list is found within a day. An inbox that cannot be read just now
-        does not hold up the states of the mails: it is read by the next poll.
+        does not hold up the states of the mails: that is told, and it is read by the next poll.
         """
         following = {name: at for name, at in cursor.items() if name not in {"step", "received"}}
         kept = dict(cursor.get("received", {}))
@@ -180,28 +182,30 @@ class ResendStream(OverApi):
         known = {each: datetime.fromisoformat(at) for each, at in kept.get("ids", {}).items()}
         try:
             answer, items, more = await self._inbox(kept.get("after", ""))
-        except Unavailable:
-            return Page(events=(), cursor={**following, "received": kept}, more=False)
-        mails, whole = await self._new_mails(items, known, until - _BEHIND)
+        except Unavailable as error:
+            cursor, why = {**following, "received": kept}, _NO_INBOX.format(error=error)
+            return Page(events=(), cursor=cursor, more=False, cut_short=why)
+        mails, trouble = await self._new_mails(items, known, until - _BEHIND)
         last = moment(items[-1].get("created_at")) if items else None
         end = items[-1]["id"] if items else ""
         goes_on = more and last is not None and last > until - _BEHIND and end != kept.get("after")
-        if whole and not goes_on:
+        if not (trouble or goes_on):
             until = max(until, *known.values()) if known else until
             known = {each: at for each, at in known.items() if at > until - _BEHIND}
         received: dict[str, Any] = {
             "until": until.isoformat(),
             "ids": {each: at.isoformat() for each, at in known.items()},
         }
-        if whole and goes_on:
+        if goes_on and not trouble:
             following["step"] = "received"
             received["after"] = end
         return Page(
             events=(),
             cursor={**following, "received": received},
-            more=whole and goes_on,
+            more=goes_on and not trouble,
             mails=mails,
             server_time=answer.server_time,
+            cut_short=_NO_INBOX.format(error=trouble) if trouble else "",
         )
 
     async def _inbox(self, after: str) -> tuple[Answer, list[dict[str, Any]], bool]:
@@ -214,8 +218,8 @@ class ResendStream(OverApi):
 
     async def _new_mails(
         self, items: Sequence[Mapping[str, Any]], known: dict[str, datetime], since: datetime
-    ) -> tuple[list[RawMail], bool]:
-        """The mails of a page that are new, noted in `known`; and whether all could be read."""
+    ) -> tuple[list[RawMail], str]:
+        """The mails of a page that are new, noted in `known`; and why not all could be read."""
         mails: list[RawMail] = []
         for item in items:
             at = moment(item.get("created_at"))
@@ -225,10 +229,10 @@ class ResendStream(OverApi):
                 answer = await self._api.get(f"emails/receiving/{quote(item['id'], safe='')}")
                 if answer.ok:
                     mails.append(RawMail(rebuild(answer.object()), at))
-            except Unavailable:
-                return mails, False
+            except Unavailable as error:
+                return mails, str(error)
             known[item["id"]] = at
-        return mails, True
+        return mails, ""
 
     async def reconcile(self, asked: Asked, since: datetime) -> Sequence[RawEvent]:
         """What polling does not reach: the states of older mails, and Resend's list of addresses."""

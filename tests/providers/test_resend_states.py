@@ -656,10 +656,12 @@ async def test_an_inbox_that_cannot_be_read_holds_up_no_states(broken: str) -> N
     account.resend.happen(mail_id, "delivered")
     assert kinds(await account.poll()) == [Happening.DELIVERED]
     assert account.mails == []
+    assert "came in at Resend could not all be read" in account.cut_short
 
     account.resend.breaks = ""
     await account.poll()
     assert len(account.mails) == 1
+    assert account.cut_short == ""
 
 
 async def test_a_mail_that_cannot_be_read_keeps_no_others_back() -> None:
