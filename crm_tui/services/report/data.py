@@ -17,6 +17,7 @@ from crm_tui.services.campaigns.figures import Rate
 from crm_tui.services.export import protected, replacing
 from crm_tui.services.figures.by_group import Earned
 from crm_tui.services.report.gathering import Report
+from crm_tui.text import plain_line
 
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 """The names of the columns, and the rows."""
@@ -199,4 +200,4 @@ def _csv(table: Table) -> str:
 
 def _cell(value: Any) -> Any:
     plain = value if isinstance(value, Decimal) else _plain(value)
-    return protected(plain) if isinstance(plain, str) else plain
+    return protected(plain_line(plain)) if isinstance(plain, str) else plain

@@ -14,6 +14,7 @@ from crm_tui.services.figures.base import Figure
 from crm_tui.services.report import words
 from crm_tui.services.report.charts import Chart, chart
 from crm_tui.services.report.gathering import Report
+from crm_tui.text import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -106,7 +107,13 @@ def _environment() -> Environment:
     return Environment(
         loader=FunctionLoader(load),
         autoescape=True,
+        finalize=_seen,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _seen(value: Any) -> Any:
+    """What stands in the page, without signs that cannot be seen."""
+    return visible(value) if type(value) is str else value
