@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -322,8 +322,3 @@ def _standing(kind: str, item: Object) -> str:
         ]
     written = json.dumps(parts, default=str)
     return f"{parts[0] or 'listed'}-{sha256(written.encode()).hexdigest()[:12]}"
-
-
-def epoch(at: datetime) -> int:
-    """Seconds since 1970."""
-    return int(at.astimezone(UTC).timestamp())

@@ -201,7 +201,7 @@ def _reasons(account: Account) -> Iterable[tuple[str, str]]:
     if account.name == "imap":
         yield "use", "IMAP reads mail, and does not send."
     if account.channel == "payments":
-        yield "use", f"{title} sends nothing: links to pay at are made of it once its key is there."
+        yield "use", f"{title} sends nothing; L on a lead makes its page to pay at."
     if account.does:
         yield "use", f"{title} {account.does} already."
     if account.key != "keyring":

@@ -133,7 +133,7 @@ def test_an_account_for_payments_is_added_in_a_mode_and_tried(
     assert load_settings(config).providers.stripe.mode == "test"
     listed = {each["name"]: each for each in run("list", "--json").json["providers"]}["stripe"]
     assert (listed["channel"], listed["account"], listed["set"]) == ("payments", "test", True)
-    assert (listed["where"], listed["does"]) == ("test mode", "is paid through")
+    assert (listed["where"], listed["does"]) == ("test mode", "takes money")
     assert run("use", "stripe").code == 2
     assert key not in ran.out + ran.err + config.read_text()
 

@@ -233,7 +233,7 @@ def does(name: str, settings: Settings) -> str:
     if name == IMAP:
         return "reads mail"
     if name in PAYMENTS:
-        return "is paid through"
+        return "takes money"
     if not sends(name, settings):
         return ""
     return "sends texts" if name in TEXTS else "sends mail"
