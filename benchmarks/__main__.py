@@ -11,6 +11,7 @@ from benchmarks import (
     calling,
     duplicates,
     erasing,
+    figures,
     idle,
     importing,
     keys,
@@ -48,6 +49,7 @@ ALL = {
     "sending": sending.run,
     "sending_keys": sending_keys.run,
     "polling": polling.run,
+    "figures": figures.run,
 }
 
 

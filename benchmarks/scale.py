@@ -43,19 +43,24 @@ FULL = Scale(leads=1_000_000, import_rows=100_000, sites=1_000, bulk=10_000, run
 QUICK = Scale(leads=20_000, import_rows=4_000, sites=100, bulk=1_000, runs=3, keys=10)
 
 
-def big_store(scale: Scale) -> Path:
-    """The store of `scale.leads` leads, made when it is missing or of another version."""
+def big_store(scale: Scale, *, events: int = 2) -> Path:
+    """The store of `scale.leads` leads, made when it is missing or of another version.
+
+    `events` is how many there are of a lead, on average.
+    """
     sources = [*HERE.glob("invented*.py"), HERE / "make_store.py"]
     sources += (HERE.parent / "crm_tui" / "db" / "migrations" / "versions").glob("*.py")
     version = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
-    path = CACHE / f"leads-{scale.leads}-{version[:8]}" / "crm.db"
+    name = f"leads-{scale.leads}-{events}"
+    path = CACHE / f"{name}-{version[:8]}" / "crm.db"
     if not path.exists():
-        for old in CACHE.glob(f"leads-{scale.leads}-*"):
+        for old in CACHE.glob(f"{name}-*"):
             shutil.rmtree(old)
         path.parent.mkdir(parents=True)
         # In a process of its own: what it takes would be counted as memory of those begun after it.
         program = [sys.executable, "-m", "benchmarks.make_store", str(path)]
-        subprocess.run([*program, "--leads", str(scale.leads)], cwd=HERE.parent, check=True)
+        size = ["--leads", str(scale.leads), "--events", str(events)]
+        subprocess.run([*program, *size], cwd=HERE.parent, check=True)
     _count_as_backed_up(path)
     return path
 
