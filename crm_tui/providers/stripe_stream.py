@@ -25,6 +25,7 @@ from typing import Any
 import httpx
 
 from crm_tui.config.sections import StripeSettings
+from crm_tui.providers.base import Misconfigured
 from crm_tui.providers.events import Asked, Cursor, Page, RawEvent
 from crm_tui.providers.http import Answer, Api, OverApi
 from crm_tui.providers.money import MoneyEvent
@@ -193,6 +194,11 @@ class StripeStream(OverApi):
                     " from where the reading stands; the next poll tries again.",
                 )
             answer = await self._page(place)
+        if not answer.ok:
+            raise Misconfigured(
+                f"Stripe does not tell its events ({answer.status}: {self._api.words(answer)}).",
+                fix="Correct base_url or api_version in [providers.stripe].",
+            )
         items, more = listed(answer)
         clock = answer.server_time
         latest = max(asked.now, clock or asked.now)

@@ -354,6 +354,15 @@ async def test_the_address_may_have_v1_in_it_or_not(suffix: str) -> None:
     assert len(page.events) == 1
 
 
+async def test_an_address_that_is_none_of_stripe_is_said_to_be_so() -> None:
+    world, stripe = a_stripe()
+    settings = type(stripe.settings)(base_url=f"{stripe.base_url}/elsewhere", mode="test")
+    stream = StripeStream(settings, stripe.key, now=world.clock, transport=world.transport())
+    async with stream:
+        with pytest.raises(Misconfigured, match="Correct base_url or api_version"):
+            await stream.fetch_events({}, Asked(now=world.now))
+
+
 # -- after a long time -----------------------------------------------------------------------------
 
 
