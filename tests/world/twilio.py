@@ -295,6 +295,7 @@ class FakeTwilio(FakeProvider):
     def _found(self, query: dict[str, str]) -> list[Message]:
         """What a listing asks for, the newest first."""
         found: list[tuple[datetime, int, Message]] = []
+        days = {name: day[:10] for name, day in query.items() if name.startswith("DateSent")}
         for number, message in enumerate(self.messages.values()):
             if query.get("To", message.to) != message.to:
                 continue
@@ -303,7 +304,7 @@ class FakeTwilio(FakeProvider):
                 (
                     sent is not None or message.direction != "inbound",
                     query.get("From", message.sender) == message.sender,
-                    _is_within(sent, query),
+                    _is_within(sent, days),
                 )
             ):
                 found.append((sent or message.created, number, message))
@@ -379,20 +380,16 @@ class FakeTwilio(FakeProvider):
         )
 
 
-def _is_within(sent: datetime | None, query: dict[str, str]) -> bool:
+def _is_within(sent: datetime | None, days: dict[str, str]) -> bool:
     """Whether a date of sending is within what a listing asks for; no date is in none."""
-    if not any(name.startswith("DateSent") for name in query):
+    if not days:
         return True
     if sent is None:
         return False
-    day = sent.strftime("%Y-%m-%d")
-    asked = {name: value[: len(day)] for name, value in query.items()}
-    return all(
-        (
-            day >= asked.get("DateSent>", day),
-            day <= asked.get("DateSent<", day),
-            day == asked.get("DateSent", day),
-        )
+    day = sent.date().isoformat()
+    return (
+        days.get("DateSent>", day) <= day <= days.get("DateSent<", day)
+        and days.get("DateSent", day) == day
     )
 
 
