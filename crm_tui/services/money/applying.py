@@ -25,7 +25,7 @@ from crm_tui.services.polling.applying import STRANGE, Applied
 from crm_tui.services.sending import worker_log
 from crm_tui.vocabulary import Mode
 
-AT_ONCE = 25
+AT_ONCE = 8
 """How many records one transaction applies at most, to be over in less than a quarter second."""
 
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)

@@ -58,7 +58,9 @@ async def show(
     told = {each.key for each in lines}
     silent = [key for key, each in there.items() if key not in told and not each.is_voided]
     await take_out(session, business_id, silent, now=now)
-    await _bring_back(session, business_id, [k for k in there if k in told], now=now)
+    speaking = [key for key, each in there.items() if key in told and each.is_voided]
+    if speaking:
+        await _bring_back(session, business_id, speaking, now=now)
     return bool(new)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,14 +28,12 @@ async def show_payment(session: WriteSession, row: Payment, *, source: str, now:
     """Have the timeline tell of a payment what is known by now; whether a line was new."""
     await session.flush()
     paid = fold(told_of(row))
-    await _keep_rest(session, row, paid)
-    refunds = list(
-        await session.scalars(select(Refund).where(Refund.payment_id == row.id).order_by(Refund.id))
+    found = await session.scalars(
+        select(Refund).where(Refund.payment_id == row.id).order_by(Refund.id)
     )
-    disputes = list(
-        await session.scalars(
-            select(Dispute).where(Dispute.payment_id == row.id).order_by(Dispute.id)
-        )
+    refunds = await _with_rest(session, row, paid, list(found))
+    disputes = await session.scalars(
+        select(Dispute).where(Dispute.payment_id == row.id).order_by(Dispute.id)
     )
     lines = [
         *_of_payment(row, paid, source),
@@ -158,29 +156,25 @@ def _of_dispute(row: Payment, dispute: Dispute, source: str) -> Iterator[NewEven
         )
 
 
-async def _keep_rest(session: WriteSession, row: Payment, paid: Paid) -> None:
-    """Keep what went back of a payment without a refund of its own that is known by name."""
+async def _with_rest(
+    session: WriteSession, row: Payment, paid: Paid, found: Sequence[Refund]
+) -> list[Refund]:
+    """The refunds of a payment, with one for what went back without any that is known by name."""
     begins = f"{row.provider}:{row.mode.value}:{_REST}-"
-    found = list(await session.scalars(select(Refund).where(Refund.payment_id == row.id)))
     rests = [each for each in found if each.key.startswith(begins)]
-    named = sum(
-        each.amount for each in found if each not in rests and each.state is RefundState.SUCCEEDED
-    )
+    named = [each for each in found if each not in rests]
+    known = sum(each.amount for each in named if each.state is RefundState.SUCCEEDED)
     most, at = paid.refunded or (0, row.created_at)
-    wanted = max(most - named, 0)
+    wanted = max(most - known, 0)
+    if not wanted and not rests:
+        return named
+    kept = rests[0] if rests else Refund(key=f"{begins}{row.id}", payment_id=row.id)
     for each in rests:
-        if not wanted or each is not rests[0]:
+        if not wanted or each is not kept:
             await session.delete(each)
-    if wanted and rests:
-        rests[0].amount, rests[0].refunded_at = wanted, at
-    elif wanted:
-        session.add(
-            Refund(
-                key=f"{begins}{row.id}",
-                payment_id=row.id,
-                amount=wanted,
-                state=RefundState.SUCCEEDED,
-                refunded_at=at,
-            )
-        )
+    if wanted:
+        kept.amount, kept.refunded_at, kept.state = wanted, at, RefundState.SUCCEEDED
+        session.add(kept)
+        named.append(kept)
     await session.flush()
+    return named

@@ -41,12 +41,11 @@ async def tell_refund(
         return True
     step, known = (_REFUND_STEPS.index(each) for each in (told.state, row.state))
     row.reason = max(filter(None, (row.reason, reason)), default=None)
-    if step < known or (step == known and told.at >= row.refunded_at):
-        await session.flush()
-        return False
-    row.state, row.refunded_at, row.amount = told.state, told.at, told.amount
+    if step > known or (step == known and told.at < row.refunded_at):
+        row.state, row.refunded_at, row.amount = told.state, told.at, told.amount
+    changed = session.is_modified(row)
     await session.flush()
-    return step > known
+    return changed
 
 
 async def tell_dispute(
@@ -80,5 +79,6 @@ async def tell_dispute(
         row.state, row.closed_at, row.amount = told.state, closed_at, told.amount
     elif step == known and closed_at is not None and row.closed_at is not None:
         row.closed_at = min(row.closed_at, closed_at)
+    changed = session.is_modified(row)
     await session.flush()
-    return step > known
+    return changed

@@ -108,7 +108,8 @@ async def _tell_payment(
         new |= await refunding.tell_refund(session, row, event.refund, place)
     if event.dispute is not None:
         new |= await refunding.tell_dispute(session, row, event.dispute, place)
-    await show_payment(session, row, source=source, now=now)
+    if new:
+        await show_payment(session, row, source=source, now=now)
     if row.paid_at is not None:
         await keep_customer(session, row, tax_id=event.payer.tax_id.strip() or None)
     if succeeded:
