@@ -141,7 +141,9 @@ def fold_website_status(sites: Iterable[SiteStatus], builds: Iterable[BuildEvent
         return WebsiteStatus.GENERATING
     if latest is not None and latest.kind is EventKind.SITE_FAILED:
         return WebsiteStatus.FAILED
-    return WebsiteStatus.ARCHIVED if states else WebsiteStatus.NONE
+    # A site that was built and is not there any more was erased with its lead, whose figures stay.
+    was_there = bool(states) or (latest is not None and latest.kind is EventKind.SITE_BUILT)
+    return WebsiteStatus.ARCHIVED if was_there else WebsiteStatus.NONE
 
 
 _STATUS = {status.value: status for status in ContactStatus}

@@ -14,6 +14,7 @@ from benchmarks import (
     calling,
     duplicates,
     erasing,
+    figures,
     idle,
     importing,
     keys,
@@ -109,8 +110,8 @@ def test_bulk_changes_their_undo_and_redo_are_measured() -> None:
     assert all(measure.value is not None for measure in measures)
 
 
-@pytest.mark.parametrize("benchmark", [calling, duplicates, erasing])
-def test_calling_duplicates_and_erasing_are_measured(benchmark: ModuleType) -> None:
+@pytest.mark.parametrize("benchmark", [calling, duplicates, erasing, figures])
+def test_calling_duplicates_erasing_and_figures_are_measured(benchmark: ModuleType) -> None:
     assert all(measure.value is not None for measure in benchmark.run(TINY))
 
 

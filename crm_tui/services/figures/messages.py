@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Subquery, and_, case, func, or_, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Subquery,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+)
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Message
@@ -116,7 +127,12 @@ def by_clicks() -> ColumnElement[bool]:
 
 
 def _by(providers: tuple[str, ...]) -> ColumnElement[bool]:
-    return func.coalesce(Message.provider, "").in_(words(providers))
+    # A list after IN would be looked through anew, as a table of its own, for every message.
+    of_these: ColumnElement[int] = case(
+        *((Message.provider == name, literal_column("1")) for name in words(providers)),
+        else_=literal_column("0"),
+    )
+    return of_these == literal_column("1")
 
 
 def opened() -> ColumnElement[bool]:
