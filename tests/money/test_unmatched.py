@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 import pytest
@@ -14,7 +15,7 @@ from crm_tui.errors import NotFound
 from crm_tui.services import undo
 from crm_tui.services.inbox import matching
 from crm_tui.vocabulary import ContactStatus, Outcome
-from tests.conftest import AddLead
+from tests.conftest import AddLead, Cli
 from tests.money.scripted import of, poll, raws, waiting
 from tests.money.telling import at, payment, refund, rows_of, subscription, told_of
 
@@ -132,3 +133,22 @@ async def test_what_is_let_go_waits_no_more_and_can_be_brought_back(
             await matching.item(session, item.id)
     await undo.undo(db, settings=Settings(), now=now)
     assert len(await waiting(db)) == 1
+
+
+async def test_the_command_line_lists_links_and_lets_go(
+    db: Database, add_lead: AddLead, cli: Cli, now: datetime
+) -> None:
+    lead = await add_lead("Woodhaven", email="jane@woodhaven.example")
+    other = of(payment("evt_9", amount=1250, currency="JPY"), "cus_9", name="Bo")
+    await poll(db, PAID, other, now=now)
+    listed = await asyncio.to_thread(cli, "inbox", "list", "--json")
+    first, second = listed.json["items"]
+    assert (first["kind"], first["title"]) == ("payment", "49.00 USD from Jane Doe")
+    assert first["suggestions"][0]["id"] == lead
+    assert (second["title"], second["suggestions"]) == ("1,250 JPY from Bo", [])
+    linked = await asyncio.to_thread(cli, "inbox", "link", str(first["id"]), str(lead))
+    assert linked.code == 0
+    gone = await asyncio.to_thread(cli, "inbox", "dismiss", str(second["id"]))
+    assert (gone.code, gone.err.strip()) == (0, "Let go: 1,250 JPY from Bo.")
+    assert await waiting(db) == []
+    assert await told_of(db, lead) == ["paid 49.00 USD"]
