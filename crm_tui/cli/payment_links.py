@@ -21,7 +21,7 @@ from crm_tui.cli.output import (
     with_store,
 )
 from crm_tui.clock import local_stamp, utc_now
-from crm_tui.errors import WrongUsage
+from crm_tui.errors import BadInput, WrongUsage
 from crm_tui.money import amount_words
 from crm_tui.text import visible
 
@@ -187,7 +187,11 @@ def request(
     from crm_tui.services.money.requests import as_page
 
     asked = _asked(context, lead, plan)
-    output.expanduser().write_text(as_page(asked), encoding="utf-8")
+    try:
+        output.expanduser().write_text(as_page(asked), encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BadInput(f"{visible(str(output))} cannot be written: {reason}.") from None
     say(f"Wrote {output}. The payer names {asked.reference}.")
 
 

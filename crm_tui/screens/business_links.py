@@ -196,7 +196,11 @@ class LinkActions(MailActions):
                 raise BadInput(
                     f"{visible(path.name, 60)} is there already. enter again replaces it."
                 )
-            await asyncio.to_thread(path.write_text, as_page(asked), "utf-8")
+            try:
+                await asyncio.to_thread(path.write_text, as_page(asked), "utf-8")
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise BadInput(f"{visible(path.name, 60)} cannot be written: {reason}.") from None
             shown = await asyncio.to_thread(
                 show_page,
                 path.as_uri(),

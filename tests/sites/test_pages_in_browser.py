@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from crm_tui.services.publishing.pages import Offer, public_page
 from crm_tui.services.sites.facts import SiteFacts
 from crm_tui.services.sites.render import Renderer
 from crm_tui.services.sites.texts import SiteTexts, default_texts
@@ -31,6 +32,11 @@ FLAGS = [
 ]
 THEMES = load_themes()
 RENDERER = Renderer(THEMES)
+OFFER = Offer(
+    1,
+    "https://buy.example.com/1?client_reference_id=k&prefilled_email=jo%40marsh.example",
+    "49.00 USD a month, 99.00 USD at the beginning",
+)
 LOOKS = [(theme.name, palette) for theme in THEMES.values() for palette in theme.palettes]
 
 pytestmark = [
@@ -126,3 +132,23 @@ def test_the_keyboard_reaches_the_content_first(tab: Tab, tmp_path: Path, theme:
         " return [a.className, box.top >= 0, getComputedStyle(a).outlineStyle]; })()"
     )
     assert focused == ["skip", True, "solid"]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_offer_on_a_public_page_is_open_to_everybody_and_not_on_paper(
+    tab: Tab, tmp_path: Path, theme: str
+) -> None:
+    made = RENDERER.render(RICH, default_texts(RICH, THEMES[theme]), theme)
+    tab.open(tmp_path / "page.html", public_page(made, OFFER))
+    assert tab.violations() == []
+    link = tab.page.get_by_role("link", name="Keep it")
+    assert link.get_attribute("href") == "https://buy.example.com/1?client_reference_id=k"
+    box = link.bounding_box()
+    assert box is not None
+    assert box["height"] >= 40
+    tab.page.keyboard.press("Tab")
+    tab.page.keyboard.press("Tab")
+    assert tab.page.evaluate("document.activeElement.textContent") == "Keep it"
+    tab.page.emulate_media(media="print")
+    assert not link.is_visible()
+    tab.page.emulate_media(media="screen")
