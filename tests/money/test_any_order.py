@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -38,7 +39,8 @@ from crm_tui.vocabulary import (
     SubscriptionState,
 )
 from tests.conftest import NOW
-from tests.money.telling import MONEY, T0, dispute, payment, refund, subscription
+from tests.money.scripted import poll, waiting
+from tests.money.telling import JANE, MONEY, T0, dispute, payment, refund, subscription
 
 _TIMES = st.integers(0, 40).map(lambda hours: T0 + timedelta(hours=hours))
 _IDS = ("payment_intent", "invoice", "session", "charge")
@@ -133,7 +135,7 @@ def histories(draw: st.DrawFn) -> tuple[list[MoneyEvent], list[MoneyEvent]]:
 _counted = count()
 
 
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(histories())
 def test_any_order_and_any_repetition_comes_to_the_same(
     empty_store: Path,
@@ -155,6 +157,40 @@ def test_any_order_and_any_repetition_comes_to_the_same(
     asyncio.run(compare())
 
 
+@settings(max_examples=8)
+@given(histories(), st.data())
+def test_whoever_is_named_by_one_record_alone_gets_all_of_it_in_any_order(
+    empty_store: Path,
+    tmp_path_factory: Any,
+    orders: tuple[list[MoneyEvent], list[MoneyEvent]],
+    data: st.DataObject,
+) -> None:
+    told = [each if each.payer.ids else replace(each, payer=JANE) for each in orders[0]]
+    naming = data.draw(st.integers(0, len(told) - 1))
+    path = shutil.copy(empty_store, tmp_path_factory.mktemp("linking") / "crm.db")
+
+    async def compare() -> None:
+        db = Database(Path(path))
+        try:
+            async with db.write() as session:
+                lead = await leads.add(session, {"name": "L"}, settings=Settings(), now=NOW)
+                key = (await session.get_one(Business, lead)).key
+            records = [
+                replace(each, payer=replace(each.payer, reference=key if n == naming else ""))
+                for n, each in enumerate(told)
+            ]
+            polled = await poll(db, *records, now=NOW)
+            assert (polled.problem, polled.applied.unread) == ("", 0)
+            assert await waiting(db) == []
+            one = await _held(db, lead, "stripe")
+            other = await _told(db, told)
+        finally:
+            await db.close()
+        assert one == other
+
+    asyncio.run(compare())
+
+
 async def _told(db: Database, order: Sequence[MoneyEvent]) -> dict[str, Any]:
     """Tell it of a lead of its own, as a provider of its own; what the store holds of that then."""
     provider = f"provider{next(_counted)}"
@@ -164,6 +200,11 @@ async def _told(db: Database, order: Sequence[MoneyEvent]) -> dict[str, Any]:
             await tell(
                 session, lead, each, provider=provider, mode=Mode.TEST, source="them", now=NOW
             )
+    return await _held(db, lead, provider)
+
+
+async def _held(db: Database, lead: int, provider: str) -> dict[str, Any]:
+    """What the store holds of a lead's money."""
     async with db.read() as session:
         lead_row = await session.get_one(Business, lead)
         statuses = (lead_row.contact_status, lead_row.outcome, lead_row.website_status)
