@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping
+from contextlib import suppress
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.responses import JSONResponse
 
 from crm_tui.providers.base import Misconfigured, ProviderError, Unavailable
-from crm_tui.providers.events import Asked, Page, RawEvent
+from crm_tui.providers.events import Asked, Page, RawEvent, Unreadable
 from crm_tui.providers.money import MoneyKind
 from crm_tui.providers.secrets import Lookup, Secret
 from crm_tui.providers.stripe import TYPES, StripeStream
@@ -226,6 +230,51 @@ async def test_a_name_with_a_slash_in_it_is_not_asked_for() -> None:
     [event] = await told(world, stripe)
     assert event.payment is not None
     assert all("customers" not in path for _, path, _ in world.requests)
+
+
+_ANYTHING: tuple[Any, ...] = (
+    *(None, True, 0, -1, 10**30, 1.5, "", "x/../y", "a" * 400, "\u202e"),
+    *([], [1], [{}], {}, {"id": 5}, {"id": "q"}, {"data": 3}),
+)
+
+
+def _spoil(thing: Any, dice: random.Random) -> None:
+    """Put anything in the place of something within an object."""
+    places = list(thing.items()) if isinstance(thing, dict) else list(enumerate(thing))
+    name, inner = dice.choice(places)
+    if isinstance(inner, dict | list) and inner and dice.random() < 0.6:
+        _spoil(inner, dice)
+    else:
+        thing[name] = deepcopy(dice.choice(_ANYTHING))
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whatever_an_object_holds_when_it_is_read_again_it_is_kept(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice = random.Random(seed)
+    world, stripe = a_stripe(version=dice.choice([NEW, OLD]))
+    first = stripe.pay(stripe.link(stripe.price(4_900, interval="month"), lead="a")["id"])
+    once = stripe.pay(stripe.link(stripe.price(4_900), lead="a")["id"])
+    stripe.refund(once, 5)
+    stripe.close_dispute(stripe.dispute(first), won=True)
+    answer = stripe._retrieve
+
+    def spoiled(request: Any) -> JSONResponse:
+        found = json.loads(bytes(answer(request).body))
+        for _ in range(3):
+            _spoil(found, dice)
+        return JSONResponse(found)
+
+    monkeypatch.setattr(stripe, "_retrieve", spoiled)
+    async with a_stream(world, stripe) as stream:
+        page = await stream.fetch_events({}, Asked(now=world.now))
+        listed = await stream.reconcile(Asked(now=world.now), NOW)
+    assert len(page.events) == len([each for each in stripe.log if each.word in TYPES])
+    for each in (*page.events, *listed):
+        assert json.dumps(dict(each.payload), allow_nan=False)
+        with suppress(Unreadable):
+            stream.parse_money(each.payload)
 
 
 async def test_nothing_secret_of_the_payers_page_is_kept() -> None:
