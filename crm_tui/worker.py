@@ -84,6 +84,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._woken = asyncio.Event()
         self._environment = environment
+        self._offers_of: int | None = None  # the store's version of which the offers are right
         self._publisher = _publisher_of(settings)
         self._rounds = Rounds(db, settings, environment, now, changed, self._stopping)
         self._mailing = Mailing(
@@ -275,9 +276,15 @@ class Worker:
             return ""
         if await self._may_be_a_copy():
             return ""
+        version = await self.db.data_version()
         tried = await try_again(
-            self.db, self._publisher, clock=self._now, cancelled=self._stopping.is_set
+            self.db,
+            self._publisher,
+            clock=self._now,
+            cancelled=self._stopping.is_set,
+            offers_too=version != self._offers_of,
         )
+        self._offers_of = version
         await self._say(tried.words, tried.problem)
         return tried.problem
 

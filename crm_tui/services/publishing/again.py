@@ -40,14 +40,16 @@ async def try_again(
     *,
     clock: Callable[[], datetime],
     cancelled: Callable[[], bool],
+    offers_too: bool = True,
 ) -> Again:
-    """Try again what failed, if something did and it is time.
+    """Try again what failed, if something did and it is time; and bring offers up to date.
 
     Args:
         db: the store.
         publisher: the host.
         clock: tells the time, aware UTC.
         cancelled: asked whether to stop, which leaves what failed as it was.
+        offers_too: whether something may have changed that public pages offer.
 
     Raises:
         StoreError: the store cannot be read or written.
@@ -55,7 +57,7 @@ async def try_again(
     async with db.read() as session:
         pause = await retrying.read(session)
         erased = bool(await leftovers.left(session))
-        renewable = pause is None and bool(await offers.due(session))
+        renewable = offers_too and pause is None and bool(await offers.due(session))
     if pause is None and not erased and not renewable:
         return NOTHING
     if pause is not None and not pause.is_over(clock()):

@@ -14,13 +14,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from crm_tui.db.engine import Database, ReadSession
-from crm_tui.db.models import Business, PaymentLink, Site
+from crm_tui.db.models import Business, PaymentLink, Plan, Site
 from crm_tui.db.types import listed
 from crm_tui.services.money import plans
-from crm_tui.services.money.offered import Offered, offered
+from crm_tui.services.money.offered import Offered, is_offered, offered
 from crm_tui.services.publishing.alone import alone
 from crm_tui.services.publishing.batch import Batch, Failure, Named, Report
 from crm_tui.services.publishing.pages import Offer, public_page, with_offer
@@ -76,25 +88,27 @@ async def _prices(session: ReadSession, links: Any) -> Mapping[int, str]:
 
 async def due(session: ReadSession) -> list[int]:
     """Public sites whose page names another offer than it should."""
-    rows = (
-        await session.execute(
-            select(Site.id, Site.published_hash)
-            .join(PaymentLink, PaymentLink.business_id == Site.business_id)
-            .where(
-                Site.published_url.is_not(None),
-                Site.published_hash.is_not(None),
-                Site.status.in_((SiteStatus.PUBLISHED, SiteStatus.SOLD)),
-            )
-            .distinct()
-            .order_by(Site.id)
+    preview = func.substr(
+        Site.published_hash, 1, func.instr(Site.published_hash.concat(_SLASH), _SLASH) - 1
+    )
+    own = (
+        select(literal(_SLASH).concat(cast(func.max(PaymentLink.id), Text)))
+        .join(Plan, Plan.id == PaymentLink.plan_id)
+        .where(PaymentLink.business_id == Site.business_id, is_offered())
+        .scalar_subquery()
+    )
+    named = case((Site.status.in_(_OFFERING), func.coalesce(own, "")), else_="")
+    rows = await session.scalars(
+        select(Site.id)
+        .where(
+            Site.business_id.in_(select(PaymentLink.business_id)),
+            Site.published_url.is_not(None),
+            Site.status.in_((SiteStatus.PUBLISHED, SiteStatus.SOLD)),
+            Site.published_hash != preview.concat(named),
         )
-    ).all()
-    wanted = await offers(session, [row.id for row in rows])
-    return [
-        row.id
-        for row in rows
-        if row.published_hash != mark(preview_of(row.published_hash), wanted.get(row.id))
-    ]
+        .order_by(Site.id)
+    )
+    return list(rows)
 
 
 # Putting them again
