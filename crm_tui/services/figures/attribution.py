@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from sqlalchemy import select
+from sqlalchemy import Text, select, type_coerce
 
 from crm_tui import money
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Campaign, Message
-from crm_tui.db.types import listed
+from crm_tui.db.types import listed, utc_text
 from crm_tui.services.figures.base import Period, Scope
 from crm_tui.services.figures.sales import Income, Sale, first_payments, incomes
 from crm_tui.vocabulary import MessageState
@@ -81,7 +81,9 @@ async def campaign_names(session: ReadSession) -> dict[int | None, str]:
 
 def _within(sale: Sale, period: Period) -> bool:
     since, until = period.since, period.until
-    return (since is None or sale.at >= since) and (until is None or sale.at < until)
+    return (since is None or sale.at >= utc_text(since)) and (
+        until is None or sale.at < utc_text(until)
+    )
 
 
 async def _touches(session: ReadSession, sales: Iterable[Sale]) -> dict[int, list[int | None]]:
@@ -89,7 +91,7 @@ async def _touches(session: ReadSession, sales: Iterable[Sale]) -> dict[int, lis
     bought = {each.business_id: each.at for each in sales}
     touches: dict[int, list[int | None]] = {}
     rows = await session.execute(
-        select(Message.business_id, Message.campaign_id, Message.sent_at)
+        select(Message.business_id, Message.campaign_id, type_coerce(Message.sent_at, Text))
         .where(
             Message.business_id.in_(listed(bought)),
             Message.state == MessageState.SENT,
@@ -98,7 +100,7 @@ async def _touches(session: ReadSession, sales: Iterable[Sale]) -> dict[int, lis
         .order_by(Message.business_id, Message.sent_at, Message.id)
     )
     for business_id, campaign_id, sent_at in rows:
-        if sent_at is not None and sent_at < bought[business_id]:
+        if sent_at < bought[business_id]:
             touches.setdefault(business_id, []).append(campaign_id)
     return touches
 

@@ -20,8 +20,9 @@ from crm_tui.services.figures import among, messages
 from crm_tui.services.figures.attribution import attribution, campaign_names
 from crm_tui.services.figures.base import Scope
 from crm_tui.services.figures.costs import costs
+from crm_tui.services.figures.customers import first_payments
 from crm_tui.services.figures.message_costs import By
-from crm_tui.services.figures.sales import first_payments, incomes
+from crm_tui.services.figures.sales import incomes
 
 CAMPAIGN_RULE = (
     "Messages sent in the period; opens, clicks and answers are businesses. A new customer and its "
@@ -178,9 +179,13 @@ async def by_source(session: ReadSession, scope: Scope) -> list[OfSource]:
         .group_by(Business.source_folded)
     ):
         names[folded], leads[folded] = name, count
-    customers: defaultdict[str, int] = defaultdict(int)
-    for sale in await first_payments(session, scope, paid=scope.period):
-        customers[sale.source] += 1
+    firsts = first_payments(scope)
+    bought = await session.execute(
+        select(Business.source_folded, func.count())
+        .join(firsts, firsts.c.business_id == Business.id)
+        .group_by(Business.source_folded)
+    )
+    customers: defaultdict[str, int] = defaultdict(int, {row[0]: row[1] for row in bought})
     revenue = await _revenue_by_source(session, scope)
     spent = {
         (folded or "", currency): cost
@@ -202,7 +207,11 @@ async def by_source(session: ReadSession, scope: Scope) -> list[OfSource]:
 
 async def _revenue_by_source(session: ReadSession, scope: Scope) -> dict[tuple[Any, str], Decimal]:
     paid = await incomes(session, scope)
-    source_of = {each.business_id: each.source for each in await first_payments(session, scope)}
+    ids = {each.business_id for each in paid}
+    rows = await session.execute(
+        select(Business.id, Business.source_folded).where(Business.id.in_(listed(ids)))
+    )
+    source_of = {row[0]: row[1] for row in rows}
     total: defaultdict[tuple[str, str], int] = defaultdict(int)
     for income in paid:
         total[source_of[income.business_id], income.currency] += income.amount

@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Integer, Text, func, select, type_coerce
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Business
 from crm_tui.services.figures import among
 from crm_tui.services.figures.base import Scope
-from crm_tui.services.figures.calendar import Parts, Step, begin_of, day_of, read
-from crm_tui.services.figures.sales import first_payments
+from crm_tui.services.figures.calendar import Parts, Step, day_of, read
+from crm_tui.services.figures.sales import ever_bought
 
 SPANS = (7, 30, 90)
 """Within how many days of the capture they bought."""
@@ -62,11 +62,18 @@ async def cohorts(session: ReadSession, scope: Scope) -> list[Cohort]:
     leads: Counter[date] = Counter()
     for hour, count in await session.execute(counts):
         leads[weeks.days[weeks.at(read(hour))]] += count
+    firsts = ever_bought(scope)
+    within = (func.sum((firsts.c.paid_at <= _later(span)).cast(Integer)) for span in SPANS)
+    buyers = (
+        select(rough, *within)
+        .join(firsts, firsts.c.business_id == Business.id)
+        .where(*among.leads(scope))
+        .group_by(rough)
+    )
     bought: Counter[tuple[date, int]] = Counter()
-    for sale in await first_payments(session, scope, captured=scope.period):
-        week = begin_of(day_of(sale.captured_at, zone), Step.WEEK)
-        for span in SPANS:
-            bought[week, span] += sale.at - sale.captured_at <= timedelta(days=span)
+    for hour, *counted in await session.execute(buyers):
+        week = weeks.days[weeks.at(read(hour))]
+        bought.update({(week, span): count for span, count in zip(SPANS, counted, strict=True)})
     found = []
     for week, (_, end) in zip(weeks.days, weeks.spans, strict=True):
         if not leads[week]:
@@ -74,3 +81,10 @@ async def cohorts(session: ReadSession, scope: Scope) -> list[Cohort]:
         told = (bought[week, span] if end + timedelta(days=span) <= now else None for span in SPANS)
         found.append(Cohort(week, leads[week], *told))
     return found
+
+
+def _later(days: int) -> ColumnElement[str]:
+    """So many days after the capture, to the microsecond, as times are stored."""
+    captured = type_coerce(Business.captured_at, Text)
+    to_the_second = func.strftime("%Y-%m-%dT%H:%M:%S", captured, f"+{days} days")
+    return to_the_second.concat(func.substr(captured, len("2026-11-22T14:02:00") + 1))

@@ -7,27 +7,25 @@ nothing.
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Subquery, Text, func, select, type_coerce
+from sqlalchemy.orm import aliased
 
 from crm_tui.db.engine import ReadSession
-from crm_tui.db.models import Business, Dispute, Payment, Refund
-from crm_tui.services.figures import among
+from crm_tui.db.models import Dispute, Payment, Refund
+from crm_tui.services.figures import among, customers
 from crm_tui.services.figures.base import Period, Scope
 from crm_tui.vocabulary import DisputeState, PaymentState, RefundState
 
 
 class Sale(NamedTuple):
-    """A business's first payment."""
+    """A business's first payment: `at` is its time as it is stored, which sorts as times do."""
 
     business_id: int
-    at: datetime
+    at: str
     currency: str
-    captured_at: datetime
-    source: str
-    """The source of the business, folded."""
 
 
 class Income(NamedTuple):
@@ -38,46 +36,32 @@ class Income(NamedTuple):
     amount: int
 
 
-async def first_payments(
-    session: ReadSession,
-    scope: Scope,
-    *,
-    paid: Period | None = None,
-    captured: Period | None = None,
-) -> list[Sale]:
-    """The first payments of all businesses that bought, by number of the business.
-
-    Args:
-        session: the store.
-        scope: which leads and whose money.
-        paid: only those first payments that lie in this time.
-        captured: only businesses captured in it.
-    """
-    place = func.row_number().over(
-        partition_by=Payment.business_id, order_by=(Payment.paid_at, Payment.id)
-    )
-    ranked = (
-        select(Payment.business_id, Payment.paid_at, Payment.currency, place.label("place"))
-        .where(*counted(scope), *among.of_leads(Payment.business_id, scope))
-        .subquery()
+async def first_payments(session: ReadSession, scope: Scope) -> list[Sale]:
+    """The first payments of all businesses that bought, whenever they did."""
+    firsts = ever_bought(scope)
+    # Where two were made at one moment, the one that was written first.
+    own = aliased(Payment)
+    first_id = (
+        select(func.min(own.id))
+        .where(
+            own.business_id == firsts.c.business_id,
+            own.paid_at == firsts.c.paid_at,
+            own.mode.in_(scope.modes),
+        )
+        .correlate(firsts)
+        .scalar_subquery()
     )
     statement = (
-        select(
-            ranked.c.business_id,
-            ranked.c.paid_at,
-            ranked.c.currency,
-            Business.captured_at,
-            Business.source_folded,
-        )
-        .join(Business, Business.id == ranked.c.business_id)
-        .where(
-            ranked.c.place == 1,
-            *among.within(ranked.c.paid_at, paid or Period()),
-            *among.within(Business.captured_at, captured or Period()),
-        )
-        .order_by(ranked.c.business_id)
+        select(firsts.c.business_id, type_coerce(firsts.c.paid_at, Text), Payment.currency)
+        .join(Payment, Payment.id == first_id)
+        .order_by(firsts.c.business_id)
     )
     return [Sale._make(row) for row in await session.execute(statement)]
+
+
+def ever_bought(scope: Scope) -> Subquery:
+    """When each business paid for the first time, whenever that was."""
+    return customers.first_payments(replace(scope, period=Period()))
 
 
 async def incomes(session: ReadSession, scope: Scope) -> list[Income]:

@@ -12,17 +12,21 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, func, select, type_coerce
 
 from crm_tui import money
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Message, Payment, Subscription, SubscriptionChange
+from crm_tui.db.types import utc_text
 from crm_tui.services.figures import among, messages
 from crm_tui.services.figures.base import Scope
 from crm_tui.services.figures.calendar import Parts, Step, day_of, read, step_for
-from crm_tui.services.figures.sales import counted, first_payments
+from crm_tui.services.figures.customers import first_payments
+from crm_tui.services.figures.sales import counted
 from crm_tui.services.money.terms import a_month
+from crm_tui.vocabulary import Interval, SubscriptionState
 
 _MOMENT = timedelta(microseconds=1)
 
@@ -99,9 +103,11 @@ async def _new_customers(session: ReadSession, scope: Scope) -> list[Series]:
     parts = parts_of(scope, await session.scalar(first))
     if parts is None:
         return []
+    firsts = first_payments(scope)
+    rough = parts.rough(firsts.c.paid_at)
     counts: Counter[int] = Counter()
-    for sale in await first_payments(session, scope, paid=scope.period):
-        counts[parts.at(sale.at)] += 1
+    for at, count in await session.execute(select(rough, func.count()).group_by(rough)):
+        counts[parts.at(read(at))] += count
     return [_counted(SeriesName.NEW_CUSTOMERS, parts, counts)]
 
 
@@ -130,13 +136,13 @@ def _counted(name: SeriesName, parts: Parts, counts: Counter[int]) -> Series:
 
 async def _mrr(session: ReadSession, scope: Scope) -> list[Series]:
     moves = await _moves(session, scope)
-    parts = parts_of(scope, min((at for at, _, _ in moves), default=None))
+    parts = parts_of(scope, datetime.fromisoformat(moves[0][0]) if moves else None)
     if parts is None:
         return []
     last = min(
         scope.standpoint.now + _MOMENT, scope.period.until or datetime.max.replace(tzinfo=UTC)
     )
-    ends = [min(end, last) for _, end in parts.spans]
+    ends = [utc_text(min(end, last)) for _, end in parts.spans]
     standing: defaultdict[str, Fraction] = defaultdict(Fraction)
     points: defaultdict[str, list[Point]] = defaultdict(list)
     currencies = sorted({currency for _, currency, _ in moves})
@@ -155,7 +161,8 @@ async def _mrr(session: ReadSession, scope: Scope) -> list[Series]:
     ]
 
 
-_Move = tuple[datetime, str, Fraction]
+_Move = tuple[str, str, Fraction]
+"""When, as it is stored; in which currency; by how much."""
 
 
 async def _moves(session: ReadSession, scope: Scope) -> list[_Move]:
@@ -163,11 +170,11 @@ async def _moves(session: ReadSession, scope: Scope) -> list[_Move]:
     statement = (
         select(
             SubscriptionChange.subscription_id,
-            SubscriptionChange.occurred_at,
-            SubscriptionChange.state,
+            type_coerce(SubscriptionChange.occurred_at, Text),
+            type_coerce(SubscriptionChange.state, Text),
             SubscriptionChange.amount,
             SubscriptionChange.currency,
-            SubscriptionChange.interval,
+            type_coerce(SubscriptionChange.interval, Text),
             SubscriptionChange.interval_count,
         )
         .join(Subscription, Subscription.id == SubscriptionChange.subscription_id)
@@ -180,12 +187,19 @@ async def _moves(session: ReadSession, scope: Scope) -> list[_Move]:
     )
     moves: list[_Move] = []
     standing: dict[int, tuple[str, Fraction]] = {}
-    rows = await session.execute(statement)
-    for number, at, state, amount, currency, interval, count in rows:
+    for number, at, state, amount, currency, interval, count in await session.execute(statement):
         if number in standing:
             was, worth = standing[number]
             moves.append((at, was, -worth))
-        worth = a_month(amount, interval, count) if state.earns else Fraction()
+        worth = _worth(amount, interval, count) if state in _EARNING else Fraction()
         standing[number] = currency, worth
         moves.append((at, currency, worth))
     return sorted(moves, key=lambda each: each[0])
+
+
+_EARNING = frozenset(state.value for state in SubscriptionState if state.earns)
+
+
+@lru_cache(maxsize=1024)
+def _worth(amount: int, interval: str, count: int) -> Fraction:
+    return a_month(amount, Interval(interval), count)
