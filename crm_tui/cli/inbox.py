@@ -52,7 +52,8 @@ def list_items(context: typer.Context, *, json: Json = False) -> None:
             ],
         )
         payments = sum(each.is_payment for each in found)
-        say(plural(len(found) - payments, "mail waits", "mails wait"))
+        if len(found) > payments or not payments:
+            say(plural(len(found) - payments, "mail waits", "mails wait"))
         if payments:
             say(plural(payments, "payment waits", "payments wait"))
         if sites:

@@ -196,5 +196,5 @@ class _Applying:
     ) -> None:
         """Have it wait; what only says whose something is waits with what it is about alone."""
         if event.kind is not MoneyKind.NOTED or self.waiting.has(names_of(event)):
-            added = await self.waiting.add(session, raw_id, event, why, now=self.now)
+            added = await self.waiting.add(session, raw_id, event, why)
             self.applied.unmatched += added

@@ -103,8 +103,6 @@ class Waiting:
         raw_id: int | None,
         event: MoneyEvent,
         why: str,
-        *,
-        now: datetime,
     ) -> bool:
         """Have something wait, with what it belongs to; whether that is new to the operator."""
         found = self._of(names_of(event))
@@ -116,7 +114,7 @@ class Waiting:
         names = names_of(event).union(*(item.payload.names for item in found))
         payload = _payload(self.place, events, names, raws)
         if not found:
-            await self._insert(session, raw_id, event, payload, why, now=now)
+            await self._insert(session, raw_id, event, payload, why)
             return True
         # Who was let go stays so, whatever else turns out to be theirs.
         kept = min(found, key=lambda each: (each.state is UnmatchedState.OPEN, each.id))
@@ -159,8 +157,6 @@ class Waiting:
         event: MoneyEvent,
         payload: Payload,
         why: str,
-        *,
-        now: datetime,
     ) -> None:
         row = Unmatched(
             key=f"payment:{self.place.key(event.name)}:{event.kind}:{uuid.uuid4().hex[:8]}",
@@ -168,7 +164,7 @@ class Waiting:
             title=title_of(payload.events),
             reason=why,
             raw_id=raw_id,
-            created_at=now,
+            created_at=event.occurred_at,
             payload=_stored(payload),
         )
         session.add(row)
