@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from textual import on
 from textual.widget import Widget
@@ -33,10 +33,20 @@ from crm_tui.widgets.row_list import RowList
 from crm_tui.widgets.row_messages import RowOpened
 
 if TYPE_CHECKING:
+    from crm_tui.db.engine import Database
     from crm_tui.services.figures.base import Figure, Record, Scope
+
+T = TypeVar("T")
 
 _MOST = 500
 """Records that are listed."""
+
+
+class CountsAside(Protocol):
+    """Has something counted where it holds up no key."""
+
+    async def __call__(self, count: Callable[[Database], Awaitable[T]]) -> T:
+        """What it comes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class FigureScreen(AppScreen):
         scope: What it is of.
         behind: The figure.
         words: The time and the filter, as the screen before says them.
+        aside: Has it counted where that holds up no key.
     """
 
     AREA = "figure"
@@ -68,12 +79,13 @@ class FigureScreen(AppScreen):
     }
     """
 
-    def __init__(self, scope: Scope, behind: Behind, words: str) -> None:
+    def __init__(self, scope: Scope, behind: Behind, words: str, aside: CountsAside) -> None:
         super().__init__()
         self._scope = scope
         self._behind = behind
         self._figure = behind.figure
         self._words = words
+        self._aside = aside
         self._records: list[Record] = []
 
     def compose_body(self) -> Iterable[Widget]:
@@ -101,14 +113,17 @@ class FigureScreen(AppScreen):
         self._table.nothing = "reading …" if takes_long else self._table.nothing
 
     async def _read(self) -> None:
-        db = await self.host.store()
         from crm_tui.services.figures.behind import behind
         from crm_tui.services.figures.kpis import kpis
 
         name, currency = self._behind.name, self._behind.currency
-        async with db.read() as session:
-            records = await behind(session, self._scope, name, currency=currency, limit=_MOST)
-            figures = await kpis(session, self._scope)
+
+        async def count(db: Database) -> tuple[list[Record], list[Figure]]:
+            async with db.read() as session:
+                records = await behind(session, self._scope, name, currency=currency, limit=_MOST)
+                return records, await kpis(session, self._scope)
+
+        records, figures = await self._aside(count)
         found = [each for each in figures if (each.name, each.currency) == (name, currency)]
         self._figure = next(iter(found), self._figure)
         self._show(records)
@@ -232,7 +247,7 @@ class FigureScreen(AppScreen):
         ]
         told = [self._figure] if self._figure is not None else []
         tables = {"figure": figure_table(told), "records": Table(names, rows)}
-        funnel_export.ask(self, tables, self._behind.name, self._scope, report=False)
+        funnel_export.ask(self, tables, self._behind.name)
 
 
 def _number(figure: Figure, number: float | Decimal | None) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from textual import on
 from textual.content import Content
@@ -35,7 +36,11 @@ from crm_tui.widgets.row_messages import RowHighlighted, RowOpened
 from crm_tui.widgets.view_line import ViewLine
 
 if TYPE_CHECKING:
+    from crm_tui.db.engine import Database
+    from crm_tui.services.figures.aside import Aside
     from crm_tui.services.figures.base import Scope
+
+T = TypeVar("T")
 
 _WIDE = 100
 """Cells from which on there is room for the days of the period beside its name."""
@@ -104,6 +109,7 @@ class FunnelScreen(AppScreen):
         self._begins = True
         self._columns: object = None
         self._kept: Place | None = None
+        self._aside: Aside | None = None
 
     def compose_body(self) -> Iterable[Widget]:
         """The filter, the views and the time, what is said of a line; the lines, and a chart."""
@@ -154,12 +160,29 @@ class FunnelScreen(AppScreen):
             self._counting.begin()
 
     async def _count(self) -> None:
-        db = await self.host.store()
-        asked, today = self.asked, self._today()
-        sheet = await VIEWS[asked.place].read(db, self.scope())
+        asked, today, scope = self.asked, self._today(), self.scope()
+        sheet = await self.aside(lambda db: VIEWS[asked.place].read(db, scope))
         if not self._counting.is_outdated:
             self._counted[asked, today] = sheet
         self._show(sheet)
+
+    async def aside(self, count: Callable[[Database], Awaitable[T]]) -> T:
+        """Have something counted where it holds up no key."""
+        db = await self.host.store()
+        from crm_tui.services.figures.aside import Aside
+
+        before = self._aside
+        if before is None or before.path != db.path:
+            self._aside = Aside(db.path)
+            if before is not None:
+                await before.close()
+        assert self._aside is not None
+        return await self._aside.run(count)
+
+    async def on_unmount(self) -> None:
+        """Count no more."""
+        if self._aside is not None:
+            await self._aside.close()
 
     def _tell(self, *, takes_long: bool) -> None:
         self.set_class(takes_long, "-counting")
@@ -364,7 +387,7 @@ class FunnelScreen(AppScreen):
             from crm_tui.screens.figure import FigureScreen
 
             words = "   ".join(filter(None, (self._time_words(), self.asked.text)))
-            self.app.push_screen(FigureScreen(self.scope(), behind, words))
+            self.app.push_screen(FigureScreen(self.scope(), behind, words, self.aside))
 
     # Spend
 
@@ -390,8 +413,15 @@ class FunnelScreen(AppScreen):
     def action_export(self) -> None:
         """Write what is shown to a file."""
         if self._sheet is not None:
+            scope = self.scope()
+
+            async def report(path: Path) -> None:
+                from crm_tui.services.report import gather, write_html
+
+                await write_html(await self.aside(lambda db: gather(db, scope)), path)
+
             name = VIEWS[self.asked.place].name
-            funnel_export.ask(self, self._sheet.tables, name, self.scope())
+            funnel_export.ask(self, self._sheet.tables, name, report)
 
     # The next start
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,6 @@ from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
     from crm_tui.screens.base import AppScreen
-    from crm_tui.services.figures.base import Scope
 
 _KINDS = {
     "csv": Option("csv", "CSV, for a spreadsheet: what is shown here"),
@@ -30,7 +29,10 @@ _KINDS = {
 
 
 def ask(
-    screen: AppScreen, tables: Mapping[str, Table], name: str, scope: Scope, *, report: bool = True
+    screen: AppScreen,
+    tables: Mapping[str, Table],
+    name: str,
+    report: Callable[[Path], Awaitable[None]] | None = None,
 ) -> None:
     """Ask for a format and a file, and write it.
 
@@ -38,8 +40,7 @@ def ask(
         screen: Where it was asked for.
         tables: What is shown.
         name: What it is called, for the name of the file.
-        scope: What it is of.
-        report: Whether the report of everything is offered, too.
+        report: Writes everything as a page to be read; where there is none, it is not offered.
     """
     day = screen.host.now().astimezone(screen.host.settings.operator.zone).date()
     agreed: Path | None = None
@@ -52,13 +53,13 @@ def ask(
         if path != agreed and is_there:
             agreed = path
             raise BadInput(f"{visible(path.name, 60)} is there already. enter again replaces it.")
-        if kind == "html":
-            await _write_report(screen, path, scope)
+        if kind == "html" and report is not None:
+            await report(path)
         else:
             await _write(path, as_csv(tables) if kind == "csv" else as_json(tables))
         screen.host.say(f"Exported to {visible(str(path))}.", Role.GOOD)
 
-    kinds = [option for kind, option in _KINDS.items() if report or kind != "html"]
+    kinds = [option for kind, option in _KINDS.items() if report is not None or kind != "html"]
     screen.app.push_screen(
         Form(
             "Export",
@@ -84,13 +85,6 @@ async def _write(path: Path, text: str) -> None:
 
     async with replacing(path) as file:
         file.write(text)
-
-
-async def _write_report(screen: AppScreen, path: Path, scope: Scope) -> None:
-    db = await screen.host.store()
-    from crm_tui.services import report
-
-    await report.write_html(await report.gather(db, scope), path)
 
 
 def as_csv(tables: Mapping[str, Table]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -435,12 +436,13 @@ class Slow:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.given_up: list[str] = []
-        self.go_on = asyncio.Event()
+        self.go_on = threading.Event()
 
     async def read(self, db: Database, scope: Scope) -> Sheet:
         self.asked.append(scope.query)
         try:
-            await self.go_on.wait()
+            while not self.go_on.is_set():  # noqa: ASYNC110 - set on another thread
+                await asyncio.sleep(0.005)
         except asyncio.CancelledError:
             self.given_up.append(scope.query)
             raise
