@@ -126,7 +126,12 @@ _WANTING: dict[About, tuple[Any, tuple[ColumnElement[bool], ...]]] = {
     ),
     About.FAILED: (
         Payment.id,
-        (is_word(Payment.__table__.c.state, PaymentState.FAILED), _AT_HAND, ~_made_good(), ~_has_ended()),
+        (
+            is_word(Payment.__table__.c.state, PaymentState.FAILED),
+            _AT_HAND,
+            ~_made_good(),
+            ~_has_ended(),
+        ),
     ),
     About.ENDING: (
         Subscription.id,
