@@ -29,7 +29,7 @@ class Sale(NamedTuple):
 
 
 class Income(NamedTuple):
-    """What a payment brought, in minor units."""
+    """What the payments of a business brought, in minor units of one currency."""
 
     business_id: int
     currency: str
@@ -65,7 +65,7 @@ def ever_bought(scope: Scope) -> Subquery:
 
 
 async def incomes(session: ReadSession, scope: Scope) -> list[Income]:
-    """What each payment of the period brought, in the order they were paid."""
+    """What the payments of the period brought, of each business and currency."""
     back = (
         select(Refund.payment_id, func.sum(Refund.amount).label("amount"))
         .where(Refund.state == RefundState.SUCCEEDED)
@@ -83,7 +83,7 @@ async def incomes(session: ReadSession, scope: Scope) -> list[Income]:
         select(
             Payment.business_id,
             Payment.currency,
-            func.max(Payment.amount - gone, 0),
+            func.sum(func.max(Payment.amount - gone, 0)),
         )
         .join(back, back.c.payment_id == Payment.id, isouter=True)
         .join(lost, lost.c.payment_id == Payment.id, isouter=True)
@@ -92,7 +92,7 @@ async def incomes(session: ReadSession, scope: Scope) -> list[Income]:
             *among.within(Payment.paid_at, scope.period),
             *among.of_leads(Payment.business_id, scope),
         )
-        .order_by(Payment.paid_at, Payment.id)
+        .group_by(Payment.business_id, Payment.currency)
     )
     return [Income._make(row) for row in await session.execute(statement)]
 
