@@ -123,7 +123,7 @@ def test_the_tab_key_completes(tmp_path: Path, store_path: Path, shell: str) -> 
         terminal.until(lambda text: "crm-tui views delete" in text)
         terminal.press("No\t")
         terminal.until(lambda text: "crm-tui views delete No\\ e-mail" in text)
-        terminal.press("\x15crm-tui leads list -sta\t")
+        terminal.press("\x15crm-tui leads list -stat\t")
         terminal.until(lambda text: "crm-tui leads list -status:" in text)
         terminal.press("repl\t")
         terminal.until(lambda text: "crm-tui leads list -status:replied" in text)
