@@ -49,7 +49,7 @@ async def test_any_other_order_reads_the_table_once_and_sorts(db: Database, colu
         ),
         (
             "status:opened,clicked",
-            "SEARCH business USING INDEX ix_business_contact_status (contact_status=?)",
+            "SEARCH business USING INDEX ix_business_funnel (contact_status=?)",
         ),
         ("-city:queens", "SCAN business"),
         ("has:email", "SCAN business"),

@@ -58,7 +58,6 @@ class Business(Base):
         Index("ix_business_city_folded", "city_folded"),
         Index("ix_business_category_folded", "category_folded"),
         Index("ix_business_region_folded", "region_folded"),
-        Index("ix_business_contact_status", "contact_status"),
         Index("ix_business_website_status", "website_status"),
         Index(
             "ix_business_funnel",

@@ -193,6 +193,7 @@ class Message(Base):
             "unsubscribed_at",
             "complained_at",
             "cost",
+            "campaign_id",
             sqlite_where=text("sent_at IS NOT NULL"),
         ),
         Index(
