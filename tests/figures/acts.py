@@ -284,10 +284,22 @@ async def do(db: Database, captured: Sequence[datetime], acts: Sequence[Act]) ->
             await _do(db, done, act, number)
         except (BadInput, NotFound):
             continue
+        if isinstance(act, Erase):
+            _end_what_runs(done, done.lead(act.lead), NOW - timedelta(days=1, minutes=-number))
         done.acts.append(act)
         if isinstance(act, Merge):
             done.went_to[done.lead(act.other)] = done.lead(act.lead)
     return done
+
+
+def _end_what_runs(done: Done, lead: int, at: datetime) -> None:
+    """What runs of a lead that is erased has ended with it."""
+    for place, act in enumerate(done.acts):
+        if isinstance(act, Subscribe) and done.lead(act.lead) == lead:
+            latest = max(act.changes)
+            if latest[1] is not SubscriptionState.ENDED:
+                last = (at, SubscriptionState.ENDED, *latest[2:])
+                done.acts[place] = replace(act, changes=(*act.changes, last))
 
 
 async def _do(db: Database, done: Done, act: Act, number: int) -> None:
