@@ -382,7 +382,7 @@ class FunnelScreen(AppScreen):
         elif behind.query:
             span = self.asked.span if behind.is_of_period else EVERYTHING
             query = leads_query(behind.query, span, self.asked.text)
-            self.in_order(show_leads(self, query, behind.count), group="open")
+            self.in_order(show_leads(self, query, behind.leads), group="open")
         elif behind.name:
             from crm_tui.screens.figure import FigureScreen
 

@@ -59,7 +59,7 @@ def groups_sheet(campaigns: Sequence[OfCampaign], sources: Sequence[OfSource]) -
             _number(source.customers),
         )
         quoted = source.source.replace('"', "")
-        behind = Behind(query=f'source:"{quoted}"' if quoted else "", count=source.leads)
+        behind = Behind(query=f'source:"{quoted}"' if quoted else "", leads=source.leads)
         lines += _lines(len(lines) + 1, first, source.money, behind, SOURCE_RULE)
     tables = {
         "campaigns": _campaign_table(campaigns),

@@ -28,7 +28,7 @@ class Behind(NamedTuple):
         campaign: The campaign, where the line is of one.
         query: The filter of the leads, where it is of leads.
         is_of_period: Whether those are leads found in the period.
-        count: How many leads these are.
+        leads: How many leads these are.
     """
 
     name: str = ""
@@ -37,7 +37,7 @@ class Behind(NamedTuple):
     campaign: int | None = None
     query: str = ""
     is_of_period: bool = True
-    count: int = 0
+    leads: int = 0
 
 
 NOTHING_BEHIND = Behind()

@@ -170,7 +170,7 @@ def _stage(
         ),
         share=stage.count / most if most else 0.0,
         about=STAGE_WORDS[stage.stage],
-        behind=Behind(query=f"stage:{stage.stage}", count=stage.count),
+        behind=Behind(query=f"stage:{stage.stage}", leads=stage.count),
     )
 
 
