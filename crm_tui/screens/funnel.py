@@ -380,8 +380,7 @@ class FunnelScreen(AppScreen):
 
             self.app.push_screen(CampaignScreen(behind.campaign))
         elif behind.query:
-            span = self.asked.span if behind.is_of_period else EVERYTHING
-            query = leads_query(behind.query, span, self.asked.text)
+            query = leads_query(behind.query, self.asked.span, self.asked.text)
             self.in_order(show_leads(self, query, behind.leads), group="open")
         elif behind.name:
             from crm_tui.screens.figure import FigureScreen

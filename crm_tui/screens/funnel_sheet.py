@@ -26,8 +26,7 @@ class Behind(NamedTuple):
         currency: In which it is told, where it is money.
         figure: It, where it is known already.
         campaign: The campaign, where the line is of one.
-        query: The filter of the leads, where it is of leads.
-        is_of_period: Whether those are leads found in the period.
+        query: The filter of the leads, where it is of leads; the period is added to it.
         leads: How many leads these are.
     """
 
@@ -36,7 +35,6 @@ class Behind(NamedTuple):
     figure: Figure | None = None
     campaign: int | None = None
     query: str = ""
-    is_of_period: bool = True
     leads: int = 0
 
 

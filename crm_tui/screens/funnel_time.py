@@ -46,7 +46,7 @@ def cohorts_sheet(weeks: Sequence[Cohort]) -> Sheet:
                 Cell(f"{each.leads:,}"),
                 *(cell for bought in each.bought for cell in _bought(bought, each.leads)),
             ),
-            behind=Behind(query=_week_query(each.week), is_of_period=False, leads=each.leads),
+            behind=Behind(query=_week_query(each.week), leads=each.leads),
         )
         for number, each in enumerate(reversed(weeks), 1)
     ]

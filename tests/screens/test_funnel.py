@@ -275,8 +275,9 @@ async def test_the_chart_of_the_line_under_the_cursor_is_drawn(desk: Desk) -> No
 
 async def test_a_week_opens_the_leads_found_in_it(desk: Desk) -> None:
     await desk.press("w")
+    leads = desk.lines()[0].split()[4]
     await desk.press("enter")
-    assert desk.front(LeadsScreen).table.total > 0
+    assert f"{desk.front(LeadsScreen).table.total:,}" == leads
 
 
 # Spend
