@@ -41,7 +41,7 @@ def plan_document(plan: PlanRow) -> dict[str, Any]:
 
 
 def payment_document(payment: PaymentRow) -> dict[str, Any]:
-    """A payment as the command line tells it, with its refunds."""
+    """A payment as the command line tells it, with its refunds and disputes."""
 
     def amount(minor: int | None) -> int | float | None:
         return None if minor is None else number(minor, payment.currency)
@@ -82,6 +82,19 @@ def payment_document(payment: PaymentRow) -> dict[str, Any]:
                 "reason": each.reason,
             }
             for each in payment.refunds
+        ],
+        "disputes": [
+            {
+                "id": each.id,
+                "amount": amount(each.amount),
+                "currency": each.currency,
+                "state": each.state,
+                "opened_at": moment(each.opened_at),
+                "due_by": moment(each.due_by),
+                "closed_at": moment(each.closed_at),
+                "reason": each.reason,
+            }
+            for each in payment.disputes
         ],
     }
 

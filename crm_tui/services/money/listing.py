@@ -238,7 +238,19 @@ async def overdue_by_hand(session: ReadSession, *, now: datetime) -> list[Subscr
 
 async def open_disputes(session: ReadSession, *, modes: Collection[Mode]) -> list[DisputeRow]:
     """Disputes that are open, the one to be answered first at the top."""
-    query: Select[*tuple[Any, ...]] = (
+    query = (
+        _disputes()
+        .where(Dispute.state == DisputeState.OPEN, Payment.mode.in_(modes))
+        .order_by(Dispute.due_by.is_(None), Dispute.due_by, Dispute.id)
+    )
+    return [DisputeRow(*row) for row in await session.execute(query)]
+
+
+# Reading
+
+
+def _disputes() -> Select[*tuple[Any, ...]]:
+    return (
         select(
             Dispute.id,
             Dispute.payment_id,
@@ -255,13 +267,7 @@ async def open_disputes(session: ReadSession, *, modes: Collection[Mode]) -> lis
         )
         .join(Payment, Payment.id == Dispute.payment_id)
         .join(Business, Business.id == Payment.business_id)
-        .where(Dispute.state == DisputeState.OPEN, Payment.mode.in_(modes))
-        .order_by(Dispute.due_by.is_(None), Dispute.due_by, Dispute.id)
     )
-    return [DisputeRow(*row) for row in await session.execute(query)]
-
-
-# Reading
 
 
 def _subscriptions(modes: Collection[Mode]) -> Select[*tuple[Any, ...]]:
@@ -335,8 +341,25 @@ async def _payments(
         .limit(limit)
     )
     found = [PaymentRow(*row) for row in await session.execute(query)]
-    refunds = await _refunds(session, [each.id for each in found])
-    return [replace(each, refunds=tuple(refunds.get(each.id, ()))) for each in found]
+    ids = [each.id for each in found]
+    refunds, disputes = await _refunds(session, ids), await _disputes_of(session, ids)
+    return [
+        replace(
+            each,
+            refunds=tuple(refunds.get(each.id, ())),
+            disputes=tuple(disputes.get(each.id, ())),
+        )
+        for each in found
+    ]
+
+
+async def _disputes_of(session: ReadSession, ids: Sequence[int]) -> dict[int, list[DisputeRow]]:
+    query = _disputes().where(Dispute.payment_id.in_(one_parameter(ids)))
+    found: dict[int, list[DisputeRow]] = defaultdict(list)
+    for row in await session.execute(query.order_by(Dispute.opened_at, Dispute.id)):
+        each = DisputeRow(*row)
+        found[each.payment_id].append(each)
+    return found
 
 
 async def _refunds(session: ReadSession, ids: Sequence[int]) -> dict[int, list[RefundRow]]:
@@ -379,9 +402,8 @@ async def _with_money(
         paid[business_id][currency][0] = amount
         first[business_id] = min(first.get(business_id, at), at)
     went_back = (
-        select(Payment.business_id, Payment.currency, func.sum(Refund.amount))
-        .join(Refund, Refund.payment_id == Payment.id)
-        .where(Payment.business_id.in_(ids), _came(modes), Refund.state == RefundState.SUCCEEDED)
+        select(Payment.business_id, Payment.currency, func.sum(func.min(Payment.amount, _gone())))
+        .where(Payment.business_id.in_(ids), _came(modes), _gone() > 0)
         .group_by(Payment.business_id, Payment.currency)
     )
     for business_id, currency, amount in await session.execute(went_back):
@@ -404,6 +426,17 @@ async def _with_money(
         )
         for each in found
     ]
+
+
+def _gone() -> ColumnElement[int]:
+    """What went back of a payment, by refunds and by disputes that were lost."""
+    refunds = select(func.coalesce(func.sum(Refund.amount), 0)).where(
+        Refund.payment_id == Payment.id, Refund.state == RefundState.SUCCEEDED
+    )
+    lost = select(func.coalesce(func.sum(Dispute.amount), 0)).where(
+        Dispute.payment_id == Payment.id, Dispute.state == DisputeState.LOST
+    )
+    return refunds.scalar_subquery() + lost.scalar_subquery()
 
 
 def _came(modes: Collection[Mode]) -> ColumnElement[bool]:

@@ -103,11 +103,14 @@ class PaymentRow:
     country: str | None
     note: str | None
     refunds: tuple[RefundRow, ...] = ()
+    disputes: tuple[DisputeRow, ...] = ()
 
     @property
     def refunded(self) -> int:
-        """What really went back."""
-        return sum(each.amount for each in self.refunds if each.state is RefundState.SUCCEEDED)
+        """What really went back, by refunds and by disputes that were lost; never more than came."""
+        given = sum(each.amount for each in self.refunds if each.state is RefundState.SUCCEEDED)
+        lost = sum(each.amount for each in self.disputes if each.state is DisputeState.LOST)
+        return min(given + lost, self.amount)
 
     @property
     def left(self) -> int:
