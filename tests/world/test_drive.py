@@ -70,6 +70,8 @@ async def work(store: Path, drive: Drive) -> None:
 def test_everything_is_told_once_and_nobody_is_written_to_twice(
     store_path: Path, provider: str, leads: int
 ) -> None:
+    if provider == "twilio":
+        leads = min(leads, 3_000)  # more are not texted in a month, and poisoned pages end a poll
     fill(store_path, leads, NOW, texts=provider == "twilio")
     drive = drive_of(provider, leads)
     with drive.world.serve(), in_no_time():
