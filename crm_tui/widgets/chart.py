@@ -71,8 +71,8 @@ def draw(chart: Chart, width: int, height: int) -> list[Content]:
     rows = height - 1
     if rows < 1 or not chart.values:
         return []
-    left, fits = 0, False
-    while not fits:
+    left = 0
+    while True:
         room = width - left
         if room < 1:
             return []
@@ -80,7 +80,9 @@ def draw(chart: Chart, width: int, height: int) -> list[Content]:
         top = nice_top(max(values))
         marks = _marks(top, rows, chart.unit)
         needed = max(cell_len(words) for words in marks.values()) + _GAP
-        left, fits = max(left, needed), needed <= left  # numbers take room, and sums get longer
+        if needed <= left:
+            break
+        left = needed  # numbers take room, and sums get longer
     each, gap = _column_width(len(values), room)
     lines = [
         styled(marks.get(row, "").rjust(left - _GAP) + " " * _GAP, Role.QUIET)
