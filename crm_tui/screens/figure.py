@@ -19,7 +19,6 @@ from crm_tui.screens.base import AppScreen
 from crm_tui.screens.funnel_counting import Counting
 from crm_tui.screens.funnel_sheet import Behind, Table
 from crm_tui.screens.funnel_stages import (
-    NOT_ENOUGH,
     figure_table,
     number_words,
     title_of,
@@ -135,7 +134,7 @@ class FigureScreen(AppScreen):
         figure = self._figure
         if figure is None:
             return
-        value = value_words(figure) if figure.value is not None else NOT_ENOUGH
+        value = value_words(figure) if figure.value is not None else figure.lacks
         role = Role.ACCENT if figure.value is not None else Role.QUIET
         title = styled(title_of(figure.name), Role.STRONG) + "   " + styled(value, role)
         number = len(self._records)

@@ -30,9 +30,6 @@ from crm_tui.widgets.row_paint import GUTTER
 if TYPE_CHECKING:
     from crm_tui.services.figures.base import Figure, StageCount
 
-NOT_ENOUGH = "not enough data"
-"""What stands beside a figure that cannot be told."""
-
 STAGE_WORDS = {
     Stage.CAPTURED: "Leads that were found or added.",
     Stage.QUALIFIED: "Leads whose score is high enough, or that came further.",
@@ -181,7 +178,7 @@ def _figure(number: int, figure: Figure, before: Figure | None, *, in_several: b
     was = ""
     if before is not None and before.value is not None and figure.value is not None:
         was = _than(figure.value, before.value, _words(before.value, before))
-    said = made_of(figure) if known else NOT_ENOUGH
+    said = made_of(figure) if known else figure.lacks
     return Line(
         number,
         (
@@ -192,9 +189,17 @@ def _figure(number: int, figure: Figure, before: Figure | None, *, in_several: b
             Cell(""),
             Cell(was, Role.QUIET),
         ),
-        about=f"{figure.formula[:1].upper()}{figure.formula[1:]}. {figure.note}".strip(),
+        about=_about(figure),
         behind=Behind(figure.name, figure.currency, figure),
     )
+
+
+def _about(figure: Figure) -> str:
+    """What is to be known of a figure: why there is none, before how it is computed."""
+    said = (
+        (figure.formula, figure.note) if figure.value is not None else (figure.note, figure.formula)
+    )
+    return " ".join(f"{each[:1].upper()}{each[1:]}." for each in said if each)
 
 
 def _than(now: float | Decimal, before: float | Decimal | None, words: str) -> str:

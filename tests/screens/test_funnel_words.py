@@ -11,6 +11,8 @@ from crm_tui.errors import BadInput
 from crm_tui.screens.funnel_leads import leads_query
 from crm_tui.screens.funnel_period import EVERYTHING, read_span
 from crm_tui.screens.funnel_sheet import bar, percent
+from crm_tui.screens.funnel_stages import stages_sheet
+from crm_tui.services.figures.base import Figure, Unit
 from crm_tui.widgets.chart import Chart, draw, nice_top
 from crm_tui.widgets.shapes import plain_shapes
 
@@ -147,3 +149,21 @@ def test_a_chart_of_nothing_is_empty_and_one_of_zeros_is_flat() -> None:
 )
 def test_the_scale_ends_in_a_round_number(highest: float, top: float) -> None:
     assert nice_top(highest) == top
+
+
+def test_what_no_provider_tells_is_not_measured_and_not_too_little_data() -> None:
+    """It does not come by waiting; the line above says why first."""
+
+    def said(note: str) -> tuple[str, str]:
+        rate = Figure(
+            name="open_rate", value=None, unit=Unit.RATIO, formula="opens ÷ reached", note=note
+        )
+        line = stages_sheet([], [rate], [], []).lines[-1]
+        return line.cells[1].text, line.about
+
+    unmeasured = said("not measured: the providers in use do not tell")
+    assert unmeasured == (
+        "not measured",
+        "Not measured: the providers in use do not tell. Opens ÷ reached.",
+    )
+    assert said("not enough data: nothing was sent")[0] == "not enough data"

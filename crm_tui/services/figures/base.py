@@ -57,6 +57,11 @@ class Scope:
         return Mode.MANUAL, self.mode
 
 
+NOT_ENOUGH = "not enough data"
+NOT_MEASURED = "not measured"
+"""How the note of a figure without a value begins."""
+
+
 class Unit(StrEnum):
     """What a figure is counted in."""
 
@@ -73,7 +78,8 @@ class Figure:
     Attributes:
         name: as in the command line's contract, in snake_case.
         value: a count, a ratio (0.25, not 25), days, or an amount in the currency's major unit,
-            rounded half-even to its minor unit; None where there is not enough data.
+            rounded half-even to its minor unit; None where there is not enough data, or where
+            it is not measured.
         numerator, denominator: what it was computed of, as numbers of the same kinds.
         formula: in words.
         note: why there is no value, or what else is to be known.
@@ -87,6 +93,13 @@ class Figure:
     numerator: int | float | Decimal | None = None
     denominator: int | float | Decimal | None = None
     note: str = ""
+
+    @property
+    def lacks(self) -> str:
+        """Why there is no value, in two or three words; "" where there is one."""
+        if self.value is not None:
+            return ""
+        return NOT_MEASURED if self.note.startswith(NOT_MEASURED) else NOT_ENOUGH
 
 
 @dataclass(frozen=True, slots=True)

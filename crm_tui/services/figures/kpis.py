@@ -18,13 +18,12 @@ from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import ImportBatch
 from crm_tui.services.figures import among, customers, funnel, messages, subscriptions
 from crm_tui.services.figures.asking import end_of
-from crm_tui.services.figures.base import Figure, Scope, Unit
+from crm_tui.services.figures.base import NOT_ENOUGH, NOT_MEASURED, Figure, Scope, Unit
 from crm_tui.services.figures.costs import costs
 from crm_tui.services.figures.message_costs import message_costs
 from crm_tui.text import plural
 from crm_tui.vocabulary import BatchState, Stage
 
-NOT_ENOUGH = "not enough data"
 FORMULAS = {
     "lead_capture_rate": "rows created or merged ÷ rows seen, over the imports of the period",
     "qualification_rate": "qualified leads ÷ leads captured in the period",
@@ -202,7 +201,7 @@ def _by_people(
     if not found.messages:
         return _share(name, 0, 0, _nobody(found))
     if not tried:
-        return _share(name, 0, 0, "not measured: what was sent went through what does not tell")
+        return _share(name, 0, 0, f"{NOT_MEASURED}: the providers in use do not tell")
     if not of:
         return _share(name, people, of, _nobody(found))
     told = [f"{_percent(raw, of)} with machines ({raw:,} of {of:,})"]
