@@ -40,12 +40,48 @@ async def bought(session: WriteSession, row: Payment, *, source: str, now: datet
     await stop_all(session, [Stop(row.business_id, BOUGHT)], now=now)
 
 
+async def still_bought(
+    session: WriteSession,
+    business_id: int,
+    *,
+    after: int,
+    customer_id: int | None,
+    was_won_by_it: bool,
+    now: datetime,
+) -> None:
+    """Do again what follows from the payments of a lead, as one of them was taken back.
+
+    Args:
+        session: the transaction.
+        business_id: the lead.
+        after: the payment that was taken back; those before it had had their effect by then.
+        customer_id: the customer record that went with it, which comes back under its number.
+        was_won_by_it: whether the outcome was taken back with it; else what it is now is what
+            somebody said since, and stays.
+        now: aware UTC.
+    """
+    paid = await _paid(session, business_id)
+    if not paid:
+        return
+    await keep_customer(session, paid[-1], customer_id=customer_id)
+    lead = await session.get_one(Business, business_id, populate_existing=True)
+    if was_won_by_it or lead.outcome is Outcome.WON:
+        for row in paid:
+            if row.id > after:
+                source = events.OPERATOR if row.mode is Mode.MANUAL else row.provider
+                await bought(session, row, source=source, now=now)
+
+
 async def keep_customer(
-    session: WriteSession, row: Payment, *, tax_id: str | None = None
+    session: WriteSession,
+    row: Payment,
+    *,
+    tax_id: str | None = None,
+    customer_id: int | None = None,
 ) -> Customer | None:
     """Have the business be a customer if it paid, known by what its latest payments tell of it.
 
-    What the operator wrote of it stays.
+    What the operator wrote of it stays. A record that is made anew gets `customer_id`, if any.
     """
     paid = await _paid(session, row.business_id)
     customer = await session.scalar(
@@ -58,7 +94,9 @@ async def keep_customer(
     known = _latest(paid)
     first = min(each.paid_at for each in paid if each.paid_at is not None)
     if customer is None:
-        customer = Customer(business_id=row.business_id, created_at=first, tax_id=tax_id, **known)
+        customer = Customer(
+            id=customer_id, business_id=row.business_id, created_at=first, tax_id=tax_id, **known
+        )
         session.add(customer)
     else:
         customer.created_at = min(customer.created_at, first)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Select, Text, cast, func, literal, select, update
@@ -13,6 +13,7 @@ from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Business, Event, UndoChange
 from crm_tui.db.types import listed
 from crm_tui.services import activity, derived, search, statuses, voiding
+from crm_tui.services.money import buying
 from crm_tui.services.polling import touches
 from crm_tui.services.sending import settling
 from crm_tui.services.sites import gather
@@ -58,15 +59,58 @@ async def turn(
     wanted = [c for c in part.changes if c.record not in left and c.record not in settled]
     written, refused = await write(session, wanted, write_down=undoing and in_book)
     left |= refused
+    part = await _but_of(session, part, {c.business_id for c in wanted if c.record in refused})
     await _follow(session, written, part.leads, score=score, now=now)
     beginning = await _void(session, part, words=words, undoing=undoing, now=now)
     await _judge(session, part.changes)
+    if undoing:
+        await _stay_bought(session, written, now=now)
     if in_book:
         done = [c.id for c in part.changes if c.record in settled] + [c.id for c in written]
         await _mark(session, done, undoing=undoing)
         await _mark(session, part.told, undoing=undoing, beginning=beginning if undoing else "")
         await _mark_left(session, [c.id for c in part.changes if c.record in left])
     return Turned(left, _owners(c for c in part.changes if c.record in left))
+
+
+async def _but_of(session: WriteSession, part: Part, leads: Collection[int | None]) -> Part:
+    """A part without the lines of leads of which the store took nothing: all of it stands."""
+    if not (staying := {each for each in leads if each is not None} & set(part.leads)):
+        return part
+    told = await session.scalars(
+        select(UndoChange.id).where(
+            UndoChange.id.in_(listed(part.told)), UndoChange.business_id.not_in(staying)
+        )
+    )
+    leads_told = [each for each in part.leads if each not in staying]
+    return replace(part, told=list(told), leads=leads_told)
+
+
+async def _stay_bought(session: WriteSession, written: Sequence[Change], *, now: datetime) -> None:
+    """Have leads whose payment was taken back be what payments that came since make of them."""
+    gone: dict[int, int] = {}
+    customers: dict[int, int] = {}
+    won: set[int] = set()
+    for change in written:
+        table, owner = change.record.table, change.business_id
+        if owner is None or table not in {"payment", "customer", "business"}:
+            continue
+        number = int(str(change.record.parts[0]))
+        if table == "business" and "outcome" in (change.then or ()):
+            won.add(owner)
+        elif table == "payment" and change.deletes:
+            gone[owner] = min(number, gone.get(owner, number))
+        elif table == "customer" and change.deletes:
+            customers[owner] = number
+    for business_id, payment_id in sorted(gone.items()):
+        await buying.still_bought(
+            session,
+            business_id,
+            after=payment_id,
+            customer_id=customers.get(business_id),
+            was_won_by_it=business_id in won,
+            now=now,
+        )
 
 
 def _owners(changes: Iterable[Change]) -> dict[RecordId, int | None]:
