@@ -16,7 +16,7 @@ from sqlalchemy import and_, case, or_, select
 
 from crm_tui.db.engine import Database
 from crm_tui.db.models import PaymentLink, Plan
-from crm_tui.providers.base import ProviderError
+from crm_tui.providers.base import ProviderError, Refused, Unsendable
 from crm_tui.services.money import links
 from crm_tui.services.money.links import BANK, STANDING, STRIPE, Payments
 from crm_tui.services.money.offered import is_stale, paid_since
@@ -83,15 +83,20 @@ async def close_stale(
     count = await _close(db, here, clock())
     if not there:
         return Closed(count, "")
+    problem = ""
     try:
         async with payments() as provider:
             for each in there:
                 assert each.provider_id is not None
-                await provider.close_link(each.provider_id)
+                try:
+                    await provider.close_link(each.provider_id)
+                except (Refused, Unsendable) as error:
+                    # Asking again changes nothing; it is said once, and holds up no other.
+                    problem = f"A payment link could not be closed: {error}"
                 count += await _close(db, [each], clock())
     except ProviderError as error:
         return Closed(count, f"Payment links could not be closed: {error}")
-    return Closed(count, "")
+    return Closed(count, problem)
 
 
 async def _close(db: Database, stale: list[_Stale], now: datetime) -> int:

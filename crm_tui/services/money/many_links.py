@@ -92,7 +92,7 @@ async def make_many(
         BadInput: the plan is in the archive.
     """
     report = ManyLinks()
-    bought = await _bought(db, business_ids)
+    bought = await _bought(db, business_ids, mode)
     loop = asyncio.get_running_loop()
 
     async def make(lead: int) -> Made:
@@ -144,7 +144,8 @@ async def _is_there(db: Database, business_id: int) -> bool:
         return await session.scalar(select(Business.id).where(*where)) is not None
 
 
-async def _bought(db: Database, business_ids: Sequence[int]) -> set[int]:
+async def _bought(db: Database, business_ids: Sequence[int], mode: Mode) -> set[int]:
+    """Who has bought, for real or in this mode."""
     found: set[int] = set()
     for start in range(0, len(business_ids), _NAMED):
         async with db.read() as session:
@@ -153,6 +154,7 @@ async def _bought(db: Database, business_ids: Sequence[int]) -> set[int]:
                     select(Payment.business_id).where(
                         Payment.business_id.in_(listed(business_ids[start : start + _NAMED])),
                         Payment.state == PaymentState.SUCCEEDED,
+                        Payment.mode.in_((Mode.MANUAL, Mode.LIVE, mode)),
                     )
                 )
             )

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Payment, PaymentLink, Plan
-from crm_tui.vocabulary import LinkState, PaymentState
+from crm_tui.vocabulary import LinkState, Mode, PaymentState
 
 SLACK = timedelta(days=1)
 """A payment that was written down with its day alone may seem to be from before the link."""
@@ -30,10 +30,14 @@ class Offered(NamedTuple):
 
 
 def paid_since() -> ColumnElement[bool]:
-    """That the lead of a link has bought since it was made; a renewal is no purchase."""
+    """That the lead of a link has bought since it was made; a renewal is no purchase.
+
+    Play money buys nothing that is asked for in real money.
+    """
     return exists().where(
         Payment.business_id == PaymentLink.business_id,
         Payment.state == PaymentState.SUCCEEDED,
+        or_(Payment.mode != Mode.TEST, PaymentLink.mode != Mode.LIVE),
         Payment.is_renewal.is_(False),
         # The times are texts of one length; the day is taken off as SQLite does it.
         func.julianday(Payment.paid_at)
