@@ -18,6 +18,7 @@ from crm_tui.db.models import (
     Event,
     ImportBatch,
     ImportRow,
+    MoneyRef,
     SearchDoc,
     Suppression,
     Tag,
@@ -29,7 +30,7 @@ from crm_tui.services.imports import batches
 from crm_tui.services.imports.give_back import restored
 from crm_tui.services.imports.owner import owner
 from crm_tui.services.imports.undo import UndoResult, undo
-from crm_tui.vocabulary import BatchState, ContactStatus, TaskState
+from crm_tui.vocabulary import BatchState, ContactStatus, Mode, TaskState
 
 if TYPE_CHECKING:
     from tests.conftest import AddLead
@@ -286,3 +287,18 @@ def test_fields_are_restored_only_where_they_hold_what_was_written() -> None:
         "custom": {"b": 2},
     }
     assert changed_since == ["city", "b"]
+
+
+async def test_a_lead_a_payment_provider_knows_is_left_though_its_timeline_says_nothing(
+    db: Database, import_rows: ImportRows, take_back: Any
+) -> None:
+    done = await import_rows({"Company": "Acme Plumbing"}, {"Company": "Best Heating"})
+    async with db.write() as session:
+        lead = await session.scalar(select(Business.id).where(Business.name == "Acme Plumbing"))
+        assert lead is not None
+        session.add(MoneyRef(provider="stripe", mode=Mode.TEST, value="cus_1", business_id=lead))
+    result = await take_back(done.batch)
+    assert result.deleted == 1
+    assert [(each.business_id, each.reason) for each in result.left] == [
+        (lead, "worked on since: a payment provider knows it")
+    ]

@@ -24,11 +24,16 @@ from crm_tui.db.models import (
     BusinessTag,
     CampaignExclusion,
     ContactPoint,
+    Customer,
     Distinct,
     Event,
     Message,
+    MoneyRef,
+    Payment,
+    PaymentLink,
     RawRecord,
     Site,
+    Subscription,
     Suppression,
     Tag,
     Task,
@@ -70,6 +75,16 @@ async def touched(
         ),
         select(Business.id, literal("its site is being built")).where(
             Business.id.in_(business_ids), Business.building_by.is_not(None)
+        ),
+        *(
+            select(model.business_id, literal(words)).where(model.business_id.in_(business_ids))
+            for model, words in (
+                (PaymentLink, "it was asked to pay"),
+                (Payment, "it has a payment"),
+                (Subscription, "it has a subscription"),
+                (Customer, "it is a customer"),
+                (MoneyRef, "a payment provider knows it"),
+            )
         ),
         *(
             select(model.business_id, literal(words)).where(
