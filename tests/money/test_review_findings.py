@@ -15,6 +15,7 @@ from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Customer, Payment, Site, Subscription
 from crm_tui.providers.base import Unsendable
 from crm_tui.services import undo
+from crm_tui.services.merge import merge, split
 from crm_tui.services.money import by_hand
 from crm_tui.services.money.closing import close_stale
 from crm_tui.services.money.many_links import make_many
@@ -161,3 +162,29 @@ async def test_play_money_pays_for_no_real_link(
     assert (report.made, report.bought) == (1, 0)
     async with db.read() as session:
         assert list(await offered(session, [lead])) == [lead]
+
+
+@pytest.mark.parametrize("back", ["split", "undo"])
+async def test_who_paid_after_a_merge_is_a_customer_without_the_lead_that_went_into_it(
+    db: Database, add_lead: AddLead, settings: Settings, now: datetime, back: str
+) -> None:
+    kept, other = await add_lead("Woodhaven Plumbing"), await add_lead("Woodhaven Heating")
+    await telling.tell_all(db, other, [telling.payment("evt_1")], now=now)
+    async with undo.action(db, "merged", now=now) as session:
+        await merge(session, kept, [other], score=settings.score, now=now)
+    await telling.tell_all(db, kept, [telling.payment("evt_2", telling.at(days=1))], now=now)
+    if back == "split":
+        await split(db, other, settings=settings, now=now)
+    else:
+        await undo.undo(db, settings=settings, now=now)
+    async with db.read() as session:
+        owners = (await session.scalars(select(Payment.business_id).order_by(Payment.id))).all()
+        customers = await session.scalars(
+            select(Customer.business_id).order_by(Customer.business_id)
+        )
+        leads = await session.execute(
+            select(Business.contact_status, Business.outcome).order_by(Business.id)
+        )
+        assert owners == [other, kept]
+        assert customers.all() == [kept, other]
+        assert [tuple(each) for each in leads] == [(ContactStatus.PURCHASED, Outcome.WON)] * 2

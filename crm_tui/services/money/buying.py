@@ -49,12 +49,12 @@ async def still_bought(
     was_won_by_it: bool,
     now: datetime,
 ) -> None:
-    """Do again what follows from the payments of a lead, as one of them was taken back.
+    """Do again what follows from the payments of a lead, as some of them are its own no more.
 
     Args:
         session: the transaction.
         business_id: the lead.
-        after: the payment that was taken back; those before it had had their effect by then.
+        after: the last of those; what came before it had had its effect by then.
         customer_id: the customer record that went with it, which comes back under its number.
         was_won_by_it: whether the outcome was taken back with it; else what it is now is what
             somebody said since, and stays.

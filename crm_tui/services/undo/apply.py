@@ -87,21 +87,21 @@ async def _but_of(session: WriteSession, part: Part, leads: Collection[int | Non
 
 
 async def _stay_bought(session: WriteSession, written: Sequence[Change], *, now: datetime) -> None:
-    """Have leads whose payment was taken back be what payments that came since make of them."""
+    """Have leads that lost payments, taken back or moved, be what payments that came since say."""
     gone: dict[int, int] = {}
     customers: dict[int, int] = {}
     won: set[int] = set()
     for change in written:
         table, owner = change.record.table, change.business_id
-        if owner is None or table not in {"payment", "customer", "business"}:
+        if table == "business" and owner is not None and "outcome" in (change.then or ()):
+            won.add(owner)
+        if table not in {"payment", "customer"} or (loser := _loser(change)) is None:
             continue
         number = int(str(change.record.parts[0]))
-        if table == "business" and "outcome" in (change.then or ()):
-            won.add(owner)
-        elif table == "payment" and change.deletes:
-            gone[owner] = min(number, gone.get(owner, number))
-        elif table == "customer" and change.deletes:
-            customers[owner] = number
+        if table == "payment":
+            gone[loser] = max(number, gone.get(loser, number))
+        elif change.deletes:
+            customers[loser] = number
     for business_id, payment_id in sorted(gone.items()):
         await buying.still_bought(
             session,
@@ -111,6 +111,12 @@ async def _stay_bought(session: WriteSession, written: Sequence[Change], *, now:
             was_won_by_it=business_id in won,
             now=now,
         )
+
+
+def _loser(change: Change) -> int | None:
+    """The lead that a record is no longer of, once its change is turned."""
+    before, after = _lead_of(change.now), _lead_of(change.then)
+    return before if change.deletes or after not in {None, before} else None
 
 
 def _owners(changes: Iterable[Change]) -> dict[RecordId, int | None]:
