@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
+from crm_tui.config.checks import is_loopback
 from crm_tui.config.sections import StripeSettings
 from crm_tui.providers.base import Unclear, Unsendable
 from crm_tui.providers.http import Api, OverApi
@@ -17,6 +18,8 @@ from crm_tui.providers.stripe_objects import LEAD, from_minor, id_of, thing
 from crm_tui.vocabulary import Interval
 
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_PLAIN = re.compile(r"[!#-;=?-_a-z~%]{1,2000}")
+"""What an address consists of: no space, no quotation mark, nothing that ends a tag."""
 _LONGEST_NAME = 250
 _LONGEST_KEY = 240
 
@@ -115,7 +118,7 @@ class StripePayments(OverApi):
             form |= {"line_items[1][price]": prices.setup_price, "line_items[1][quantity]": 1}
         made = await self._stripe.post("payment_links", form, key=key[:_LONGEST_KEY])
         name, url = id_of(made), made.get("url")
-        if name is None or not isinstance(url, str) or not url.startswith(("https://", "http://")):
+        if name is None or not isinstance(url, str) or not _is_page(url):
             raise Unclear("Stripe made a payment link and did not say where it is")
         return MadeLink(id=name, url=url)
 
@@ -144,6 +147,22 @@ class StripePayments(OverApi):
         if name is None:
             raise Unclear(f"Stripe made something of {path} and did not say what it is called")
         return name
+
+
+def _is_page(url: str) -> bool:
+    """Whether an address may stand on a public page and in mails: encrypted, and nothing but one.
+
+    Its host is not looked at: an account may have its links at a domain of its own. A stand-in for
+    Stripe on this machine needs no encryption.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not _PLAIN.fullmatch(url) or not host or "@" in parts.netloc:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
 
 def link_address(url: str, reference: str, email: str | None) -> str:

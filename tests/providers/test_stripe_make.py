@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from crm_tui.providers.base import Check, Misconfigured, Unavailable, Unclear, Unsendable
 from crm_tui.providers.money import MadeLink, Prices
 from crm_tui.providers.secrets import Lookup, Secret
 from crm_tui.providers.stripe import StripePayments, check, link_address
+from crm_tui.providers.stripe_api import StripeApi
 from crm_tui.vocabulary import Interval
 from tests.providers.stripe_telling import a_stripe, api
 from tests.world.stripe import FakeStripe
@@ -180,3 +183,34 @@ async def test_another_address_is_said_to_be_none_of_stripe() -> None:
     [only] = await check(settings, stripe.key, sender="", transport=world.transport())
     assert not only.ok
     assert "Correct base_url or api_version" in only.words
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://buy.stripe.com/1",
+        "javascript:alert(1)",
+        "https://",
+        "https://buy.stripe.com@evil.example/1",
+        "https://buy.stripe.com/1 2",
+        "https://buy.stripe.com/\n1",
+        'https://buy.stripe.com/"onclick="x',
+        "https://buy.stripe.com/<b>",
+        "https://[::1/",
+        "",
+    ],
+)
+async def test_an_address_that_is_none_to_pay_at_is_put_nowhere(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, stripe = a_stripe()
+    posted = StripeApi.post
+
+    async def poisoned(self: StripeApi, path: str, *args: Any, **more: Any) -> dict[str, Any]:
+        made = await posted(self, path, *args, **more)
+        return made | {"url": url} if path == "payment_links" else made
+
+    monkeypatch.setattr(StripeApi, "post", poisoned)
+    async with making(world, stripe) as payments:
+        with pytest.raises(Unclear, match="did not say where it is"):
+            await a_link(payments)
