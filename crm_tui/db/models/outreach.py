@@ -181,6 +181,7 @@ class Message(Base):
         Index(
             "ix_message_sent",
             "business_id",
+            "campaign_id",
             "sent_at",
             "provider",
             "delivered_at",
@@ -193,7 +194,6 @@ class Message(Base):
             "unsubscribed_at",
             "complained_at",
             "cost",
-            "campaign_id",
             sqlite_where=text("sent_at IS NOT NULL"),
         ),
         Index(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from sqlalchemy import Text, select, type_coerce
+from sqlalchemy import Integer, Row, Select, case, func, select, type_coerce
+from sqlalchemy.orm import aliased
 
 from crm_tui import money
 from crm_tui.db.engine import ReadSession
-from crm_tui.db.models import Campaign, Message
-from crm_tui.db.types import listed, utc_text
-from crm_tui.services.figures.base import Period, Scope
-from crm_tui.services.figures.sales import Income, Sale, first_payments, incomes
-from crm_tui.vocabulary import MessageState
+from crm_tui.db.models import Campaign, Message, Payment
+from crm_tui.services.figures import messages
+from crm_tui.services.figures.base import Scope
+from crm_tui.services.figures.sales import ever_bought, takings
+from crm_tui.services.filters.stages import words
 
 RULE = (
     "A touch is a message that was sent to the business before its first payment and did not come "
@@ -63,12 +64,7 @@ class _Shares:
 
 async def attribution(session: ReadSession, scope: Scope) -> list[Attributed]:
     """Revenue and new customers of the period by campaign, the most revenue first."""
-    paid = await incomes(session, scope)
-    sales = await first_payments(session, scope)
-    businesses = {each.business_id for each in paid}
-    touches = await _touches(session, [each for each in sales if each.business_id in businesses])
-    new = [each for each in sales if _within(each, scope.period)]
-    shares = _shared(paid, new, touches)
+    shares = _shared(await session.execute(_by_touches(scope)))
     names = await campaign_names(session)
     return _rounded(shares, names)
 
@@ -79,49 +75,72 @@ async def campaign_names(session: ReadSession) -> dict[int | None, str]:
     return {None: NO_CAMPAIGN} | {row.id: row.name for row in rows}
 
 
-def _within(sale: Sale, period: Period) -> bool:
-    since, until = period.since, period.until
-    return (since is None or sale.at >= utc_text(since)) and (
-        until is None or sale.at < utc_text(until)
-    )
+def _by_touches(scope: Scope) -> Select[str | None, str, int, int]:
+    """What was paid, and how many paid for the first time, by who touched them and the currency.
 
-
-async def _touches(session: ReadSession, sales: Iterable[Sale]) -> dict[int, list[int | None]]:
-    """The campaigns that touched each business before it bought, in the order they did."""
-    bought = {each.business_id: each.at for each in sales}
-    touches: dict[int, list[int | None]] = {}
-    rows = await session.execute(
-        select(Message.business_id, Message.campaign_id, type_coerce(Message.sent_at, Text))
+    Businesses that were touched by the same campaigns in the same order are counted together: there
+    are many more of them than of such orders.
+    """
+    firsts = ever_bought(scope)
+    touches = (
+        select(func.coalesce(Message.campaign_id, 0).label("campaign"))
         .where(
-            Message.business_id.in_(listed(bought)),
-            Message.state == MessageState.SENT,
+            messages.SENT,
+            Message.business_id == firsts.c.business_id,
+            Message.sent_at < firsts.c.paid_at,
             Message.bounced_at.is_(None),
         )
-        .order_by(Message.business_id, Message.sent_at, Message.id)
+        .order_by(Message.sent_at, Message.id)
+        .correlate(firsts)
+        .subquery()
     )
-    for business_id, campaign_id, sent_at in rows:
-        if sent_at < bought[business_id]:
-            touches.setdefault(business_id, []).append(campaign_id)
-    return touches
+    # SQLite keeps the order of a subquery for group_concat.
+    in_order = select(func.group_concat(touches.c.campaign)).correlate(firsts).scalar_subquery()
+    # Found once for each business, not again for each of its payments.
+    buyers = (
+        select(firsts.c.business_id, firsts.c.paid_at, in_order.label("touches"))
+        .cte("buyer")
+        .prefix_with("MATERIALIZED")
+    )
+    paid, own = takings(scope), aliased(Payment)
+    # Where two were made at one moment, the one that was written first.
+    first_id = (
+        select(func.min(own.id))
+        .where(
+            own.business_id == buyers.c.business_id,
+            own.paid_at == buyers.c.paid_at,
+            own.mode.in_(words(scope.modes)),
+        )
+        .scalar_subquery()
+    )
+    is_first = case((paid.c.paid_at == buyers.c.paid_at, paid.c.id == first_id), else_=0)
+    return (
+        select(
+            buyers.c.touches,
+            paid.c.currency,
+            func.sum(paid.c.amount),
+            func.sum(type_coerce(is_first, Integer)),
+        )
+        .join(paid, paid.c.business_id == buyers.c.business_id)
+        .group_by(buyers.c.touches, paid.c.currency)
+    )
 
 
 def _shared(
-    paid: Iterable[Income], new: Iterable[Sale], touches: Mapping[int, list[int | None]]
+    rows: Iterable[Row[str | None, str, int, int]],
 ) -> dict[tuple[int | None, str], _Shares]:
     shares: defaultdict[tuple[int | None, str], _Shares] = defaultdict(_Shares)
-    for income in paid:
-        touched = touches.get(income.business_id, [None])
-        shares[touched[0], income.currency].first += income.amount
-        shares[touched[-1], income.currency].last += income.amount
-        for campaign in touched:
-            part = Fraction(income.amount, len(touched))
-            shares[campaign, income.currency].linear += part
-    for sale in new:
-        touched = touches.get(sale.business_id, [None])
-        shares[touched[0], sale.currency].first_customers += 1
-        shares[touched[-1], sale.currency].last_customers += 1
-        for campaign in touched:
-            shares[campaign, sale.currency].linear_customers += Fraction(1, len(touched))
+    for text, currency, amount, customers in rows:
+        touched = [int(each) or None for each in text.split(",")] if text else [None]
+        first, last = shares[touched[0], currency], shares[touched[-1], currency]
+        first.first += amount
+        first.first_customers += customers
+        last.last += amount
+        last.last_customers += customers
+        for campaign, times in Counter(touched).items():
+            part = shares[campaign, currency]
+            part.linear += Fraction(amount * times, len(touched))
+            part.linear_customers += Fraction(customers * times, len(touched))
     return dict(shares)
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, and_, func, select
+from sqlalchemy import func, select
 
 from crm_tui import money
 from crm_tui.db.engine import ReadSession
-from crm_tui.db.models import Business, Message, Spend
+from crm_tui.db.models import Business, Spend
 from crm_tui.db.types import listed
 from crm_tui.services.campaigns.figures import Rate
 from crm_tui.services.figures import among, messages
@@ -22,7 +22,7 @@ from crm_tui.services.figures.base import Scope
 from crm_tui.services.figures.costs import costs
 from crm_tui.services.figures.customers import first_payments
 from crm_tui.services.figures.message_costs import By
-from crm_tui.services.figures.sales import incomes
+from crm_tui.services.figures.sales import takings
 
 CAMPAIGN_RULE = (
     "Messages sent in the period; opens, clicks and answers are businesses. A new customer and its "
@@ -142,31 +142,19 @@ _NOBODY = _Reached(*[0] * len(_Reached._fields))
 
 async def _reached(session: ReadSession, scope: Scope) -> dict[int | None, _Reached]:
     """What was sent of each campaign in the period, and what the businesses did."""
-    by_opens, by_clicks = messages.by_opens(), messages.by_clicks()
-    got = messages.was_reached()
-    facts = (
-        got,
-        by_opens,
-        and_(by_opens, got),
-        and_(by_opens, messages.opened()),
-        by_clicks,
-        and_(by_clicks, got),
-        and_(by_clicks, messages.clicked()),
-        messages.replied(),
-    )
-    each = (
-        select(Message.campaign_id, func.count().label("sent"), *map(_any, facts))
-        .where(*messages.sent_in(scope))
-        .group_by(Message.campaign_id, Message.business_id)
-        .subquery()
-    )
-    campaign, *counts = each.c
-    rows = await session.execute(select(campaign, *map(func.sum, counts)).group_by(campaign))
-    return {number: _Reached(*row) for number, *row in rows}
-
-
-def _any(which: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.max(which.cast(Integer))
+    found: defaultdict[int | None, list[int]] = defaultdict(lambda: [0] * len(_Reached._fields))
+    for campaign, levels, businesses in await messages.by_campaign(session, scope):
+        tests = (
+            levels.answers >= 1,
+            *(levels.opens >= least for least in (1, 2, 4)),
+            *(levels.clicks >= least for least in (1, 2, 4)),
+            levels.answers == 2,
+        )
+        counts = found[campaign]
+        counts[0] += levels.messages * businesses
+        for at, is_so in enumerate(tests, 1):
+            counts[at] += is_so * businesses
+    return {campaign: _Reached(*counts) for campaign, counts in found.items()}
 
 
 async def by_source(session: ReadSession, scope: Scope) -> list[OfSource]:
@@ -191,7 +179,8 @@ async def by_source(session: ReadSession, scope: Scope) -> list[OfSource]:
         (folded or "", currency): cost
         for (folded, currency), cost in (await costs(session, scope, by=By.SOURCE)).items()
     }
-    names = await _spent_on(session) | await _written(session, customers) | names | {"": NO_SOURCE}
+    others = await _written(session, customers.keys() - names.keys())
+    names = await _spent_on(session) | others | names | {"": NO_SOURCE}
     folded_names = {*leads, *customers, *(each for each, _ in (*spent, *revenue))}
     found = [
         OfSource(
@@ -206,24 +195,23 @@ async def by_source(session: ReadSession, scope: Scope) -> list[OfSource]:
 
 
 async def _revenue_by_source(session: ReadSession, scope: Scope) -> dict[tuple[Any, str], Decimal]:
-    paid = await incomes(session, scope)
-    ids = {each.business_id for each in paid}
+    paid = takings(scope)
     rows = await session.execute(
-        select(Business.id, Business.source_folded).where(Business.id.in_(listed(ids)))
+        select(Business.source_folded, paid.c.currency, func.sum(paid.c.amount))
+        .join_from(paid, Business, Business.id == paid.c.business_id)
+        .group_by(Business.source_folded, paid.c.currency)
     )
-    source_of = {row[0]: row[1] for row in rows}
-    total: defaultdict[tuple[str, str], int] = defaultdict(int)
-    for income in paid:
-        total[source_of[income.business_id], income.currency] += income.amount
     return {
         (source, currency): money.major(amount, currency)
-        for (source, currency), amount in total.items()
+        for source, currency, amount in rows
         if amount
     }
 
 
-async def _written(session: ReadSession, folded: Iterable[str]) -> dict[str, str]:
+async def _written(session: ReadSession, folded: Collection[str]) -> dict[str, str]:
     """How sources are written that leads have."""
+    if not folded:
+        return {}  # all leads would be looked at for nothing
     rows = await session.execute(
         select(Business.source_folded, func.min(Business.source))
         .where(Business.source_folded.in_(listed(folded)))

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, literal, select
+from sqlalchemy import ColumnElement, Integer, Select, func, literal, literal_column, select
 
 from crm_tui import money
 from crm_tui.config import Settings
@@ -94,7 +94,8 @@ def _key(by: By) -> ColumnElement[Any]:
         case By.ALL:
             return literal(None)
         case By.CAMPAIGN:
-            return Message.campaign_id.expression
+            # SQLite would go by the index of campaigns otherwise, and look at every message.
+            return literal_column("+message.campaign_id", Integer)
         case By.SOURCE:
             return Business.source_folded.expression
 

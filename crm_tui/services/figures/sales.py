@@ -8,55 +8,13 @@ nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Subquery, Text, func, select, type_coerce
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Subquery, func, select
 
-from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Dispute, Payment, Refund
 from crm_tui.services.figures import among, customers
 from crm_tui.services.figures.base import Period, Scope
 from crm_tui.vocabulary import DisputeState, PaymentState, RefundState
-
-
-class Sale(NamedTuple):
-    """A business's first payment: `at` is its time as it is stored, which sorts as times do."""
-
-    business_id: int
-    at: str
-    currency: str
-
-
-class Income(NamedTuple):
-    """What the payments of a business brought, in minor units of one currency."""
-
-    business_id: int
-    currency: str
-    amount: int
-
-
-async def first_payments(session: ReadSession, scope: Scope) -> list[Sale]:
-    """The first payments of all businesses that bought, whenever they did."""
-    firsts = ever_bought(scope)
-    # Where two were made at one moment, the one that was written first.
-    own = aliased(Payment)
-    first_id = (
-        select(func.min(own.id))
-        .where(
-            own.business_id == firsts.c.business_id,
-            own.paid_at == firsts.c.paid_at,
-            own.mode.in_(scope.modes),
-        )
-        .correlate(firsts)
-        .scalar_subquery()
-    )
-    statement = (
-        select(firsts.c.business_id, type_coerce(firsts.c.paid_at, Text), Payment.currency)
-        .join(Payment, Payment.id == first_id)
-        .order_by(firsts.c.business_id)
-    )
-    return [Sale._make(row) for row in await session.execute(statement)]
 
 
 def ever_bought(scope: Scope) -> Subquery:
@@ -64,8 +22,8 @@ def ever_bought(scope: Scope) -> Subquery:
     return customers.first_payments(replace(scope, period=Period()))
 
 
-async def incomes(session: ReadSession, scope: Scope) -> list[Income]:
-    """What the payments of the period brought, of each business and currency."""
+def takings(scope: Scope) -> Subquery:
+    """The payments of the period, each with what it brought, in minor units of its currency."""
     back = (
         select(Refund.payment_id, func.sum(Refund.amount).label("amount"))
         .where(Refund.state == RefundState.SUCCEEDED)
@@ -79,11 +37,13 @@ async def incomes(session: ReadSession, scope: Scope) -> list[Income]:
         .subquery()
     )
     gone = func.coalesce(back.c.amount, 0) + func.coalesce(lost.c.amount, 0)
-    statement = (
+    return (
         select(
+            Payment.id,
             Payment.business_id,
             Payment.currency,
-            func.sum(func.max(Payment.amount - gone, 0)),
+            Payment.paid_at,
+            func.max(Payment.amount - gone, 0).label("amount"),
         )
         .join(back, back.c.payment_id == Payment.id, isouter=True)
         .join(lost, lost.c.payment_id == Payment.id, isouter=True)
@@ -92,9 +52,8 @@ async def incomes(session: ReadSession, scope: Scope) -> list[Income]:
             *among.within(Payment.paid_at, scope.period),
             *among.of_leads(Payment.business_id, scope),
         )
-        .group_by(Payment.business_id, Payment.currency)
+        .subquery()
     )
-    return [Income._make(row) for row in await session.execute(statement)]
 
 
 def counted(scope: Scope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
