@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import select
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Customer, MoneyRef, Payment
-from crm_tui.errors import NotFound
+from crm_tui.errors import BadInput, NotFound
 from crm_tui.services import undo
 from crm_tui.services.inbox import matching
 from crm_tui.vocabulary import ContactStatus, Outcome
@@ -152,3 +153,42 @@ async def test_the_command_line_lists_links_and_lets_go(
     assert (gone.code, gone.err.strip()) == (0, "Let go: 1,250 JPY from Bo.")
     assert await waiting(db) == []
     assert await told_of(db, lead) == ["paid 49.00 USD"]
+
+
+async def test_a_refund_that_cannot_say_what_was_paid_waits_for_its_payment_and_costs_no_other(
+    db: Database, add_lead: AddLead, now: datetime
+) -> None:
+    lead = await add_lead("Woodhaven")
+    paid = of(payment("evt_2", at(), payment_intent="pi_2"), "cus_1", "pi_2")
+    bare = replace(refund("evt_3", 2000, at(days=1), of=paid), payment=None)
+    await poll(db, bare, now=now)
+    (item,) = await waiting(db)
+    with pytest.raises(BadInput, match="has not told of the payment"):
+        await _link(db, lead, now=now)
+    key = await _key_of(db, lead)
+    named = of(payment("evt_1", at(days=-9), payment_intent="pi_1"), "cus_1", reference=key)
+    assert (await poll(db, named, now=now)).applied.unread == 0
+    assert await told_of(db, lead) == ["paid 49.00 USD"]
+    assert [each.id for each in await waiting(db)] == [item.id]
+    await poll(db, paid, now=now)
+    assert "refunded 20.00 of 49.00 USD" in await told_of(db, lead)
+    assert await waiting(db) == []
+
+
+async def test_a_refund_told_before_the_payment_of_a_lead_that_is_known_is_not_lost(
+    db: Database, add_lead: AddLead, now: datetime
+) -> None:
+    lead = await add_lead("Woodhaven")
+    first = of(payment("evt_1", payment_intent="pi_1"), "cus_1", reference=await _key_of(db, lead))
+    await poll(db, first, now=now)
+    paid = of(payment("evt_2", at(days=30), payment_intent="pi_2"), "cus_1", "pi_2")
+    bare = replace(refund("evt_3", 2000, at(days=31), of=paid), payment=None)
+    assert (await poll(db, bare, now=now)).applied.unread == 0
+    await poll(db, paid, now=now)
+    assert (await told_of(db, lead))[-1] == "refunded 20.00 of 49.00 USD"
+    assert await waiting(db) == []
+
+
+async def _key_of(db: Database, lead: int) -> str:
+    async with db.read() as session:
+        return (await session.get_one(Business, lead)).key

@@ -146,6 +146,7 @@ async def link(
 
     Raises:
         NotFound: no such answer waits, or there is no such lead.
+        BadInput: it is of a payment nobody told of yet.
     """
     name = await leads.require(session, business_id)
     waits, mail = await _waiting(session, item_id)

@@ -19,8 +19,8 @@ from crm_tui.providers.money import MoneyEvent, MoneyKind, Payer
 from crm_tui.services.erased import Erased, load_erased
 from crm_tui.services.money.linking import may_be_erased, names_of, whose
 from crm_tui.services.money.payments import Place
-from crm_tui.services.money.telling import tell
-from crm_tui.services.money.waiting import Waiting
+from crm_tui.services.money.telling import lacks_payment, tell
+from crm_tui.services.money.waiting import NO_PAYMENT, Waiting
 from crm_tui.services.polling.applying import STRANGE, Applied
 from crm_tui.services.sending import worker_log
 from crm_tui.vocabulary import Mode
@@ -160,6 +160,9 @@ class _Applying:
             found = await whose(session, event, self.place)
             if found.business_id is not None:
                 lead = found.business_id
+                if await lacks_payment(session, lead, event, self.place):
+                    await self._wait(session, raw.id, event, NO_PAYMENT)
+                    continue
                 await self._tell(session, event, lead)
             elif may_be_erased(event.payer, await self._all_erased(session)):
                 forgotten = True

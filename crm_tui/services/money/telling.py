@@ -73,6 +73,17 @@ async def tell(
     return new
 
 
+async def lacks_payment(
+    session: ReadSession, business_id: int, event: MoneyEvent, place: Place
+) -> bool:
+    """Whether it is a refund or a dispute of a payment nobody told of, which cannot be told yet."""
+    if event.refund is None and event.dispute is None:
+        return False
+    if event.payment is not None and not is_nothing(event.payment):
+        return False
+    return await payments.named(session, business_id, event.payer.ids, place) is None
+
+
 async def _tell_payment(
     session: WriteSession,
     business_id: int,

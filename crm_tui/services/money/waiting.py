@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import delete, func, select, update
@@ -19,13 +19,15 @@ from sqlalchemy import delete, func, select, update
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import RawRecord, Unmatched
 from crm_tui.db.types import listed
+from crm_tui.errors import BadInput
 from crm_tui.providers.money import MoneyEvent
 from crm_tui.services.money.linking import names_of
 from crm_tui.services.money.payments import Place
-from crm_tui.services.money.telling import tell
+from crm_tui.services.money.telling import lacks_payment, tell
 from crm_tui.services.money.waiting_words import text_of, title_of
 from crm_tui.vocabulary import Mode, UnmatchedKind, UnmatchedState
 
+NO_PAYMENT = "the payment it is of was not told yet"
 _STATES = (UnmatchedState.OPEN, UnmatchedState.DISMISSED)
 
 
@@ -138,16 +140,26 @@ class Waiting:
     ) -> int:
         """Tell of a lead what waits and belongs to one of these names; how much of it was new."""
         told = 0
+        kept: list[_Item] = []
+        lacking: list[MoneyEvent] = []
         while found := self._of(names):
             for item in found:
                 self._drop(item)
+                done = await tell_all(session, item.payload, business_id, now=now)
+                if len(done.lacking) == len(item.payload.events):
+                    kept.append(item)
+                    continue
+                told, lacking = told + done.new, lacking + done.lacking
                 await session.execute(
                     update(Unmatched)
                     .where(Unmatched.id == item.id)
                     .values(state=UnmatchedState.LINKED, business_id=business_id, resolved_at=now)
                     .execution_options(synchronize_session=None)
                 )
-                told += await tell_all(session, item.payload, business_id, now=now)
+        for item in kept:
+            self._put(item)
+        for event in lacking:
+            await self.add(session, None, event, NO_PAYMENT)
         return told
 
     async def _insert(
@@ -187,18 +199,41 @@ class Waiting:
                 del self._by_name[name]
 
 
+class Done(NamedTuple):
+    """How much of what waited was new; and what is of a payment nobody told of, and waits on."""
+
+    new: int
+    lacking: list[MoneyEvent]
+
+
 async def link(session: WriteSession, stored: Any, business_id: int, *, now: datetime) -> None:
-    """Tell of a lead what waited as this payload, as the operator says that it is theirs."""
-    await tell_all(session, payload_of(stored), business_id, now=now)
+    """Tell of a lead what waited as this payload, as the operator says that it is theirs.
+
+    Raises:
+        BadInput: all of it is of a payment nobody told of.
+    """
+    payload = payload_of(stored)
+    done = await tell_all(session, payload, business_id, now=now)
+    if len(done.lacking) == len(payload.events):
+        raise BadInput(
+            f"{payload.provider.capitalize()} has not told of the payment this is of: it is linked "
+            "by itself once that is told. Let it go if you do not wait for it."
+        )
+    apart = Waiting(payload.place)
+    for event in done.lacking:
+        await apart.add(session, None, event, NO_PAYMENT)
 
 
 async def tell_all(
     session: WriteSession, payload: Payload, business_id: int, *, now: datetime
-) -> int:
-    """Tell of a lead all that waited of a payer; how much of it was new."""
-    told = 0
+) -> Done:
+    """Tell of a lead all that waited of a payer, as far as it can be told."""
+    new, lacking = 0, list[MoneyEvent]()
     for event in _payments_first(payload.events):
-        told += await tell(
+        if await lacks_payment(session, business_id, event, payload.place):
+            lacking.append(event)
+            continue
+        new += await tell(
             session,
             business_id,
             event,
@@ -207,13 +242,14 @@ async def tell_all(
             source=payload.provider,
             now=now,
         )
-    await session.execute(
-        update(RawRecord)
-        .where(RawRecord.id.in_(listed(payload.raws)))
-        .values(business_id=business_id)
-        .execution_options(synchronize_session=None)
-    )
-    return told
+    if len(lacking) < len(payload.events):
+        await session.execute(
+            update(RawRecord)
+            .where(RawRecord.id.in_(listed(payload.raws)))
+            .values(business_id=business_id)
+            .execution_options(synchronize_session=None)
+        )
+    return Done(new, lacking)
 
 
 def _payments_first(events: Sequence[MoneyEvent]) -> Iterator[MoneyEvent]:
