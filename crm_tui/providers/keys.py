@@ -37,8 +37,7 @@ def service_of(provider: str) -> str:
 def how_to_give(provider: str) -> str:
     """What to do where there is no key, as a sentence."""
     return (
-        f"Run `keyring set {service_of(provider)} {USER}`, or set {VARIABLES[provider]} in the"
-        " environment."
+        f"Run `crm-tui providers add {provider}`, or set {VARIABLES[provider]} in the environment."
     )
 
 
@@ -62,7 +61,7 @@ def find_key(provider: str, environment: Mapping[str, str], *, timeout: float = 
     variable = VARIABLES[provider]
     if environment.get(variable):
         return first_line(os.fsencode(environment[variable]), variable)
-    raise Misconfigured(f"There is no key for {provider}.", fix=how_to_give(provider))
+    raise Misconfigured(f"There is no key for {provider.capitalize()}.", fix=how_to_give(provider))
 
 
 def variable_of(provider: str) -> str:

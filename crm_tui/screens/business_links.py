@@ -61,7 +61,7 @@ class LinkActions(MailActions):
         known = {(each.provider == BANK, each.plan_id) for each in there}
         picks = []
         for plan in offered:
-            do = "copy the link" if (False, plan.id) in known else f"make a link, {plan.price}"
+            do = "copy the link" if (False, plan.id) in known else f"{plan.price}: make a link"
             picks.append(Pick(f"{_LINK} {plan.id}", visible(plan.name, 30), do))
         for plan in offered:
             do = "asked already" if (True, plan.id) in known else "ask for it"

@@ -46,7 +46,8 @@ def groups_sheet(campaigns: Sequence[OfCampaign], sources: Sequence[OfSource]) -
             _number(campaign.customers),
         )
         behind = Behind(campaign=campaign.campaign_id)
-        lines += _lines(len(lines) + 1, first, campaign.money, behind, CAMPAIGN_RULE)
+        rule = f"{_unmeasured(campaign)}{CAMPAIGN_RULE}"
+        lines += _lines(len(lines) + 1, first, campaign.money, behind, rule)
     if sources:
         lines += heading(1, "Source", "Leads", "", "", "", "Bought")
     for source in sources:
@@ -70,6 +71,13 @@ def groups_sheet(campaigns: Sequence[OfCampaign], sources: Sequence[OfSource]) -
 
 def _name_role(of: object) -> Role:
     return Role.TEXT if of is None else Role.STRONG
+
+
+def _unmeasured(campaign: OfCampaign) -> str:
+    """What the dashes of a campaign stand for, as a sentence."""
+    rates = {"opens": campaign.opens, "clicks": campaign.clicks}
+    names = [name for name, rate in rates.items() if campaign.sent and rate.numerator is None]
+    return f"Its {' and '.join(names)} are not measured. " if names else ""
 
 
 def _lines(
@@ -210,7 +218,7 @@ _REVENUE: tuple[Column[Line], ...] = (
     column(2, "last", "Last touch", 12, widest=14, right=True, rank=1),
     column(3, "linear", "Linear", 12, widest=14, right=True, rank=1),
     column(4, "currency", "", 3, rank=1),
-    column(5, "first_customers", "Customers, first", 16, right=True, rank=4),
-    column(6, "last_customers", "last", 5, right=True, rank=2),
-    column(7, "linear_customers", "linear", 7, right=True, rank=3),
+    column(5, "first_customers", "Customers, first", 16, right=True, rank=2),
+    column(6, "last_customers", "last", 5, right=True, rank=3),
+    column(7, "linear_customers", "linear", 7, right=True, rank=4),
 )

@@ -305,7 +305,7 @@ async def test_a_key_that_is_wrong_or_missing(brevo: FakeBrevo) -> None:
     assert "xkeysib-wrong" not in str(wrong)
     missing = await refusal_of(brevo, Lookup.of(None))
     assert type(missing) is Misconfigured
-    assert "keyring set crm-tui-brevo key" in str(missing)
+    assert "crm-tui providers add brevo" in str(missing)
 
 
 async def test_a_send_that_is_too_much_was_not_done_and_waits(brevo: FakeBrevo) -> None:

@@ -8,11 +8,14 @@ import pytest
 from textual.content import Content
 
 from crm_tui.errors import BadInput
+from crm_tui.screens.funnel_campaigns import groups_sheet, revenue_sheet
 from crm_tui.screens.funnel_leads import leads_query
 from crm_tui.screens.funnel_period import EVERYTHING, read_span
 from crm_tui.screens.funnel_sheet import bar, percent
 from crm_tui.screens.funnel_stages import stages_sheet
+from crm_tui.services.campaigns.figures import Rate
 from crm_tui.services.figures.base import Figure, Unit
+from crm_tui.services.figures.by_group import OfCampaign
 from crm_tui.widgets.chart import Chart, draw, nice_top
 from crm_tui.widgets.shapes import plain_shapes
 
@@ -167,3 +170,28 @@ def test_what_no_provider_tells_is_not_measured_and_not_too_little_data() -> Non
         "Not measured: the providers in use do not tell. Opens ÷ reached.",
     )
     assert said("not enough data: nothing was sent")[0] == "not enough data"
+
+
+def test_the_dashes_of_a_campaign_are_explained() -> None:
+    def rule(opens: int | None) -> str:
+        campaign = OfCampaign(
+            campaign_id=1,
+            name="Spring",
+            sent=5,
+            opens=Rate("opened", opens, 4),
+            clicks=Rate("clicked", None, 4),
+            replies=Rate("answered", 1, 4),
+            customers=0,
+            money=(),
+        )
+        return groups_sheet([campaign], []).lines[0].rule
+
+    assert rule(None).startswith("Its opens and clicks are not measured. ")
+    assert rule(2).startswith("Its clicks are not measured. ")
+
+
+def test_customers_by_touch_are_shown_where_their_heading_fits() -> None:
+    """In a narrow window "last" and "linear" alone would be read as money."""
+    columns = {each.key: each.rank for each in revenue_sheet([]).columns(80)}
+    ranks = [columns[key] for key in ("first_customers", "last_customers", "linear_customers")]
+    assert ranks == sorted(ranks)
