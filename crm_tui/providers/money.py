@@ -127,6 +127,8 @@ class SubscriptionTold:
         price: the provider's name of its (first) price, by which the plan is found.
         cancel_at: when it ends, where that is settled; None where it goes on.
         ended_at: when it ended; told with the state ENDED.
+        still: whether it was so still when it was read again: of what is told of one second, which
+            is as fine as providers count, that is what it came to.
     """
 
     id: str
@@ -140,6 +142,7 @@ class SubscriptionTold:
     current_period_end: datetime | None = None
     cancel_at: datetime | None = None
     ended_at: datetime | None = None
+    still: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

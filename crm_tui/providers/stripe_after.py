@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from crm_tui.providers import stripe_terms
@@ -188,7 +189,16 @@ def subscription(record: Record) -> list[MoneyEvent]:
     if state is None:
         return [unknown(record, f"a subscription that is {word(then.get('status')) or 'nothing'}")]
     told = stripe_terms.told(then, state, at=record.at, terms=record.now)
-    return [_subscription_event(record, told)]
+    return [_subscription_event(record, replace(told, still=_is_still(record, told)))]
+
+
+def _is_still(record: Record, told: SubscriptionTold) -> bool:
+    """Whether a subscription was what is told of it when it was read again."""
+    now = record.now
+    state = stripe_terms.state_of(now)
+    if now is record.snapshot or state is None or not stripe_terms.has_terms(now):
+        return False
+    return told == replace(stripe_terms.told(now, state, at=record.at), price=told.price)
 
 
 def subscription_listed(record: Record) -> list[MoneyEvent]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Any
 
 from crm_tui.providers.stripe_api import Forbidden, StripeApi, listed
@@ -18,9 +19,10 @@ from crm_tui.providers.stripe_objects import (
     id_of,
     intent_of,
     thing,
+    whole,
+    within,
     word,
 )
-from crm_tui.providers.stripe_terms import has_terms
 
 _IN_A_PATH = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _FEE = "balance_transaction"
@@ -53,6 +55,8 @@ _LEFT_OUT = frozenset(
     }
 )
 """What nobody needs to keep: secrets of the payer's page, and much that is long."""
+_AT_ONCE = 300
+"""How far apart an invoice is made final, and the intent that pays it is made, in seconds."""
 _OF_A_CARD = frozenset({"payment_method_details", "payment_method"})
 
 
@@ -127,7 +131,10 @@ class Reader:
             else:
                 asked = [("payment[type]", "payment_intent"), ("payment[payment_intent]", name)]
                 payments = await self._list("invoice_payments", asked)
-                if payments and (invoice := id_of(payments[0].get("invoice"))):
+                if payments is None:
+                    if found := await self._invoice_like(intent):
+                        self._owners[name] = ("invoice", _name_card(found))
+                elif payments and (invoice := id_of(payments[0].get("invoice"))):
                     found = await self._object("invoice", invoice)
                     self._owners[name] = (
                         "invoice",
@@ -138,10 +145,31 @@ class Reader:
         kind, owner = self._owners[name]
         return {kind: owner}
 
-    async def _list(self, path: str, query: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-        """The first of a list; nothing where there is no such list."""
-        answer = await self._stripe.get(path, [*query, ("limit", 1)])
-        return listed(answer)[0] if answer.ok else []
+    async def _list(
+        self, path: str, query: Iterable[tuple[str, str]], most: int = 1
+    ) -> list[dict[str, Any]] | None:
+        """The first of a list; None where there is no such list."""
+        answer = await self._stripe.get(path, [*query, ("limit", most)])
+        return listed(answer)[0] if answer.ok else None
+
+    async def _invoice_like(self, intent: Object) -> Object:
+        """The payer's invoice of this amount and time, where none names the intent that paid it.
+
+        So it is between the versions that have intents on invoices and those that list payments.
+        """
+        customer = id_of(intent.get("customer"))
+        if customer is None:
+            return NOTHING
+        found = await self._list("invoices", [("customer", customer)], most=100) or []
+        alike = [
+            (apart, each)
+            for each in found
+            if intent_of(each) is None
+            and each.get("currency") == intent.get("currency")
+            and intent.get("amount") in (each.get("amount_paid"), each.get("amount_due"))
+            and (apart := _apart(each, intent)) <= _AT_ONCE
+        ]
+        return min(alike, key=lambda each: each[0])[1] if alike else NOTHING
 
     async def _object(self, kind: str, name: str | None) -> Object:
         """An object; an empty one where it is no more, or cannot be asked for."""
@@ -190,9 +218,14 @@ def _is_worth_it(kind: str, item: Object) -> bool:
         return is_payment and word(item.get("status")) in {"complete", ""}
     if kind == "invoice":
         return word(item.get("status")) not in {"draft", "void", "uncollectible"}
-    if kind == "subscription":
-        return not has_terms(item)
     return kind in _READ
+
+
+def _apart(invoice: Object, intent: Object) -> float:
+    """The seconds between an invoice being final and a payment intent being made."""
+    made = whole(within(invoice, "status_transitions", "finalized_at"))
+    final, begun = made or whole(invoice.get("created")), whole(intent.get("created"))
+    return inf if final is None or begun is None else abs(final - begun)
 
 
 def _called(kind: str, name: str) -> dict[str, Any]:

@@ -110,8 +110,9 @@ async def test_five_events_of_a_payment_cost_few_requests() -> None:
     stripe.pay(a_link(stripe, interval="month"), reference=LEAD)
     world.requests.clear()
     await told(world, stripe)
-    # The events, the session with its payment intent; the invoice and its payment intent.
-    assert len(world.requests) == 4, world.requests
+    # The events, the session with its payment intent; the invoice and its payment intent; the
+    # subscription.
+    assert len(world.requests) == 5, world.requests
 
 
 @settings(max_examples=12, deadline=None)

@@ -86,11 +86,11 @@ async def tell(
 def _change_key(event: MoneyEvent, told: SubscriptionTold, place: Place) -> str:
     """A name under which changes of one moment stand in the order they happened.
 
-    What is recorded by hand has names in that order.
+    What is recorded by hand has names in that order. What is so still comes behind the rest.
     """
     if place.mode is Mode.MANUAL:
         return place.key(event.name)
-    return place.key(f"{_STEPS.index(told.state)}:{event.name}")
+    return place.key(f"{'~' if told.still else ''}{_STEPS.index(told.state)}:{event.name}")
 
 
 def _new(business_id: int, told: SubscriptionTold, place: Place) -> Subscription:
