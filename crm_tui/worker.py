@@ -147,14 +147,14 @@ class Worker:
             if problem := await self._publish_again():
                 report.problems.append(problem)
             await self._rounds.once(report)
-            if problem := await self._close_links():
-                report.problems.append(problem)
             first, more = True, True
             while more and not self._stopping.is_set():
                 more = (
                     await self._mailing.run(owner, report, spread=False, insist=first)
                 ).interrupted
                 first = False
+            if not self._stopping.is_set() and (problem := await self._close_links()):
+                report.problems.append(problem)
             async with self.db.read() as session:
                 report.due_later = await _waiting(session)
             return report
