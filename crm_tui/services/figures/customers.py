@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Integer,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    type_coerce,
 )
 
 from crm_tui.db.engine import ReadSession
@@ -103,12 +105,13 @@ async def waits(session: ReadSession, scope: Scope) -> Waits:
     took = func.group_concat(_microseconds(firsts.c.paid_at) - contacts)
     row = await session.execute(select(func.count(), took).select_from(firsts))
     count, text = row.one()
-    times = sorted(each for each in map(int, str(text).split(",")) if each >= 0) if text else []
+    found = msgspec.json.decode(f"[{text or ''}]", type=list[int])
+    times = sorted(each for each in found if each >= 0)
     return Waits(tuple(times), count - len(times))
 
 
 def _microseconds(at: ColumnElement[str]) -> ColumnElement[int]:
     """A stored time as a number of microseconds, exactly."""
-    text = at.cast(Text)
+    text = type_coerce(at, Text)
     seconds = func.strftime("%s", text).cast(Integer)
     return seconds * 1_000_000 + func.substr(text, 21, 6).cast(Integer)

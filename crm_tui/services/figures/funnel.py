@@ -110,11 +110,10 @@ async def _by_status(
 
 def _ahead(scope: Scope) -> CompoundSelect[int]:
     """The leads that bought although their status does not say so; seldom any."""
-    buyers = (stages.payers(scope.modes).subquery(), stages.clients(scope.modes).subquery())
+    buyers = union_all(stages.payers(scope.modes), stages.clients(scope.modes)).subquery()
     known = aliased(Business)
     says_so = select(known.id).where(known.contact_status == _PURCHASED)
-    ids = (each.c.business_id for each in buyers)
-    return union_all(*(select(each).where(each.not_in(says_so)) for each in ids))
+    return select(buyers.c.business_id).except_(says_so)
 
 
 async def _clients(session: ReadSession, scope: Scope, tests: Sequence[ColumnElement[bool]]) -> int:
