@@ -72,7 +72,10 @@ class FigureScreen(AppScreen):
     AUTO_FOCUS = "#records"
     DEFAULT_CSS = """
     FigureScreen {
-        & #figure-title { height: 1; margin-top: 1; padding: 0 3; }
+        & #figure-title {
+            height: 1; margin-top: 1; padding: 0 3;
+            text-wrap: nowrap; text-overflow: ellipsis;
+        }
         & Facts { padding: 1 3; }
         & #records { height: 1fr; }
     }
