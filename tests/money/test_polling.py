@@ -300,3 +300,18 @@ async def test_what_comes_of_somebody_erased_brings_nothing_back(
     assert "Jane" not in str(item.payload)
     assert await raws(db) == []
     assert len((await rows_of(db))["payment"]) == 1
+
+
+async def test_what_waited_before_it_was_known_to_be_of_somebody_erased_forgets_who_paid(
+    db: Database, add_lead: AddLead, now: datetime
+) -> None:
+    lead = await add_lead("Woodhaven", email="jane@woodhaven.example")
+    key = await key_of(db, lead)
+    await poll(db, of(payment("evt_1"), "cus_1", reference=key), now=now)
+    await erase.erase(db, lead, settings=Settings(), now=now)
+    await poll(db, of(payment("evt_2", at(days=30)), "cus_1", name="Jane Doe"), now=now)
+    await poll(db, of(payment("evt_3", at(days=60)), "cus_1", reference=key), now=now)
+    (item,) = await waiting(db)
+    assert item.title == "98.00 USD in 2 payments from somebody"
+    assert "Jane" not in str(item.payload)
+    assert await raws(db) == []

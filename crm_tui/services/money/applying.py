@@ -168,6 +168,7 @@ class _Applying:
                 forgotten = True
                 bare = replace(event, payer=Payer(ids=event.payer.ids))
                 await self._wait(session, None, bare, "it may be of somebody who was erased")
+                await self.waiting.forget_payers(session, names_of(bare))
             else:
                 await self._wait(session, raw.id, event, found.why_unknown)
         await _done(session, raw.id, lead, raw.parsed.problem, now=self.now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import RawRecord, Unmatched
 from crm_tui.db.types import listed
 from crm_tui.errors import BadInput
-from crm_tui.providers.money import MoneyEvent
+from crm_tui.providers.money import MoneyEvent, Payer
 from crm_tui.services.money.linking import names_of
 from crm_tui.services.money.payments import Place
 from crm_tui.services.money.telling import lacks_payment, tell
@@ -161,6 +161,22 @@ class Waiting:
         for event in lacking:
             await self.add(session, None, event, NO_PAYMENT)
         return told
+
+    async def forget_payers(self, session: WriteSession, names: Collection[str]) -> None:
+        """Take who paid out of what waits and belongs to one of these names, and its records."""
+        for item in self._of(names):
+            events = [
+                replace(each, payer=Payer(ids=each.payer.ids)) for each in item.payload.events
+            ]
+            raws = item.payload.raws
+            item.payload = _payload(self.place, events, item.payload.names, ())
+            await session.execute(
+                update(Unmatched)
+                .where(Unmatched.id == item.id)
+                .values(title=title_of(events), payload=_stored(item.payload), raw_id=None)
+                .execution_options(synchronize_session=None)
+            )
+            await session.execute(delete(RawRecord).where(RawRecord.id.in_(listed(raws))))
 
     async def _insert(
         self,
