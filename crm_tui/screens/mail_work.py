@@ -198,7 +198,9 @@ class MailWork:
 
     def _words(self, *, with_times: bool) -> tuple[str, Role] | None:
         known = self._known
-        if known is None or not (self.has_account or known.queued or known.stopped):
+        if known is None or not (
+            self.has_account or known.queued or known.stopped or known.unread_since
+        ):
             return None
         if known.stopped:
             return f"{TROUBLE} sending stopped: {known.stopped}", Role.BAD
@@ -212,7 +214,7 @@ class MailWork:
 
     def _state(self, known: Overview, *, with_times: bool) -> tuple[str, Role]:
         """What to know of the worker or its provider, and what it means to the eye."""
-        if not self.has_account:
+        if not self.has_account and (known.queued or known.unread_since is None):
             return f"{TROUBLE} no mailbox set", Role.ATTENTION
         if self.elsewhere:
             return "worker elsewhere", Role.QUIET

@@ -107,6 +107,25 @@ async def test_a_provider_that_cannot_be_polled_is_named(db: Database, started: 
         assert app.status()[0].startswith("▲ Twilio fails since")
 
 
+async def test_stripe_that_fails_is_named_without_an_account_for_mail(
+    db: Database, started: Started
+) -> None:
+    """Who only takes money has to know, too."""
+    async with db.write() as session:
+        session.add(
+            SyncCursor(
+                provider="stripe",
+                account="test",
+                stream="events",
+                cursor={},
+                problem="Stripe cannot be reached.",
+                failed_at=NOW,
+            )
+        )
+    async with started(Settings()) as (app, _):
+        assert app.status()[0].startswith("▲ Stripe fails since")
+
+
 async def test_other_settings_at_the_very_start_leave_one_worker(
     db: Database, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
