@@ -54,25 +54,34 @@ class TopLine(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        """The line, the status cut where there is no room."""
-        parts = [styled(_NAME, Role.QUIET), Content(" ")]
-        for area in self._areas:
-            role = Role.ACCENT if area.name == self._current else Role.QUIET
-            tab = styled(area.title, role)
-            parts.append(tab.stylize("bold") if role is Role.ACCENT else tab)
-            parts.append(Content(" " * _TAB_GAP))
-        left = Content("").join(parts)
+        """The line; where there is no room the name goes first, then the end of the status."""
         words, role = self._status
         right = styled(visible(words, self.size.width), role)
+        left = self._left()
         space = self.size.width - left.cell_length - 1
         if right.cell_length > space:
             right = right.truncate(max(space, 0), ellipsis=True)
         gap = " " * max(space - right.cell_length, 0)
         return left + Content(gap) + right + Content(" ")
 
+    def _left(self) -> Content:
+        parts = [styled(self._program(), Role.QUIET), Content(" ")]
+        for area in self._areas:
+            role = Role.ACCENT if area.name == self._current else Role.QUIET
+            tab = styled(area.title, role)
+            parts.append(tab.stylize("bold") if role is Role.ACCENT else tab)
+            parts.append(Content(" " * _TAB_GAP))
+        return Content("").join(parts)
+
+    def _program(self) -> str:
+        """The program's name, where what goes on can be said beside it."""
+        areas = sum(cell_len(area.title) + _TAB_GAP for area in self._areas)
+        needed = len(_NAME) + 1 + areas + cell_len(visible(self._status[0], self.size.width)) + 1
+        return _NAME if needed <= self.size.width else ""
+
     def on_click(self, event: events.Click) -> None:
         """A click on a tab goes there."""
-        x = cell_len(_NAME) + 1
+        x = len(self._program()) + 1
         for area in self._areas:
             if x <= event.x < x + cell_len(area.title):
                 self.post_message(ActionPressed(area))

@@ -156,7 +156,7 @@ def test_fields_and_values_of_a_query_are_completed(complete: Complete, shell: s
 @pytest.mark.parametrize("shell", SHELLS)
 def test_what_a_minus_negates_is_completed_as_well(complete: Complete, shell: str) -> None:
     assert complete(shell, "crm-tui leads list -stat") == ["-status:"]
-    assert complete(shell, "crm-tui leads bulk --tag vip -sta") == ["-status:"]
+    assert complete(shell, "crm-tui leads bulk --tag vip -stat") == ["-status:"]
     expected = "opened" if shell == "bash" else "-status:opened"
     assert complete(shell, "crm-tui leads export -status:op") == [expected]
     assert complete(shell, "crm-tui leads list -has:website --js") == ["--json"]

@@ -109,7 +109,7 @@ async def test_what_is_not_set_or_not_there_is_refused(run: Run, config: Path) -
     assert (await run("providers", "test", "smtp")).code == 1
     assert (await run("providers", "test", "pigeon")).code == 2
     listed = (await run("providers", "list", "--json")).json
-    names = ("smtp", "imap", "mailgun", "resend", "brevo", "twilio")
+    names = ("smtp", "imap", "mailgun", "resend", "brevo", "twilio", "stripe")
     assert [(each["name"], each["set"]) for each in listed["providers"]] == [
         (name, False) for name in names
     ]

@@ -110,7 +110,7 @@ async def test_the_best_leads_come_first(desk: Desk) -> None:
     assert desk.names() == BEST_FIRST
     assert desk.count() == "4 leads"
     assert desk.app.query_one(TopLine).render().plain.split() == [
-        *("crm-tui", "Leads", "Today", "Campaigns", "Sites", "Settings", "crm.db")
+        *("crm-tui", "Leads", "Today", "Campaigns", "Funnel", "Sites", "Settings", "crm.db")
     ]
 
 
