@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import errno
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
@@ -82,15 +83,29 @@ async def name_server(
             await writer.drain()
         writer.close()
 
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(
-        lambda: _Udp(server), local_addr=("127.0.0.1", 0)
-    )
-    server.port = transport.get_extra_info("sockname")[1]
-    tcp = await asyncio.start_server(serve, "127.0.0.1", server.port)
+    transport, tcp = await _on_one_port(server, serve)
     try:
         yield server
     finally:
         transport.close()
         tcp.close()
         await tcp.wait_closed()
+
+
+async def _on_one_port(
+    server: NameServer,
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> tuple[asyncio.DatagramTransport, asyncio.Server]:
+    """Listen over UDP and TCP; a port that is free for one may be taken for the other."""
+    loop = asyncio.get_running_loop()
+    while True:
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Udp(server), local_addr=("127.0.0.1", 0)
+        )
+        server.port = transport.get_extra_info("sockname")[1]
+        try:
+            return transport, await asyncio.start_server(serve, "127.0.0.1", server.port)
+        except OSError as error:
+            transport.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
