@@ -24,8 +24,8 @@ run: setup
 demo: setup
 	@$(BIN)/crm-tui demo
 
-# One process more than there are cores: they wait as long as they work.
-PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
+# Two processes more than there are cores: they wait as long as they work.
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(2 + (os.cpu_count() or 1))')
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES)

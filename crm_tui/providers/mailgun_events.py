@@ -174,7 +174,7 @@ def parse_event(raw: Mapping[str, Any]) -> Sequence[ProviderEvent]:
     Raises:
         Unreadable: it lacks what it should have.
     """
-    if "entry" in raw and raw.get("list") in LISTS:
+    if "entry" in raw and isinstance(raw.get("list"), str) and raw["list"] in LISTS:
         return [_listed(str(raw["list"]), _object(raw, "entry"))]
     record = read(raw)
     if not record.event:

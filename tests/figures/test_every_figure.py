@@ -64,7 +64,7 @@ def every_figure_of_any_history(count: int) -> Any:
     return test
 
 
-test_every_figure_of_any_history = every_figure_of_any_history(25)
+test_every_figure_of_any_history = every_figure_of_any_history(12)
 test_every_figure_of_a_thousand_histories = pytest.mark.timeout(7200)(
     pytest.mark.long(every_figure_of_any_history(1_000))
 )

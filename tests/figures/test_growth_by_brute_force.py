@@ -34,7 +34,7 @@ from tests.figures.histories import (
 
 
 @given(histories())
-@examples(max_examples=30)
+@examples(max_examples=15)
 def test_all_of_it_is_what_plain_python_makes_of_the_same_history(
     empty_store: Path, tmp_path_factory: pytest.TempPathFactory, history: History
 ) -> None:
