@@ -7,6 +7,7 @@ writers in line.
 
 A task that is cancelled stops its statement: cancelling alone would leave the SQL running in the
 driver's thread. SQLAlchemy gives up the connection of a cancelled task, and we interrupt it first.
+`Database.close()` waits for the threads of connections that were given up, too.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from sqlalchemy.util import await_only
 
 from crm_tui.db import functions
 from crm_tui.db.at_once import AtOnce, Work
+from crm_tui.db.driver import Connections
 from crm_tui.db.types import utc_text
 from crm_tui.errors import StoreError
 
@@ -79,9 +81,10 @@ class Database:
         self._watch: AsyncConnection | None = None
         self._watches = 0
         self._one_watcher = asyncio.Lock()
-        self._readers = _engine(path, _READER_PRAGMAS, begin="BEGIN", pool_size=4)
-        self._writer = _engine(path, _WRITER_PRAGMAS, begin="BEGIN IMMEDIATE", pool_size=1)
-        self._durable = _engine(path, _DURABLE_PRAGMAS, begin="BEGIN IMMEDIATE", pool_size=1)
+        self._connections = Connections(path)
+        self._readers = _engine(self._connections, _READER_PRAGMAS, begin="BEGIN", pool_size=4)
+        self._writer = _engine(self._connections, _WRITER_PRAGMAS, begin="BEGIN IMMEDIATE")
+        self._durable = _engine(self._connections, _DURABLE_PRAGMAS, begin="BEGIN IMMEDIATE")
         self._read_sessions = async_sessionmaker(
             self._readers, class_=ReadSession, expire_on_commit=False
         )
@@ -227,6 +230,7 @@ class Database:
         await self._readers.dispose()
         await self._writer.dispose()
         await self._durable.dispose()
+        await self._connections.close()
         if self._at_once is not None:
             await asyncio.to_thread(self._at_once.close)
             self._at_once = None
@@ -301,13 +305,18 @@ def _sentence(problem: str, path: Path) -> str | None:
     return next((said for words, said in sentences.items() if words in problem), None)
 
 
-def _engine(path: Path, pragmas: tuple[str, ...], *, begin: str, pool_size: int) -> AsyncEngine:
+def _engine(
+    connections: Connections, pragmas: tuple[str, ...], *, begin: str, pool_size: int = 1
+) -> AsyncEngine:
     # The pool logs an error when a task is cancelled while its connection is put back, although
     # it gives that connection up and all is well; on stderr that would stand in the middle of the
     # screen.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     engine = create_async_engine(
-        _url(path, "sqlite+aiosqlite"), pool_size=pool_size, max_overflow=0
+        _url(connections.path, "sqlite+aiosqlite"),
+        async_creator=connections.make,
+        pool_size=pool_size,
+        max_overflow=0,
     )
     _prepared(engine.sync_engine, pragmas)
 

@@ -12,6 +12,7 @@ import time
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select, text, update
@@ -337,7 +338,7 @@ async def test_a_read_cancelled_at_any_moment_leaves_no_thread_and_says_nothing(
         async with database.read() as session:
             await session.execute(text("SELECT count(*) FROM business"))
 
-    before = set(threading.enumerate())
+    before = threads_of_the_driver()
     task = asyncio.create_task(read())
     for _ in range(yields):
         await asyncio.sleep(0.0002)
@@ -345,10 +346,36 @@ async def test_a_read_cancelled_at_any_moment_leaves_no_thread_and_says_nothing(
     with suppress(asyncio.CancelledError):
         await task
     await database.close()
-    for thread in set(threading.enumerate()) - before:
-        thread.join(90)
-        assert not thread.is_alive()
+    assert threads_of_the_driver() <= before
     assert capfd.readouterr().err == ""
+
+
+async def test_closing_waits_for_a_connection_whose_task_was_cancelled_while_it_was_opened(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, opening, go_on = threads_of_the_driver(), threading.Event(), threading.Event()
+    connect = sqlite3.connect
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        opening.set()
+        assert go_on.wait(30)
+        return connect(*args, **kwargs)
+
+    monkeypatch.setattr(sqlite3, "connect", slowly)
+    task = asyncio.create_task(names(db))
+    assert await asyncio.to_thread(opening.wait, 30)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    closing = asyncio.create_task(db.close())
+    assert threads_of_the_driver() > before
+    go_on.set()
+    await closing
+    assert threads_of_the_driver() == before
+
+
+def threads_of_the_driver() -> set[threading.Thread]:
+    return {each for each in threading.enumerate() if "_connection_worker_thread" in each.name}
 
 
 async def test_a_look_for_changes_that_was_cancelled_does_not_spoil_the_next(db: Database) -> None:
