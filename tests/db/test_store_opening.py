@@ -109,6 +109,7 @@ def test_a_newer_store_is_refused_and_not_a_byte_is_changed(
         (b"SQLite format 3\x00" + b"\xff" * 4096, "it is not an SQLite file"),
         (b"\x00" * 8192, "it is not an SQLite file"),
     ],
+    ids=["letter", "list", "header", "zeros"],
 )
 def test_a_file_that_is_no_database_is_refused_untouched(
     tmp_path: Path, now: datetime, content: bytes, words: str
