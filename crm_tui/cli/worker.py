@@ -98,8 +98,13 @@ def say_report(report: Report, settings: Settings) -> None:
         say(f"Nothing was sent. Sending is stopped: {report.stopped}.")
         say("If nothing else sends from this data any more: crm-tui worker --let-go")
     if report.polled:
+        read = []
+        if messages := report.polled - report.payments:
+            read.append(plural(messages, "record" if texts or asked else "mail"))
+        if report.payments:
+            read.append(plural(report.payments, "record of payments", "records of payments"))
         say(
-            f"{plural(report.polled, 'record' if texts or asked else 'mail')} read: {report.applied:,} told us something, "
+            f"{' and '.join(read)} read: {report.applied:,} told us something, "
             f"{report.unmatched:,} wait for you in the inbox."
         )
     said = f"{plural(report.sent, 'message' if texts else 'mail')} sent"

@@ -42,12 +42,17 @@ QUEUED = Message.state == literal_column(f"'{MessageState.QUEUED}'")
 
 @dataclass(slots=True)
 class Report:
-    """What one pass came to; the figures of `crm-tui worker --once --json`."""
+    """What one pass came to; the figures of `crm-tui worker --once --json`.
+
+    Attributes:
+        polled: all that was read; `payments`: what of it a payment provider told.
+    """
 
     sent: int = 0
     failed: int = 0
     uncertain: int = 0
     polled: int = 0
+    payments: int = 0
     applied: int = 0
     unmatched: int = 0
     due_later: int = 0

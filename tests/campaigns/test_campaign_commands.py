@@ -461,6 +461,21 @@ def test_what_was_read_is_called_by_where_it_comes_from(
     assert capsys.readouterr().err.splitlines()[:1] == said
 
 
+@pytest.mark.parametrize(
+    ("polled", "payments", "said"),
+    [
+        (2, 2, "2 records of payments read: 1 told us something, 0 wait for you in the inbox."),
+        (4, 1, ("3 mails and 1 record of payments read: 1 told us something, 0 wait for you in the"
+         " inbox.")),
+    ],
+)  # fmt: skip
+def test_what_a_payment_provider_told_is_not_called_a_mail(
+    polled: int, payments: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_report(Report(polled=polled, payments=payments, applied=1), Settings())
+    assert capsys.readouterr().err.splitlines()[:1] == [said]
+
+
 def test_with_text_messages_what_was_sent_are_messages(capsys: pytest.CaptureFixture[str]) -> None:
     say_report(Report(sent=2), Settings(sms=SmsSettings(provider="twilio")))
     assert capsys.readouterr().err == "2 messages sent.\n"

@@ -22,7 +22,9 @@ from crm_tui.services.polling import rounds
 from crm_tui.services.polling.rounds import Rounds
 from crm_tui.vocabulary import EventKind
 from tests.conftest import NOW
-from tests.polling.scripted import Scripted
+from tests.money.scripted import Till, record
+from tests.money.telling import payment
+from tests.polling.scripted import Scripted, raw
 from tests.polling.sent import SETTINGS, reader, sent_campaign
 
 
@@ -96,6 +98,24 @@ async def test_rounds_that_are_stopped_wait_for_nobody(
     stopping.set()
     await asyncio.wait_for(task, 60)
     assert hanging.ended
+
+
+async def test_what_a_payment_provider_told_is_counted_by_itself(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = NOW - timedelta(hours=2)
+    (name,) = await sent_campaign(db, 1, at=sent)
+    opened = raw("e1", "opened", sent + timedelta(minutes=5), name)
+    going, _ = of_streams(db, [Scripted([opened])], monkeypatch)
+
+    async def till(*_asked: Any, **_facts: Any) -> Any:
+        return {"till": Till([record(payment("evt_1")), record(payment("evt_2"))])}
+
+    monkeypatch.setattr(rounds, "money_streams_of", till)
+    report = Report()
+    async with going:
+        await going.once(report)
+    assert (report.polled, report.payments) == (3, 2)
 
 
 async def test_an_answer_that_came_in_at_a_provider_is_told_with_the_next_pass(

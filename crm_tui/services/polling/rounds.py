@@ -34,6 +34,7 @@ class Counts(Protocol):
     """What a round is counted in."""
 
     polled: int
+    payments: int
     applied: int
     unmatched: int
     problems: list[str]
@@ -150,7 +151,7 @@ class Rounds:
         for name, task in done.items():
             del self._under_way[name]
             self._polled_at[name] = self.now()
-            self._count(task.result(), report)
+            self._count(task.result(), report, of_money=name in self._of_money)
 
     async def _wait(self, patience: float | None) -> None:
         """Until all have come to their end, it takes too long, or the worker is stopped."""
@@ -166,9 +167,11 @@ class Rounds:
             ended.cancel()
             stopped.cancel()
 
-    def _count(self, polled: Polled, report: Counts) -> None:
+    def _count(self, polled: Polled, report: Counts, *, of_money: bool) -> None:
         applied = polled.applied
         report.polled += polled.polled + polled.mails
+        if of_money:
+            report.payments += polled.polled
         report.applied += applied.events
         report.unmatched += applied.unmatched
         if polled.problem:
