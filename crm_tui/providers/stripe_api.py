@@ -41,7 +41,6 @@ _PERMISSIONS = {
     "charges": "Charges and Refunds",
     "refunds": "Charges and Refunds",
     "subscriptions": "Subscriptions",
-    "customers": "Customers",
     "disputes": "Disputes",
     "products": "Products",
     "prices": "Prices",
@@ -241,8 +240,7 @@ def _explain(answer: Answer, words: str) -> ProviderError | None:
 
 def _forbidden(error: Forbidden, path: str, doing: str) -> Forbidden:
     """A refusal in words that name the permission: as Stripe does, else by what was asked for."""
-    first = path.partition("/")[0]
-    permission = _PERMISSIONS.get(first, first)
+    permission = permission_for(path)
     if named := _LACKS.search(error.words):
         permission = _IN_A_REFUSAL.get(named[1].rstrip("s"), permission)
         doing = named[2]
@@ -250,6 +248,12 @@ def _forbidden(error: Forbidden, path: str, doing: str) -> Forbidden:
         f"The key of Stripe lacks a permission: {permission}: {doing}.",
         fix=f"Edit the key at dashboard.stripe.com/apikeys and give it {permission}: {doing}.",
     )
+
+
+def permission_for(path: str) -> str:
+    """What a restricted key has to be given for a path, as Stripe's form for it has it."""
+    first = path.partition("/")[0]
+    return _PERMISSIONS.get(first, first)
 
 
 def error_of(answer: Answer) -> Mapping[str, Any]:

@@ -12,22 +12,18 @@ from crm_tui.config.sections import StripeSettings
 from crm_tui.providers.base import Check, Misconfigured, ProviderError, Unsendable
 from crm_tui.providers.http import Api
 from crm_tui.providers.secrets import Lookup
-from crm_tui.providers.stripe_api import Forbidden, StripeApi
+from crm_tui.providers.stripe_api import Forbidden, StripeApi, permission_for
 
 _EVENTS = "events"
 _READ = (
-    ("checkout/sessions", "Checkout Sessions"),
-    ("invoices", "Invoices"),
-    ("payment_intents", "PaymentIntents"),
-    ("charges", "Charges and Refunds"),
-    ("subscriptions", "Subscriptions"),
-    ("disputes", "Disputes"),
+    "checkout/sessions",
+    "invoices",
+    "payment_intents",
+    "charges",
+    "subscriptions",
+    "disputes",
 )
-_MADE = (
-    ("products", "Products"),
-    ("prices", "Prices"),
-    ("payment_links", "Payment Links"),
-)
+_MADE = ("products", "prices", "payment_links")
 _SAFE = "crm-tui-check"
 """The idempotency key of what is asked for and cannot be made."""
 
@@ -74,21 +70,21 @@ def _no_api(settings: StripeSettings, status: int) -> str:
 
 async def _may_read(stripe: StripeApi) -> Check:
     lacking = []
-    for path, permission in _READ:
+    for path in _READ:
         try:
             await stripe.get(path, [("limit", 1)])
         except Forbidden:
-            lacking.append(f"{permission}: read")
+            lacking.append(f"{permission_for(path)}: read")
     return _permissions("reading", lacking, "The key may read all that is polled.")
 
 
 async def _may_make(stripe: StripeApi) -> Check:
     lacking = []
-    for path, permission in _MADE:
+    for path in _MADE:
         try:
             await stripe.post(path, {}, key=f"{_SAFE}-{path}")
         except Forbidden:
-            lacking.append(f"{permission}: write")
+            lacking.append(f"{permission_for(path)}: write")
         except Unsendable:
             continue  # it was looked at, and lacks everything
     return _permissions("links", lacking, "The key may make payment links.")
