@@ -118,32 +118,36 @@ class Reader:
 
     async def _owner(self, intent: Object) -> dict[str, Any]:
         """The session or the invoice a payment intent is of."""
-        name, invoice = id_of(intent), id_of(intent.get("invoice"))
+        name = id_of(intent)
         if name is None:
             return {}
-        if name not in self._owners and invoice is not None:
-            found = await self._object("invoice", invoice)
-            self._owners[name] = ("invoice", _name_card(found) or _called("invoice", invoice))
         if name not in self._owners:
-            sessions = await self._list("checkout/sessions", [("payment_intent", name)])
-            if sessions:
-                self._owners[name] = ("session", _name_card(sessions[0]))
-            else:
-                asked = [("payment[type]", "payment_intent"), ("payment[payment_intent]", name)]
-                payments = await self._list("invoice_payments", asked)
-                if payments is None:
-                    if found := await self._invoice_like(intent):
-                        self._owners[name] = ("invoice", _name_card(found))
-                elif payments and (invoice := id_of(payments[0].get("invoice"))):
-                    found = await self._object("invoice", invoice)
-                    self._owners[name] = (
-                        "invoice",
-                        _name_card(found) or _called("invoice", invoice),
-                    )
-        if name not in self._owners:
-            return {}
+            found = await self._find_owner(name, intent)
+            if found is None:
+                return {}
+            self._owners[name] = found
         kind, owner = self._owners[name]
         return {kind: owner}
+
+    async def _find_owner(self, name: str, intent: Object) -> tuple[str, Object] | None:
+        """The same, asked for: "session" or "invoice", and whose that is."""
+        if invoice := id_of(intent.get("invoice")):
+            return await self._invoice(invoice)
+        if sessions := await self._list("checkout/sessions", [("payment_intent", name)]):
+            return "session", _name_card(sessions[0])
+        asked = [("payment[type]", "payment_intent"), ("payment[payment_intent]", name)]
+        payments = await self._list("invoice_payments", asked)
+        if payments is None:
+            alike = await self._invoice_like(intent)
+            return ("invoice", _name_card(alike)) if alike else None
+        if payments and (invoice := id_of(payments[0].get("invoice"))):
+            return await self._invoice(invoice)
+        return None
+
+    async def _invoice(self, name: str) -> tuple[str, Object]:
+        """An invoice that is named; its name alone where it is no more."""
+        found = await self._object("invoice", name)
+        return "invoice", _name_card(found) or {"object": "invoice", "id": name}
 
     async def _list(
         self, path: str, query: Iterable[tuple[str, str]], most: int = 1
@@ -226,11 +230,6 @@ def _apart(invoice: Object, intent: Object) -> float:
     made = whole(within(invoice, "status_transitions", "finalized_at"))
     final, begun = made or whole(invoice.get("created")), whole(intent.get("created"))
     return inf if final is None or begun is None else abs(final - begun)
-
-
-def _called(kind: str, name: str) -> dict[str, Any]:
-    """An object of which no more is known than its name."""
-    return {"object": kind, "id": name}
 
 
 def _name_card(item: Object) -> dict[str, Any]:
