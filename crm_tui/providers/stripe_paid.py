@@ -39,12 +39,11 @@ from crm_tui.vocabulary import PaymentState
 
 def session_paid(record: Record) -> list[MoneyEvent]:
     """A session was completed: a payment, unless an invoice tells of it."""
-    session = record.now
     status = word(record.snapshot.get("payment_status"))
-    if word(session.get("mode")) != "payment":
-        is_paid = status in {"paid", "no_payment_required"}
+    is_paid = status in {"paid", "no_payment_required"}
+    if word(record.now.get("mode")) != "payment":
         return [_session_noted(record, closes=is_paid)]
-    if status in {"paid", "no_payment_required"}:
+    if is_paid:
         return [_session_payment(record, PaymentState.SUCCEEDED)]
     if status == "unpaid":
         return [_session_payment(record, PaymentState.PENDING)]
@@ -138,7 +137,7 @@ def _session_payment(record: Record, state: PaymentState) -> MoneyEvent:
 def invoice_paid(record: Record) -> list[MoneyEvent]:
     """An invoice was paid; one of nothing, such as that of a trial, says only whose it is."""
     if not whole(record.now.get("amount_paid")):
-        return [_invoice_noted(record)[0]]
+        return _invoice_noted(record)
     return [_invoice_payment(record, PaymentState.SUCCEEDED, "amount_paid")]
 
 
