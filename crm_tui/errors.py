@@ -13,6 +13,9 @@ Everything else that is raised is a defect, and is shown as one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class CrmError(Exception):
     """The root of every error this program raises on purpose."""
@@ -27,7 +30,15 @@ class NotFound(UserError):
 
 
 class BadInput(UserError):
-    """A file or a value that cannot be used as it is."""
+    """A file or a value that cannot be used as it is.
+
+    Attributes:
+        at: The field of a form that asks for it; "" where nobody said.
+    """
+
+    def __init__(self, sentence: str, *, at: str = "") -> None:
+        super().__init__(sentence)
+        self.at = at
 
 
 class WrongUsage(BadInput):
@@ -40,3 +51,13 @@ class StoreError(UserError):
 
 class Cancelled(CrmError):
     """The operator stopped a job; what was done before stays done and is said."""
+
+
+@contextmanager
+def asked_as(field: str) -> Iterator[None]:
+    """What cannot be used within is the value of this field, to which a form can go."""
+    try:
+        yield
+    except BadInput as error:
+        error.at = error.at or field
+        raise

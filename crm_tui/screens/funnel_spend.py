@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from crm_tui.errors import BadInput
+from crm_tui.errors import BadInput, asked_as
 from crm_tui.screens.base import AppScreen
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.screens.funnel_sheet import Line, Sheet, Table, column, money
@@ -108,13 +108,17 @@ async def add(screen: AppScreen) -> None:
     today = spending.today_in(settings.operator.zone, screen.host.now())
 
     def understood(values: Mapping[str, str]) -> NewSpend:
+        with asked_as("day"):
+            spent_on = _day(values["day"], today)
+        with asked_as("campaign"):
+            campaign_id = _campaign(values["campaign"], campaigns)
         return spending.new_spend(
             amount=values["amount"],
             currency=values["currency"],
             kind=values["kind"],
-            spent_on=_day(values["day"], today),
+            spent_on=spent_on,
             today=today,
-            campaign_id=_campaign(values["campaign"], campaigns),
+            campaign_id=campaign_id,
             source=values["source"],
             note=values["note"],
         )

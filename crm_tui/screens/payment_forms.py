@@ -9,7 +9,7 @@ from datetime import datetime
 from textual import on
 from textual.widgets import Input
 
-from crm_tui.errors import BadInput
+from crm_tui.errors import BadInput, asked_as
 from crm_tui.money import currency_code, parse_amount, plain_amount
 from crm_tui.screens.lead_forms import WHEN_HINT, Here, read_when
 from crm_tui.services.money.plans import PlanRow
@@ -87,17 +87,14 @@ class PaymentFields(Fields):
         number, _, code = values["amount"].strip().rpartition(" ")
         if not number or not code.isalpha():
             number, code = values["amount"], plan.currency if plan else self._currency
-        if not number.strip():
-            raise BadInput("Say how much was paid, such as 49.00.")
-        currency = currency_code(code)
-        return Paid(
-            amount=parse_amount(number, currency),
-            currency=currency,
-            plan=plan,
-            method=values["method"],
-            at=read_when(values["when"], self._here),
-            note=values["note"],
-        )
+        with asked_as("amount"):
+            if not number.strip():
+                raise BadInput("Say how much was paid, such as 49.00.")
+            currency = currency_code(code)
+            amount = parse_amount(number, currency)
+        with asked_as("when"):
+            at = read_when(values["when"], self._here)
+        return Paid(amount, currency, plan, values["method"], at, values["note"])
 
     def typed(self, before: Mapping[str, str]) -> bool:
         """Whether something was typed that would be lost; an amount that is only offered is none."""

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Static
 
-from crm_tui.errors import BadInput
+from crm_tui.errors import BadInput, asked_as
 from crm_tui.money import amount_words, currency_code, parse_amount, plain_amount
 from crm_tui.screens.base import AppScreen
 from crm_tui.text import visible
@@ -258,12 +258,12 @@ def _amounts(values: Mapping[str, str]) -> tuple[int, str, int]:
     Raises:
         BadInput: One of them cannot be read.
     """
-    currency = currency_code(values["currency"])
-    if not values["amount"].strip():
-        raise BadInput("Say what it costs, such as 49.00.")
-    fee = values["fee"].strip()
-    return (
-        parse_amount(values["amount"], currency),
-        currency,
-        parse_amount(fee, currency) if fee else 0,
-    )
+    with asked_as("currency"):
+        currency = currency_code(values["currency"])
+    with asked_as("amount"):
+        if not values["amount"].strip():
+            raise BadInput("Say what it costs, such as 49.00.")
+        amount = parse_amount(values["amount"], currency)
+    with asked_as("fee"):
+        fee = values["fee"].strip()
+        return amount, currency, parse_amount(fee, currency) if fee else 0

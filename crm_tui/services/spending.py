@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select
 from crm_tui import money
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Campaign, Spend
-from crm_tui.errors import BadInput, NotFound
+from crm_tui.errors import BadInput, NotFound, asked_as
 from crm_tui.text import fold, plain_line, visible
 
 LONGEST_KIND = 40
@@ -74,20 +74,25 @@ def new_spend(
         BadInput: it is no amount, no currency or no kind, is for a campaign and a source at once,
             or lies ahead.
     """
-    code = money.currency_code(currency)
-    minor = money.parse_amount(amount, code)
+    with asked_as("currency"):
+        code = money.currency_code(currency)
+    with asked_as("amount"):
+        minor = money.parse_amount(amount, code)
     if minor < 1:
-        raise BadInput("Nothing was spent: an amount is more than 0.")
+        raise BadInput("Nothing was spent: an amount is more than 0.", at="amount")
     said = plain_line(kind).lower()
     if not said:
-        raise BadInput("What was it spent on? Name a kind, such as ads.")
+        raise BadInput("What was it spent on? Name a kind, such as ads.", at="kind")
     if len(said) > LONGEST_KIND:
-        raise BadInput(f"A kind has at most {LONGEST_KIND} characters; the rest goes in the note.")
+        why = f"A kind has at most {LONGEST_KIND} characters; the rest goes in the note."
+        raise BadInput(why, at="kind")
     if spent_on > today:
-        raise BadInput(f"{spent_on.isoformat()} lies ahead: write down what was spent already.")
+        why = f"{spent_on.isoformat()} lies ahead: write down what was spent already."
+        raise BadInput(why, at="day")
     named = plain_line(source)
     if campaign_id is not None and named:
-        raise BadInput("It is for a campaign or for a source, not for both: name one of them.")
+        why = "It is for a campaign or for a source, not for both: name one of them."
+        raise BadInput(why, at="source")
     return NewSpend(
         spent_on=spent_on,
         amount=minor,

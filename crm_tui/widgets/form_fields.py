@@ -91,6 +91,11 @@ class Fields(VerticalScroll, can_focus=False):
         """
         return any(line.tell(problem) for line in self.query(ReadLine))
 
+    def go_to(self, name: str) -> None:
+        """Put the focus on the field of this name; where there is none, it stays."""
+        if any(field.name == name for field in self._fields):
+            self.of(name).focus()
+
     def typed(self, before: Mapping[str, str]) -> bool:
         """Whether a text was typed that would be lost, compared with the values before."""
         now = self.values()

@@ -1,7 +1,8 @@
 """A small modal form: labelled fields, keyboard first, that saves through the caller.
 
 The caller hands over what saving means. While that fails for a reason the operator can mend (a
-`UserError`), the form stays open with everything that was typed and shows the sentence.
+`UserError`), the form stays open with everything that was typed, shows the sentence, and goes to
+the field that was refused (`asked_as`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static, TextArea
 
-from crm_tui.errors import UserError
+from crm_tui.errors import BadInput, UserError
 from crm_tui.session import Draft
 from crm_tui.widgets.choice import Choice
 from crm_tui.widgets.facts import styled
@@ -172,6 +173,8 @@ class Form(ModalScreen[bool]):
             self._refused = True
             told = self._fields.tell(str(error))
             self._say("" if told else str(error), Role.BAD)
+            if not told and isinstance(error, BadInput):
+                self._fields.go_to(error.at)
         else:
             self.dismiss(result=True)
 

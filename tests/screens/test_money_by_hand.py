@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from crm_tui.app import CrmApp
@@ -107,3 +108,75 @@ async def test_the_settings_lead_to_the_plans(store_path: Path) -> None:
         assert isinstance(crm.screen, PlansScreen)
         await press(pilot, ("q",))
         assert not isinstance(crm.screen, PlansScreen)
+
+
+async def refused_at(pilot: Pilot[None]) -> str | None:
+    """Where the focus is after what is typed was refused."""
+    await press(pilot, ("ctrl+s",))
+    assert str(pilot.app.screen.query_one("#form-words", Static).render())
+    assert pilot.app.focused is not None
+    return pilot.app.focused.id
+
+
+async def put(pilot: Pilot[None], **fields: str) -> None:
+    """Write into the fields of a form."""
+    for name, value in fields.items():
+        pilot.app.screen.query_one(f"#{name}", Input).value = value
+    await settle(pilot)
+
+
+async def test_a_payment_that_is_refused_leads_to_what_was_refused(store_path: Path) -> None:
+    await with_lead(store_path, plan=True)
+    crm = app(store_path)
+    async with crm.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, ("$",))
+        await put(pilot, when="when it rained")
+        assert await refused_at(pilot) == "when"
+        await put(pilot, when="2999-01-01 10:00")
+        assert await refused_at(pilot) == "when"
+        await put(pilot, when="", amount="4.9.9")
+        assert await refused_at(pilot) == "amount"
+        await put(pilot, amount="148.00", note="x" * 1001)
+        assert await refused_at(pilot) == "note"
+        await put(pilot, note="", amount="148.00 EUR")
+        assert await refused_at(pilot) == "amount"
+        assert await paid(crm) == []
+
+
+async def test_a_plan_that_is_refused_leads_to_what_was_refused(store_path: Path) -> None:
+    await with_lead(store_path, plan=True)
+    crm = app(store_path)
+    async with crm.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, (*WAYS["plans"].keys, "a"))
+        await put(pilot, name="Other", amount="nothing")
+        assert await refused_at(pilot) == "amount"
+        await put(pilot, amount="0")
+        assert await refused_at(pilot) == "amount"
+        await put(pilot, amount="49", currency="dollars")
+        assert await refused_at(pilot) == "currency"
+        await put(pilot, currency="USD", fee="much")
+        assert await refused_at(pilot) == "fee"
+        await put(pilot, fee="", name="basic")
+        assert await refused_at(pilot) == "name"
+
+
+async def test_spend_that_is_refused_leads_to_what_was_refused(store_path: Path) -> None:
+    await with_lead(store_path, plan=False)
+    crm = app(store_path)
+    async with crm.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, ("4", "s", "a"))
+        await put(pilot, amount="90", day="soon")
+        assert await refused_at(pilot) == "day"
+        await put(pilot, day="2999-01-01", kind="ads")
+        assert await refused_at(pilot) == "day"
+        await put(pilot, day="", campaign="Nowhere")
+        assert await refused_at(pilot) == "campaign"
+        await put(pilot, campaign="", kind="")
+        assert await refused_at(pilot) == "kind"
+        await put(pilot, kind="ads", currency="?")
+        assert await refused_at(pilot) == "currency"
+        await put(pilot, currency="USD", amount="0")
+        assert await refused_at(pilot) == "amount"

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Payment, Refund, Subscription
-from crm_tui.errors import BadInput, NotFound
+from crm_tui.errors import BadInput, NotFound, asked_as
 from crm_tui.money import amount_words
 from crm_tui.providers.money import MoneyEvent, MoneyKind, PaymentTold, RefundTold
 from crm_tui.services import leads
@@ -87,12 +87,16 @@ async def pay(
     """
     name = await leads.require(session, business_id)
     at = paid_at or now
-    check_time(at, now)
-    if amount < 1:
-        raise BadInput("A payment is more than nothing: write its amount like 49.00.")
-    if plan is not None and plan.currency != currency:
-        raise BadInput(f"The plan {plan.name} is paid in {plan.currency}, not in {currency}.")
-    how, said = _method(method), note_line(note)
+    with asked_as("when"):
+        check_time(at, now)
+    with asked_as("amount"):
+        if amount < 1:
+            raise BadInput("A payment is more than nothing: write its amount like 49.00.")
+        if plan is not None and plan.currency != currency:
+            raise BadInput(f"The plan {plan.name} is paid in {plan.currency}, not in {currency}.")
+    with asked_as("note"):
+        said = note_line(note)
+    how = _method(method)
     subscription: str | None = None
     renewal, words = False, ""
     if plan is not None and plan.repeats:

@@ -20,7 +20,7 @@ from crm_tui.db.models import (
     Subscription,
     SubscriptionChange,
 )
-from crm_tui.errors import BadInput, NotFound
+from crm_tui.errors import BadInput, NotFound, asked_as
 from crm_tui.money import amount_words
 from crm_tui.text import fold, plain_line
 from crm_tui.vocabulary import Interval, SubscriptionState
@@ -128,7 +128,8 @@ async def add(
     Raises:
         BadInput: the name is taken or no name, or an amount cannot be.
     """
-    said = await _free_name(session, name, but=None)
+    with asked_as("name"):
+        said = await _free_name(session, name, but=None)
     _check_terms(amount, interval)
     made = await session.execute(
         insert(Plan)
@@ -163,8 +164,10 @@ async def edit(
         BadInput: others go by its terms already, or a value cannot be used.
     """
     plan = await required(session, plan_id)
+    with asked_as("name"):
+        said = None if name is None else await _free_name(session, name, but=plan_id)
     wanted: dict[str, Any] = {
-        "name": None if name is None else await _free_name(session, name, but=plan_id),
+        "name": said,
         "amount": amount,
         "currency": currency,
         "interval": interval,
@@ -262,6 +265,6 @@ async def _free_name(session: ReadSession, name: str, *, but: int | None) -> str
 
 def _check_terms(amount: int, interval: Interval) -> None:
     if amount < 1:
-        raise BadInput("A plan costs something: write its amount like 49.00.")
+        raise BadInput("A plan costs something: write its amount like 49.00.", at="amount")
     if interval not in INTERVALS:
         raise BadInput("A plan is paid each month, each year or once.")
