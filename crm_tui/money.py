@@ -12,9 +12,23 @@ from fractions import Fraction
 
 from crm_tui.errors import BadInput
 
-_NONE = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
-_THREE = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
-_CODE = re.compile(r"[A-Z]{3}\Z")
+_CODES = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: """
+        AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD
+        CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS
+        GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD
+        LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB
+        PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP
+        SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW
+        ZWG
+    """,
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+"""The codes of ISO 4217's list one of January 2026 that have a minor unit, by its digits."""
+
+_DIGITS = {code: number for number, codes in _CODES.items() for code in codes.split()}
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,4})?\Z")
 _MOST = 10**14
 """A hundred billion at least in any currency: more is a slip of the hand."""
@@ -22,9 +36,12 @@ _MOST = 10**14
 
 def digits(currency: str) -> int:
     """How many digits a currency has after the point: 2 for USD, 0 for JPY, 3 for KWD."""
-    if currency in _NONE:
-        return 0
-    return 3 if currency in _THREE else 2
+    return _DIGITS.get(currency, 2)  # a store may have amounts in one that is no more
+
+
+def is_currency(code: str) -> bool:
+    """Whether ISO 4217 has this code, in capitals, for money that can be paid."""
+    return code in _DIGITS
 
 
 def currency_code(text: str) -> str:
@@ -34,8 +51,10 @@ def currency_code(text: str) -> str:
         BadInput: it is none.
     """
     code = text.strip().upper()
-    if not _CODE.match(code):
-        raise BadInput(f'"{text}" is not a currency: write its three letters, such as USD.')
+    if not is_currency(code):
+        raise BadInput(
+            f'"{text}" is not a currency: write the three letters ISO 4217 has for it, such as USD.'
+        )
     return code
 
 

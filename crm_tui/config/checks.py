@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from crm_tui.config.sections import ImapSettings, Settings, SmtpSettings
+from crm_tui.money import is_currency
 
 QUIET_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 _DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -121,16 +122,18 @@ def _of_providers(settings: Settings) -> dict[str, bool]:
 def _of_money(settings: Settings) -> dict[str, bool]:
     money, known = settings.money, settings.providers
     return {
-        "money.currency must be the three letters of a currency such as USD": not re.fullmatch(
-            r"[A-Z]{3}", money.currency
+        "money.currency must be a code of ISO 4217 in capitals, such as USD": not is_currency(
+            money.currency
         ),
-        "money.gross_margin must be between 0 and 1": not 0 < money.gross_margin <= 1,
+        "money.gross_margin must be more than 0 and at most 1, such as 0.8": (
+            not 0 < money.gross_margin <= 1
+        ),
         "money.payment_days must be between 0 and 365": not 0 <= money.payment_days <= 365,
         "providers.stripe.api_version must be like 2025-08-27.basil": not re.fullmatch(
             r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?", known.stripe.api_version
         ),
     } | {
-        f"providers.{name}.price_per_message cannot be negative": (
+        f"providers.{name}.price_per_message must be at least 0 and less than 1000, such as 0.0008": (
             not 0 <= getattr(known, name).price_per_message < 1000
         )
         for name in ("smtp", "mailgun", "resend", "brevo", "twilio")

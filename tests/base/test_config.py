@@ -72,6 +72,40 @@ def test_an_error_names_the_file_and_the_field(tmp_path: Path, text: str, named:
     assert named in str(refused.value)
 
 
+_PRICE = "providers.smtp.price_per_message must be at least 0 and less than 1000, such as 0.0008"
+_MARGIN = "money.gross_margin must be more than 0 and at most 1, such as 0.8"
+_CURRENCY = "money.currency must be a code of ISO 4217 in capitals, such as USD"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[providers.smtp]\nprice_per_message = -0.01\n", _PRICE),
+        ("[providers.smtp]\nprice_per_message = 1000\n", _PRICE),
+        ("[providers.smtp]\nprice_per_message = nan\n", _PRICE),
+        ("[money]\ngross_margin = 0\n", _MARGIN),
+        ("[money]\ngross_margin = 1.01\n", _MARGIN),
+        ("[money]\ncurrency = 'ABC'\n", _CURRENCY),
+        ("[money]\ncurrency = 'usd'\n", _CURRENCY),
+        ("[money]\ncurrency = ''\n", _CURRENCY),
+    ],
+)
+def test_a_setting_of_money_that_cannot_be_is_refused_with_what_it_may_be(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        load_settings(written(tmp_path, text))
+    assert said in str(refused.value)
+
+
+def test_the_settings_of_money_may_be_as_far_as_they_say(tmp_path: Path) -> None:
+    text = '[money]\ncurrency = "JPY"\ngross_margin = 1\n[providers.smtp]\nprice_per_message = {}\n'
+    for price in (0, 999.99):
+        settings = load_settings(written(tmp_path, text.format(price)))
+        assert (settings.money.currency, settings.money.gross_margin) == ("JPY", 1)
+        assert settings.providers.smtp.price_per_message == price
+
+
 def test_a_named_file_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no configuration file"):
         load_settings(tmp_path / "none.toml")

@@ -145,6 +145,7 @@ _REFUSED = (
     (("payments", "add", "1", "--amount", "-5"), 1, "is not an amount"),
     (("payments", "add", "1", "--amount", "0"), 1, "more than nothing"),
     (("payments", "add", "1", "--amount", "9", "--currency", "dollar"), 1, "not a currency"),
+    (("payments", "add", "1", "--amount", "9", "--currency", "ABC"), 1, "not a currency"),
     (("payments", "add", "1", "--amount", "9", "--plan", "Gold"), 1, "There are: Basic."),
     (("payments", "add", "1", "--amount", "9", "--plan", "Basic", "--currency", "EUR"), 1, "paid in USD, not in EUR"),
     (("payments", "add", "1", "--amount", "9", "--on", "2999-01-01"), 1, "lies in the future"),

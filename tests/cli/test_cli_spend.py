@@ -51,6 +51,7 @@ def test_what_was_spent_is_listed_removed_and_brought_back(cli: Cli) -> None:
         (["--amount", "9", "--kind", "ads", "--campaign", "7"], "no campaign 7"),
         (["--amount", "9", "--kind", "ads", "--campaign", "7", "--source", "x"], "not for both"),
         (["--amount", "9", "--kind", "ads", "--currency", "dollars"], "not a currency"),
+        (["--amount", "9", "--kind", "ads", "--currency", "ABC"], "not a currency"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(cli: Cli, options: list[str], said: str) -> None:
