@@ -87,7 +87,7 @@ def payment_document(payment: PaymentRow) -> dict[str, Any]:
             {
                 "id": each.id,
                 "amount": amount(each.amount),
-                "currency": each.currency,
+                "currency": payment.currency,
                 "state": each.state,
                 "opened_at": moment(each.opened_at),
                 "due_by": moment(each.due_by),

@@ -21,7 +21,6 @@ from crm_tui.errors import NotFound
 from crm_tui.money import amount_words
 from crm_tui.services import events
 from crm_tui.services.events import OPERATOR, NewEvent
-from crm_tui.services.money.listing import SOON
 from crm_tui.services.today_answers import is_word
 from crm_tui.vocabulary import (
     DisputeState,
@@ -31,6 +30,9 @@ from crm_tui.vocabulary import (
     PaymentState,
     SubscriptionState,
 )
+
+SOON = timedelta(days=14)
+"""How long before its end a subscription is told of."""
 
 NEW = timedelta(days=60)
 """For how long a payment is new that nobody has said a word about."""

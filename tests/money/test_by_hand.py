@@ -17,13 +17,14 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Customer, Event, Payment, Subscription
 from crm_tui.errors import BadInput, NotFound
-from crm_tui.services import undo
+from crm_tui.services import today, undo
 from crm_tui.services.export import export_leads
 from crm_tui.services.money import by_hand, customers, listing, plans, subscriptions
 from crm_tui.services.money.by_hand import Recorded
 from crm_tui.services.money.plans import PlanRow
 from crm_tui.services.money.rows import CustomerState
 from crm_tui.services.money.saying import read_day
+from crm_tui.services.today import MONEY, Kind
 from crm_tui.vocabulary import ContactStatus, Interval, Mode, Outcome, SubscriptionState
 from tests.money import telling
 
@@ -321,17 +322,20 @@ async def test_today_is_told_what_of_subscriptions_wants_attention(
     good = await add_lead("Tavella Plumbing")
     await pay(late, basic, now - timedelta(days=40))
     await pay(good, basic, now - timedelta(days=3))
-    async with db.read() as session:
-        overdue = await listing.overdue_by_hand(session, now=now)
-        new = await listing.new_payments(session, since=now - timedelta(days=7), modes=REAL)
-        assert not await listing.ending_soon(session, modes=REAL, now=now)
-        assert not await listing.failed_payments(session, modes=REAL)
-        assert not await listing.open_disputes(session, modes=REAL)
-    assert [each.business for each in overdue] == ["Woodhaven Plumbing"]
-    assert [each.business for each in new] == ["Tavella Plumbing"]
+    assert await _wanting(db, now) == {Kind.OVERDUE: ["Woodhaven Plumbing"]}
     await pay(late, basic)
+    assert await _wanting(db, now) == {}
+
+
+async def _wanting(db: Database, now: datetime) -> dict[Kind, list[str]]:
+    """Whom today's list names because of money."""
+    order = await today.order(db, due_by=now)
     async with db.read() as session:
-        assert not await listing.overdue_by_hand(session, now=now)
+        return {
+            kind: [each.name for each in await today.lines(session, list(order[kind]))]
+            for kind in MONEY
+            if kind in order and len(order[kind])
+        }
 
 
 async def test_where_a_customer_stands_follows_from_what_it_pays(

@@ -1,4 +1,4 @@
-"""Payments, customers and subscriptions as lists show them, and what of them wants attention.
+"""Payments, customers and subscriptions as lists show them.
 
 Amounts are in minor units of the currency beside them, times aware UTC. A provider's play money is
 never among real money: `modes` says which of both is asked for, beside what was recorded by hand.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -44,9 +44,6 @@ from crm_tui.vocabulary import (
     RefundState,
     SubscriptionState,
 )
-
-SOON = timedelta(days=14)
-"""How long before its end a subscription is told of."""
 
 _SOME = 500
 
@@ -163,111 +160,7 @@ async def of_lead(session: ReadSession, business_id: int, *, modes: Collection[M
     )
 
 
-# What wants attention
-
-
-async def failed_payments(
-    session: ReadSession, *, modes: Collection[Mode], limit: int | None = None
-) -> list[PaymentRow]:
-    """Payments that failed and were not made good, the latest first.
-
-    One is made good by a later payment for the same subscription, or of the same lead where there
-    is none; one whose subscription has ended is not waited for.
-    """
-    later = Payment.__table__.alias("later")
-    made_good = (
-        select(later.c.id)
-        .where(
-            later.c.business_id == Payment.business_id,
-            later.c.subscription_id.is_not_distinct_from(Payment.subscription_id),
-            later.c.paid_at >= func.coalesce(Payment.failed_at, Payment.created_at),
-        )
-        .correlate(Payment)
-        .exists()
-    )
-    over = (
-        select(Subscription.id)
-        .where(
-            Subscription.id == Payment.subscription_id,
-            Subscription.state == SubscriptionState.ENDED,
-        )
-        .correlate(Payment)
-        .exists()
-    )
-    return await _payments(
-        session,
-        Payment.state == PaymentState.FAILED,
-        Business.archived_at.is_(None),
-        ~made_good,
-        ~over,
-        modes=modes,
-        limit=limit,
-    )
-
-
-async def new_payments(
-    session: ReadSession, *, since: datetime, modes: Collection[Mode], limit: int | None = None
-) -> list[PaymentRow]:
-    """Payments that came at this time or later, the latest first."""
-    return await _payments(session, Payment.paid_at >= since, modes=modes, limit=limit)
-
-
-async def ending_soon(
-    session: ReadSession, *, modes: Collection[Mode], now: datetime
-) -> list[SubscriptionRow]:
-    """Subscriptions that end within two weeks, as settled, the first to end first."""
-    query = _subscriptions(modes).where(
-        Subscription.state != SubscriptionState.ENDED,
-        Subscription.cancel_at <= now + SOON,
-        Business.archived_at.is_(None),
-    )
-    rows = await session.execute(query.order_by(Subscription.cancel_at, Subscription.id))
-    return [SubscriptionRow(*row) for row in rows]
-
-
-async def overdue_by_hand(session: ReadSession, *, now: datetime) -> list[SubscriptionRow]:
-    """Subscriptions by hand that are paid until a time that is over, the longest over first."""
-    query = _subscriptions((Mode.MANUAL,)).where(
-        Subscription.state.in_((SubscriptionState.ACTIVE, SubscriptionState.PAST_DUE)),
-        Subscription.current_period_end <= now,
-        Business.archived_at.is_(None),
-    )
-    rows = await session.execute(query.order_by(Subscription.current_period_end, Subscription.id))
-    return [SubscriptionRow(*row) for row in rows]
-
-
-async def open_disputes(session: ReadSession, *, modes: Collection[Mode]) -> list[DisputeRow]:
-    """Disputes that are open, the one to be answered first at the top."""
-    query = (
-        _disputes()
-        .where(Dispute.state == DisputeState.OPEN, Payment.mode.in_(modes))
-        .order_by(Dispute.due_by.is_(None), Dispute.due_by, Dispute.id)
-    )
-    return [DisputeRow(*row) for row in await session.execute(query)]
-
-
 # Reading
-
-
-def _disputes() -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            Dispute.id,
-            Dispute.payment_id,
-            Payment.business_id,
-            Business.name,
-            Payment.provider,
-            Dispute.amount,
-            Payment.currency,
-            Dispute.state,
-            Dispute.reason,
-            Dispute.opened_at,
-            Dispute.due_by,
-            Dispute.closed_at,
-        )
-        .join(Payment, Payment.id == Dispute.payment_id)
-        .join(Business, Business.id == Payment.business_id)
-    )
 
 
 def _subscriptions(modes: Collection[Mode]) -> Select[*tuple[Any, ...]]:
@@ -342,7 +235,7 @@ async def _payments(
     )
     found = [PaymentRow(*row) for row in await session.execute(query)]
     ids = [each.id for each in found]
-    refunds, disputes = await _refunds(session, ids), await _disputes_of(session, ids)
+    refunds, disputes = await _refunds(session, ids), await _disputes(session, ids)
     return [
         replace(
             each,
@@ -353,12 +246,24 @@ async def _payments(
     ]
 
 
-async def _disputes_of(session: ReadSession, ids: Sequence[int]) -> dict[int, list[DisputeRow]]:
-    query = _disputes().where(Dispute.payment_id.in_(one_parameter(ids)))
+async def _disputes(session: ReadSession, ids: Sequence[int]) -> dict[int, list[DisputeRow]]:
+    query: Select[*tuple[Any, ...]] = (
+        select(
+            Dispute.payment_id,
+            Dispute.id,
+            Dispute.amount,
+            Dispute.state,
+            Dispute.reason,
+            Dispute.opened_at,
+            Dispute.due_by,
+            Dispute.closed_at,
+        )
+        .where(Dispute.payment_id.in_(one_parameter(ids)))
+        .order_by(Dispute.opened_at, Dispute.id)
+    )
     found: dict[int, list[DisputeRow]] = defaultdict(list)
-    for row in await session.execute(query.order_by(Dispute.opened_at, Dispute.id)):
-        each = DisputeRow(*row)
-        found[each.payment_id].append(each)
+    for payment_id, *values in await session.execute(query):
+        found[payment_id].append(DisputeRow(*values))
     return found
 
 

@@ -51,12 +51,7 @@ class DisputeRow:
     """A payment that the payer's bank took back; `due_by` is until when one can answer."""
 
     id: int
-    payment_id: int
-    business_id: int
-    business: str
-    provider: str
     amount: int
-    currency: str
     state: DisputeState
     reason: str | None
     opened_at: datetime
