@@ -31,7 +31,6 @@ class _Running:
     name: str
     plan_id: int | None
     plan: str | None
-    mode: Mode
     provider: str
     provider_id: str
     state: SubscriptionState
@@ -41,8 +40,6 @@ class _Running:
     interval_count: int
     started_at: datetime
     current_period_end: datetime | None
-    cancel_at: datetime | None
-    ended_at: datetime | None
     changed_at: datetime
 
     def told(
@@ -148,19 +145,23 @@ async def whose(session: ReadSession, subscription_id: int) -> tuple[int, str]:
     Raises:
         NotFound: there is no such subscription.
     """
+    found = await _required(session, subscription_id)
+    return found.business_id, found.name
+
+
+async def _required(session: ReadSession, subscription_id: int) -> _Running:
     found = await _subscriptions(session, Subscription.id == subscription_id)
     if not found:
         raise NotFound(
             f"There is no subscription {subscription_id}. See `crm-tui subscriptions list`."
         )
-    return found[0].business_id, found[0].name
+    return found[0]
 
 
 async def _changeable(
     session: ReadSession, subscription_id: int, *, at: datetime | None, now: datetime
 ) -> _Running:
-    await whose(session, subscription_id)
-    (found,) = await _subscriptions(session, Subscription.id == subscription_id)
+    found = await _required(session, subscription_id)
     if found.provider != PROVIDER:
         raise BadInput(
             f"Subscription {subscription_id} runs at {found.provider}: change it there, and it is "
@@ -207,7 +208,6 @@ def _query() -> Select[*tuple[Any, ...]]:
             Business.name,
             Subscription.plan_id,
             Plan.name,
-            Subscription.mode,
             Subscription.provider,
             func.coalesce(Subscription.provider_id, Subscription.key),
             Subscription.state,
@@ -217,8 +217,6 @@ def _query() -> Select[*tuple[Any, ...]]:
             Subscription.interval_count,
             Subscription.started_at,
             Subscription.current_period_end,
-            Subscription.cancel_at,
-            Subscription.ended_at,
             func.coalesce(last, Subscription.started_at),
         )
         .join(Business, Business.id == Subscription.business_id)
