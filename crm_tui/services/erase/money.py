@@ -21,9 +21,8 @@ from crm_tui.db.models import (
     UndoChange,
 )
 from crm_tui.services.erase.extent import Extent
+from crm_tui.services.money.offered import STANDING
 from crm_tui.vocabulary import LinkState, Mode, SubscriptionState
-
-_STANDING = (LinkState.CREATING, LinkState.OPEN)
 
 
 async def left_elsewhere(session: ReadSession, found: Extent) -> list[str]:
@@ -41,7 +40,7 @@ async def left_elsewhere(session: ReadSession, found: Extent) -> list[str]:
         select(PaymentLink.provider)
         .where(
             PaymentLink.business_id.in_(found.ids),
-            PaymentLink.state.in_(_STANDING),
+            PaymentLink.state.in_(STANDING),
             PaymentLink.mode != Mode.MANUAL,
         )
         .distinct()
@@ -116,7 +115,7 @@ async def _links(session: WriteSession, ids: Sequence[int], *, now: datetime) ->
     of_it = PaymentLink.business_id.in_(ids)
     await session.execute(
         update(PaymentLink)
-        .where(of_it, PaymentLink.state.in_(_STANDING))
+        .where(of_it, PaymentLink.state.in_(STANDING))
         .values(state=LinkState.CLOSED, closed_at=now)
         .execution_options(synchronize_session=None)
     )

@@ -18,8 +18,8 @@ from crm_tui.db.engine import Database
 from crm_tui.db.models import PaymentLink, Plan
 from crm_tui.providers.base import ProviderError, Refused, Unsendable
 from crm_tui.services.money import links
-from crm_tui.services.money.links import BANK, STANDING, STRIPE, Payments
-from crm_tui.services.money.offered import is_stale, paid_since
+from crm_tui.services.money.links import BANK, STRIPE, Payments
+from crm_tui.services.money.offered import STANDING, is_stale, paid_since
 from crm_tui.text import plural
 from crm_tui.vocabulary import LinkState, Mode
 

@@ -27,11 +27,11 @@ from crm_tui.services import events
 from crm_tui.services.events import OPERATOR, NewEvent
 from crm_tui.services.leads import require
 from crm_tui.services.money import plans
+from crm_tui.services.money.offered import STANDING
 from crm_tui.services.money.plans import PlanRow
 from crm_tui.vocabulary import EventKind, Interval, LinkState, Mode
 
 STRIPE, BANK = "stripe", "bank"
-STANDING = (LinkState.CREATING, LinkState.OPEN)
 
 
 class Payments(Protocol):

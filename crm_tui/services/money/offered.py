@@ -17,6 +17,9 @@ from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Payment, PaymentLink, Plan
 from crm_tui.vocabulary import LinkState, Mode, PaymentState
 
+STANDING = (LinkState.CREATING, LinkState.OPEN)
+"""The states of a link that was not closed."""
+
 SLACK = timedelta(days=1)
 """A payment that was written down with its day alone may seem to be from before the link."""
 

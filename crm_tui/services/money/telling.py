@@ -18,6 +18,7 @@ from crm_tui.services.money import payments, refunding, subscribing
 from crm_tui.services.money.buying import bought, keep_customer
 from crm_tui.services.money.folding import is_nothing
 from crm_tui.services.money.linking import names_of
+from crm_tui.services.money.offered import STANDING
 from crm_tui.services.money.payment_lines import show_payment
 from crm_tui.services.money.payments import Place
 from crm_tui.vocabulary import LinkState, Mode
@@ -179,7 +180,7 @@ async def _close_link(session: WriteSession, event: MoneyEvent, place: Place) ->
             PaymentLink.provider_id == event.pays_link,
             PaymentLink.provider == place.provider,
             PaymentLink.mode == place.mode,
-            PaymentLink.state.in_((LinkState.CREATING, LinkState.OPEN))
+            PaymentLink.state.in_(STANDING)
             | ((PaymentLink.state == LinkState.PAID) & (PaymentLink.closed_at > event.occurred_at)),
         )
         .values(state=LinkState.PAID, closed_at=event.occurred_at)
