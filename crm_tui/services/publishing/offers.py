@@ -9,7 +9,7 @@ than the public page is not published by that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -81,8 +81,8 @@ async def offers(session: ReadSession, site_ids: Sequence[int]) -> dict[int, Off
     }
 
 
-async def _prices(session: ReadSession, links: Any) -> Mapping[int, str]:
-    needed: set[int] = {each.plan_id for each in links if isinstance(each, Offered)}
+async def _prices(session: ReadSession, links: Iterable[Offered]) -> Mapping[int, str]:
+    needed = {each.plan_id for each in links}
     return {each: (await plans.required(session, each)).price for each in sorted(needed)}
 
 
