@@ -76,8 +76,12 @@ def order(about: About, *, due_by: datetime, modes: Collection[Mode]) -> Select[
         chosen = chosen.order_by(Subscription.current_period_end, Subscription.id)
     else:
         chosen = chosen.order_by(Dispute.due_by.is_(None), Dispute.due_by, Dispute.id)
-    mode = Subscription.mode if about in {About.ENDING, About.OVERDUE} else Payment.mode
-    return chosen.where(mode.in_(list(modes)))
+    return chosen.where(_owner(about).mode.in_(list(modes)))
+
+
+def _owner(about: About) -> Any:
+    """What a line belongs to: it knows whose it is, and which money."""
+    return Subscription if about in {About.ENDING, About.OVERDUE} else Payment
 
 
 def _chosen(about: About) -> Select[Any]:
@@ -86,9 +90,8 @@ def _chosen(about: About) -> Select[Any]:
     query = select(record).select_from(record.class_)
     if about is About.DISPUTED:
         query = query.join(Payment, Payment.id == Dispute.payment_id)
-    owner = Subscription if record.class_ is Subscription else Payment
-    query = query.join(Business, Business.id == owner.business_id)
-    return query.where(*where, ~_dealt(about, owner.business_id))
+    lead = _owner(about).business_id
+    return query.join(Business, Business.id == lead).where(*where, ~_dealt(about, lead))
 
 
 def _made_good() -> ColumnElement[bool]:
@@ -325,13 +328,13 @@ async def deal_with(session: WriteSession, about: About, record: int, *, now: da
         NotFound: there is none any more.
     """
     record_id, _ = _WANTING[about]
-    owner = Subscription if record_id.class_ is Subscription else Payment
     row = (
         await session.execute(
             _chosen(about)
             .where(record_id == record)
             .with_only_columns(
-                owner.business_id, (literal(f"{about}/").concat(_MARKS[about])).label("mark")
+                _owner(about).business_id,
+                literal(f"{about}/").concat(_MARKS[about]).label("mark"),
             )
         )
     ).first()
