@@ -7,45 +7,39 @@ late or in any order is one. What follows from events is such that a repetition 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
-import msgspec
-from sqlalchemy.exc import IntegrityError
-
-from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.types import utc_text
+from crm_tui.db.engine import WriteSession
 from crm_tui.providers.base import said
-from crm_tui.providers.events import Happening, ProviderEvent, Unreadable
+from crm_tui.providers.events import Happening, ProviderEvent
 from crm_tui.services import activity, events, statuses
 from crm_tui.services.events import NewEvent
 from crm_tui.services.inbox.consequences import proven
 from crm_tui.services.polling import following, touches
 from crm_tui.services.polling.concerning import Known, Ours, look_up
+from crm_tui.services.polling.records import (
+    STRANGE,
+    Applied,
+    Done,
+    Named,
+    Parsed,
+    Raw,
+    is_possible,
+    put_away,
+    say,
+    source_of,
+    unreadable,
+)
 from crm_tui.services.polling.words import told
-from crm_tui.services.sending import worker_log
 from crm_tui.services.sending.account import Account
 from crm_tui.services.texts_in import Concern, TextIn, tell_answer
 from crm_tui.vocabulary import ContactStatus, EventKind, MessageState
 
 AT_ONCE = 800
 """How many records one transaction applies at most, to be over in less than a quarter second."""
-
-STRANGE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-    IntegrityError,
-)
-"""What reading or applying a record raises that is not as anybody thought."""
-
-_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-"""Times beyond these nothing happened at; some of them no clock on a wall can show."""
 
 ANSWERS_AT_ONCE = 25
 """How many answers, which are told one by one."""
@@ -72,20 +66,6 @@ _BY_MACHINES = frozenset(
 )
 
 
-class Named(Protocol):
-    """An account at a provider, as its stream names it."""
-
-    @property
-    def provider(self) -> str:
-        """The provider, as in the settings."""
-        ...
-
-    @property
-    def account(self) -> str:
-        """What tells two accounts of one provider apart."""
-        ...
-
-
 class Reads(Named, Protocol):
     """What reads the records of one account: its stream."""
 
@@ -94,97 +74,28 @@ class Reads(Named, Protocol):
         ...
 
 
-def source_of(stream: Named) -> str:
-    """The source of an account's raw records."""
-    return f"{stream.provider}:{stream.account}"
-
-
-@dataclass(slots=True)
-class Applied:
-    """What applying came to.
-
-    Attributes:
-        events: how many events were new.
-        unmatched: answers that wait for the operator.
-        unread: records that could not be read, or say something unknown.
-    """
-
-    events: int = 0
-    unmatched: int = 0
-    unread: int = 0
-
-    def add(self, other: Applied) -> None:
-        """Count another one, too."""
-        self.events += other.events
-        self.unmatched += other.unmatched
-        self.unread += other.unread
-
-
-class Parsed(NamedTuple):
-    """What a record says; `problem`: why that is not clear."""
-
-    events: Sequence[ProviderEvent]
-    problem: str
-
-
-def parse(stream: Reads, payload: Any) -> Parsed:
+def parse(stream: Reads, payload: Any) -> Parsed[ProviderEvent]:
     """Read a record, whatever it holds."""
     try:
         found = stream.parse_event(payload)
-        is_possible = all(_FIRST <= each.occurred_at < _LAST for each in found)
-    except Unreadable as error:
-        return Parsed((), said(f"it cannot be read: {error}"))
+        possible = all(is_possible(each.occurred_at) for each in found)
     except STRANGE as error:
-        return Parsed((), said(f"it cannot be read: {type(error).__name__} {error}"))
-    if not is_possible:
+        return Parsed((), unreadable(error))
+    if not possible:
         return Parsed((), "it cannot be read: it has no time that can be")
     unknown = next((each for each in found if each.kind is Happening.UNKNOWN), None)
     words = f"an unknown kind of event: {unknown.reason or 'unnamed'}" if unknown else ""
     return Parsed(found, said(words))
 
 
-class Raw(NamedTuple):
-    """A record that waits: its number, and what it says."""
-
-    id: int
-    parsed: Parsed
-
-
-_WAITING = (  # by the index of what waits: the planner would go through all that was applied
-    "SELECT id, payload FROM raw_record INDEXED BY ix_raw_record_waiting"
-    " WHERE applied_at IS NULL AND batch_id IS NULL AND source = ? AND id > ? ORDER BY id LIMIT ?"
-)
-_DONE = "UPDATE raw_record SET applied_at = ?, business_id = ?, problem = ? WHERE id = ?"
 _DROP = "DELETE FROM raw_record WHERE id = ?"
 _THERE = "SELECT key FROM event WHERE key IN (SELECT value FROM json_each(?))"
-
-
-async def waiting(
-    session: ReadSession, stream: Named, *, after: int = 0, most: int = AT_ONCE
-) -> Sequence[tuple[int, str]]:
-    """The records of an account that wait to be applied, in the order they came, as they are kept.
-
-    Args:
-        session: the session.
-        stream: whose.
-        after: only those with a higher number.
-        most: how many.
-    """
-    connection = await session.connection()
-    rows = await connection.exec_driver_sql(_WAITING, (source_of(stream), after, most))
-    found: Sequence[Any] = rows.all()
-    return [(number, payload) for number, payload in found]
-
-
-def read(stream: Reads, kept: Iterable[tuple[int, str]]) -> list[Raw]:
-    """Read records. Hundreds take a while: call it in a thread."""
-    return [Raw(number, parse(stream, msgspec.json.decode(each))) for number, each in kept]
 
 
 async def apply(
     session: WriteSession,
     stream: Reads,
-    records: Sequence[Raw],
+    records: Sequence[Raw[ProviderEvent]],
     account: Account,
     *,
     now: datetime,
@@ -207,24 +118,6 @@ async def apply(
     await applying.answers(session)
     await applying.finish(session)
     return applying.applied
-
-
-async def give_up(
-    session: WriteSession, stream: Reads, record: Raw, error: Exception, *, now: datetime
-) -> Applied:
-    """Keep a record that cannot be applied as it came, and say so."""
-    words = said(f"it cannot be applied: {type(error).__name__}")
-    connection = await session.connection()
-    await connection.exec_driver_sql(_DONE, (utc_text(now), None, words, record.id))
-    await _say(session, stream, record.id, words, now=now)
-    return Applied(unread=1)
-
-
-async def _say(
-    session: WriteSession, stream: Reads, raw_id: int, words: str, *, now: datetime
-) -> None:
-    line = f"Record {raw_id} of {stream.provider} was kept as it came: {words}"
-    await worker_log.add(session, line, is_problem=True, now=now)
 
 
 @dataclass(slots=True)
@@ -251,7 +144,7 @@ class _Applying:
     _ours: set[int] = field(default_factory=set)
     _all: list[int] = field(default_factory=list)
 
-    def read(self, raw: Raw) -> None:
+    def read(self, raw: Raw[ProviderEvent]) -> None:
         """Take in a record; one that cannot be read is kept as it is, and said."""
         self._all.append(raw.id)
         parsed = raw.parsed
@@ -399,17 +292,15 @@ class _Applying:
 
     async def finish(self, session: WriteSession) -> None:
         """Note that the records were applied; forget those of messages that are not ours."""
-        at = utc_text(self.now)
-        connection = await session.connection()
         done = [
-            (at, self._of_business.get(each), self._problems.get(each), each)
+            Done(each, self._of_business.get(each), self._problems.get(each))
             for each in self._all
             if each in self._ours
         ]
-        if done:
-            await connection.exec_driver_sql(_DONE, done)
+        await put_away(session, done, now=self.now)
         dropped = [(each,) for each in self._all if each not in self._ours]
         if dropped:
+            connection = await session.connection()
             await connection.exec_driver_sql(_DROP, dropped)
         for raw_id, words in self._problems.items():
-            await _say(session, self.stream, raw_id, words, now=self.now)
+            await say(session, self.stream.provider, raw_id, words, now=self.now)

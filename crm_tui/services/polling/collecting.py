@@ -13,18 +13,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic
+
+import msgspec
 
 from crm_tui.clock import local_stamp
 from crm_tui.db.engine import Database, ReadSession, WriteSession
 from crm_tui.db.types import utc_text
 from crm_tui.providers.base import Misconfigured, ProviderError, Unavailable
-from crm_tui.providers.events import Asked, EventStream, Page, RawEvent, Stream
+from crm_tui.providers.events import Asked, EventStream, Page, ProviderEvent, RawEvent, Stream
 from crm_tui.services.inbox.collecting import keep_mails
 from crm_tui.services.inbox.concerning import Reader
-from crm_tui.services.polling import applying, cursors
-from crm_tui.services.polling.applying import STRANGE, Applied, Raw, source_of
+from crm_tui.services.polling import applying, cursors, records
 from crm_tui.services.polling.concerning import look_up, may_concern
+from crm_tui.services.polling.records import STRANGE, Applied, Parsed, Raw, Told, source_of
 from crm_tui.services.sending import worker_log
 from crm_tui.services.sending.account import Account
 from crm_tui.services.sending.backoff import REQUEST
@@ -63,25 +65,16 @@ class Polled:
     mails: int = 0
 
 
-class _Record(Protocol):
-    """A record that waits to be applied."""
-
-    @property
-    def id(self) -> int:
-        """Its number."""
-        ...
-
-
-Waits = TypeVar("Waits", bound=_Record)
-
-
 @dataclass(slots=True)
-class Polling(ABC, Generic[Waits]):
+class Polling(ABC, Generic[Told]):
     """Polls one stream of one account, whatever it tells of.
 
     Attributes:
+        at_once: how many records one transaction applies at most.
         stopped: whether to end after the page at hand.
     """
+
+    at_once: ClassVar[int]
 
     db: Database
     stream: Stream
@@ -197,38 +190,50 @@ class Polling(ABC, Generic[Waits]):
             self._newest = at
 
     async def apply_waiting(self) -> Applied:
-        """Apply what waits, a few hundred records in each transaction.
+        """Apply what waits, as many records in each transaction as it takes.
 
         While some are written the next are read.
         """
         whole = Applied()
-        records = await self._waiting()
-        while records:
-            ahead = asyncio.create_task(self._waiting(after=records[-1].id))
+        raws = await self._waiting()
+        while raws:
+            ahead = asyncio.create_task(self._waiting(after=raws[-1].id))
             try:
-                whole.add(await self._apply_all(records))
+                whole.add(await self._apply_all(raws))
             except BaseException:
                 ahead.cancel()
                 await asyncio.gather(ahead, return_exceptions=True)
                 raise
-            records = await ahead or await self._waiting()
+            raws = await ahead or await self._waiting()
         return whole
 
-    async def _apply_all(self, records: Sequence[Waits]) -> Applied:
+    async def _waiting(self, *, after: int = 0) -> list[Raw[Told]]:
+        """Records that wait to be applied, as many as one transaction takes."""
+        async with self.db.read() as session:
+            kept = await records.waiting(session, self.stream, after=after, most=self.at_once)
+        return await asyncio.to_thread(self._read, kept) if kept else []
+
+    def _read(self, kept: Sequence[tuple[int, str]]) -> list[Raw[Told]]:
+        """Read records, which takes a while where there are hundreds."""
+        return [Raw(number, self._parse(msgspec.json.decode(each))) for number, each in kept]
+
+    async def _apply_all(self, raws: Sequence[Raw[Told]]) -> Applied:
         try:
-            return await self._apply(records)
+            return await self._apply(raws)
         except STRANGE:
             whole = Applied()
-            for each in records:  # one of them: the others are not to wait for ever
+            for each in raws:  # one of them: the others are not to wait for ever
                 whole.add(await self._apply_alone(each))
             return whole
 
-    async def _apply_alone(self, record: Waits) -> Applied:
+    async def _apply_alone(self, raw: Raw[Told]) -> Applied:
         """Apply a record; one that cannot be is kept as it came, and said."""
         try:
-            return await self._apply([record])
+            return await self._apply([raw])
         except STRANGE as error:
-            return await self._give_up(record, error)
+            async with self.db.write() as session:
+                why = self._why(error)
+                return await records.give_up(session, self.stream, raw.id, why, now=self.now())
 
     async def _note_gap(self, session: WriteSession, since: datetime, until: datetime) -> None:
         await cursors.note_gap(session, self.stream, since, until, now=self.now())
@@ -308,22 +313,23 @@ class Polling(ABC, Generic[Waits]):
         """Those of the records that concern us, or may."""
 
     @abstractmethod
-    async def _waiting(self, *, after: int = 0) -> Sequence[Waits]:
-        """Records that wait to be applied, as many as one transaction takes."""
+    def _parse(self, payload: Any) -> Parsed[Told]:
+        """What a record says, whatever it holds."""
 
     @abstractmethod
-    async def _apply(self, records: Sequence[Waits]) -> Applied:
+    async def _apply(self, raws: Sequence[Raw[Told]]) -> Applied:
         """Apply records in one transaction."""
 
-    @abstractmethod
-    async def _give_up(self, record: Waits, error: Exception) -> Applied:
-        """Keep a record that cannot be applied as it came, and say so."""
+    def _why(self, error: Exception) -> str:
+        """What is said of a record that cannot be applied."""
+        return type(error).__name__
 
 
 @dataclass(slots=True)
-class Poller(Polling[Raw]):
+class Poller(Polling[ProviderEvent]):
     """Polls a stream that tells what became of messages."""
 
+    at_once = applying.AT_ONCE
     stream: EventStream
 
     async def _asked(self) -> Asked:
@@ -333,7 +339,7 @@ class Poller(Polling[Raw]):
     async def _concerning(
         self, session: ReadSession, fresh: Mapping[str, RawEvent]
     ) -> list[RawEvent]:
-        parsed = {each: applying.parse(self.stream, raw.payload) for each, raw in fresh.items()}
+        parsed = {each: self._parse(raw.payload) for each, raw in fresh.items()}
         events = [event for found in parsed.values() for event in found.events]
         known = await look_up(session, self.stream.provider, events)
         for event in events:
@@ -345,18 +351,12 @@ class Poller(Polling[Raw]):
             or any(may_concern(one, known) for one in parsed[each].events)
         ]
 
-    async def _waiting(self, *, after: int = 0) -> list[Raw]:
-        async with self.db.read() as session:
-            kept = await applying.waiting(session, self.stream, after=after)
-        return await asyncio.to_thread(applying.read, self.stream, kept) if kept else []
+    def _parse(self, payload: Any) -> Parsed[ProviderEvent]:
+        return applying.parse(self.stream, payload)
 
-    async def _apply(self, records: Sequence[Raw]) -> Applied:
+    async def _apply(self, raws: Sequence[Raw[ProviderEvent]]) -> Applied:
         async with self.db.write() as session:
-            return await applying.apply(session, self.stream, records, self.account, now=self.now())
-
-    async def _give_up(self, record: Raw, error: Exception) -> Applied:
-        async with self.db.write() as session:
-            return await applying.give_up(session, self.stream, record, error, now=self.now())
+            return await applying.apply(session, self.stream, raws, self.account, now=self.now())
 
 
 def _as_json(payload: object) -> str:
