@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crm_tui.cli.funnel import Since, Until, Where
+from crm_tui.cli.long_work import progress_of
 from crm_tui.cli.output import invocation, say, show_json, with_store
 from crm_tui.clock import utc_now
 from crm_tui.errors import WrongUsage
@@ -47,7 +48,8 @@ def report(
     async def work(db: Database) -> None:
         from crm_tui.services import report as reports
 
-        found = await reports.gather(db, scope)
+        with progress_of("Report") as progress:
+            found = await reports.gather(db, scope, progress=progress)
         if html is not None:
             await reports.write_html(found, html)
             say(f"Report written to {html}.")

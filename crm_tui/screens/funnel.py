@@ -18,7 +18,7 @@ from textual.widgets import Static
 
 from crm_tui.errors import BadInput
 from crm_tui.screens import funnel_export, funnel_spend
-from crm_tui.screens.base import AppScreen
+from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.funnel_counting import Counting
 from crm_tui.screens.funnel_leads import leads_query, show_leads
 from crm_tui.screens.funnel_period import EVERYTHING, Span, choose_span, read_span
@@ -414,10 +414,18 @@ class FunnelScreen(AppScreen):
         if self._sheet is not None:
             scope = self.scope()
 
-            async def report(path: Path) -> None:
-                from crm_tui.services.report import gather, write_html
+            async def report(path: Path, job: Job) -> None:
+                from crm_tui.services.report import Report, gather, write_html
 
-                await write_html(await self.aside(lambda db: gather(db, scope)), path)
+                loop = asyncio.get_running_loop()
+
+                def tell(done: int, total: int) -> None:
+                    loop.call_soon_threadsafe(job.progress, done, total)
+
+                async def count(db: Database) -> Report:
+                    return await gather(db, scope, progress=tell, cancelled=lambda: job.cancelled)
+
+                await write_html(await self.aside(count), path)
 
             name = VIEWS[self.asked.place].name
             funnel_export.ask(self, self._sheet.tables, name, report)

@@ -19,7 +19,7 @@ from crm_tui.widgets.forms import ChoiceField, Form, LineField
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
-    from crm_tui.screens.base import AppScreen
+    from crm_tui.screens.base import AppScreen, Job
 
 _KINDS = {
     "csv": Option("csv", "CSV, for a spreadsheet: what is shown here"),
@@ -32,7 +32,7 @@ def ask(
     screen: AppScreen,
     tables: Mapping[str, Table],
     name: str,
-    report: Callable[[Path], Awaitable[None]] | None = None,
+    report: Callable[[Path, Job], Awaitable[None]] | None = None,
 ) -> None:
     """Ask for a format and a file, and write it.
 
@@ -40,7 +40,8 @@ def ask(
         screen: Where it was asked for.
         tables: What is shown.
         name: What it is called, for the name of the file.
-        report: Writes everything as a page to be read; where there is none, it is not offered.
+        report: Writes everything as a page to be read, which is a job; where there is none, it is not
+            offered.
     """
     day = screen.host.now().astimezone(screen.host.settings.operator.zone).date()
     agreed: Path | None = None
@@ -54,9 +55,17 @@ def ask(
             agreed = path
             raise BadInput(f"{visible(path.name, 60)} is there already. enter again replaces it.")
         if kind == "html" and report is not None:
-            await report(path)
+
+            async def body(job: Job) -> None:
+                await report(path, job)
+                exported(path)
+
+            screen.host.start_job("Report", body)
         else:
             await _write(path, as_csv(tables) if kind == "csv" else as_json(tables))
+            exported(path)
+
+    def exported(path: Path) -> None:
         screen.host.say(f"Exported to {visible(str(path))}.", Role.GOOD)
 
     kinds = [option for kind, option in _KINDS.items() if report is not None or kind != "html"]

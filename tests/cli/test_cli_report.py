@@ -102,6 +102,20 @@ class _Page(HTMLParser):
 
 
 @pytest.mark.usefixtures("store")
+def test_a_terminal_is_told_how_far_it_is_and_a_file_is_not(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = str(tmp_path / "report.html")
+    assert "Report:" not in cli("report", "--html", target).err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    said = cli("report", "--html", target, "--from", "2026-01-01").err.split("\r")
+    assert [line.removesuffix("\x1b[K") for line in said if line.startswith("Report:")] == [
+        f"Report: {part} of 10" for part in range(11)
+    ]
+    assert said[-1] == f"\x1b[KReport written to {target}.\n"
+
+
+@pytest.mark.usefixtures("store")
 def test_the_page_stands_by_itself_and_runs_nothing(cli: Cli, tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     assert cli("report", "--html", str(target)).code == 0

@@ -6,7 +6,7 @@ import asyncio
 import csv
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from textual.widgets import Input, Static
 
 from crm_tui.app import CrmApp
 from crm_tui.config import Settings
-from crm_tui.db.engine import Database
+from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business, Spend
 from crm_tui.screens import funnel_counting
 from crm_tui.screens.dialogs import Confirm, Picker
@@ -32,6 +32,7 @@ from crm_tui.screens.lead import LeadScreen
 from crm_tui.screens.leads import LeadsScreen
 from crm_tui.services.figures.asking import scope_of
 from crm_tui.services.figures.base import Scope, StageCount
+from crm_tui.services.figures.cohorts import Cohort, cohorts
 from crm_tui.services.figures.funnel import funnel
 from crm_tui.services.figures.kpis import kpis
 from crm_tui.widgets.chart import ChartArea
@@ -360,6 +361,34 @@ async def test_the_report_is_a_page_of_what_the_period_and_the_filter_say(desk: 
     page = written("report.html")
     assert page.lstrip().lower().startswith("<!doctype html")
     assert "city:Tampa" in page
+
+
+async def test_a_report_says_how_far_it_is_and_can_be_stopped(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    async def slow_cohorts(session: ReadSession, asked: Scope) -> Sequence[Cohort]:
+        reached.set()
+        await asyncio.to_thread(go_on.wait, 60)
+        return await cohorts(session, asked)
+
+    monkeypatch.setattr("crm_tui.services.report.gathering.cohorts", slow_cohorts)
+    await desk.press("E", "3")
+    await desk.fill(path="report.html")
+    await desk.pilot.press("ctrl+s")
+    await until(reached.is_set)
+    await until(lambda: desk.app.status()[0] == "Report 5 of 9  ctrl+c cancels")
+    await until(lambda: desk.app.screen is desk.funnel)
+    await desk.pilot.press("j")
+    await until(lambda: desk.table().cursor == 1)
+    await desk.pilot.press("ctrl+c")
+    await until(lambda: desk.app.status()[0].startswith("Report: stopping"))
+    go_on.set()
+    await settle(desk.pilot)
+    assert desk.said == "The report was stopped; no file was written."
+    with pytest.raises(FileNotFoundError):
+        written("report.html")
 
 
 @pytest.fixture
