@@ -104,6 +104,12 @@ class Subscribe:
     mode: Mode
     changes: tuple[tuple[datetime, SubscriptionState, int, str, Interval, int], ...]
 
+    @property
+    def standing(self) -> tuple[tuple[datetime, SubscriptionState, int, str, Interval, int], ...]:
+        """The changes that count: what has ended never runs again."""
+        ends = [each[0] for each in self.changes if each[1] is SubscriptionState.ENDED]
+        return tuple(each for each in self.changes if not ends or each[0] <= min(ends))
+
 
 @dataclass(frozen=True)
 class SetStatus:
@@ -296,7 +302,7 @@ def _end_what_runs(done: Done, lead: int, at: datetime) -> None:
     """What runs of a lead that is erased has ended with it."""
     for place, act in enumerate(done.acts):
         if isinstance(act, Subscribe) and done.lead(act.lead) == lead:
-            latest = max(act.changes)
+            latest = max(act.standing)
             if latest[1] is not SubscriptionState.ENDED:
                 last = (at, SubscriptionState.ENDED, *latest[2:])
                 done.acts[place] = replace(act, changes=(*act.changes, last))

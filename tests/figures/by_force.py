@@ -178,7 +178,7 @@ class Oracle:
 
     def furthest(self, lead: int) -> int:
         mine = [each for each in self.subscriptions() if self.of(each) == lead]
-        if any(change[1] in _EARNS for each in mine for change in each.changes):
+        if any(change[1] in _EARNS for each in mine for change in each.standing):
             return 8
         if any(payer == lead for payer, _ in self.payments()):
             return 7
@@ -277,7 +277,7 @@ class Oracle:
 
     @staticmethod
     def stood(each: acts.Subscribe, before: datetime) -> Any:
-        return max((change for change in each.changes if change[0] < before), default=None)
+        return max((change for change in each.standing if change[0] < before), default=None)
 
     def earned(self, each: acts.Subscribe, before: datetime) -> bool:
         change = self.stood(each, before)
@@ -287,7 +287,7 @@ class Oracle:
         ended = 0
         for each in self.subscriptions():
             last, first = self.stood(each, self.end), self.stood(each, self.churn_since)
-            ever = any(c[1] in _EARNS for c in each.changes if c[0] < self.end)
+            ever = any(c[1] in _EARNS for c in each.standing if c[0] < self.end)
             was_over = first is not None and first[1] is SubscriptionState.ENDED
             is_over = last is not None and last[1] is SubscriptionState.ENDED
             ended += ever and is_over and not was_over

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,24 @@ def histories(draw: st.DrawFn) -> tuple[list[MoneyEvent], list[MoneyEvent]]:
     return draw(st.permutations(told)), draw(st.permutations([*told, *again]))
 
 
+@st.composite
+def ending(draw: st.DrawFn) -> list[MoneyEvent]:
+    """What is told of a subscription that ended, which may be told late, and what of times after."""
+    told = [
+        subscription(
+            f"evt_s{number}",
+            draw(_TIMES),
+            draw(st.sampled_from(SubscriptionState)),
+            amount=draw(st.sampled_from((4900, 9900))),
+            ended_at=draw(st.none() | _TIMES),
+        )
+        for number in range(draw(st.integers(1, 5)))
+    ]
+    over = SubscriptionState.ENDED
+    told.append(subscription("evt_end", draw(_TIMES), over, ended_at=draw(st.none() | _TIMES)))
+    return draw(st.permutations([*told, *draw(st.lists(st.sampled_from(told), max_size=3))]))
+
+
 _counted = count()
 
 
@@ -155,6 +173,42 @@ def test_any_order_and_any_repetition_comes_to_the_same(
         assert one == other
 
     asyncio.run(compare())
+
+
+@settings(max_examples=40)
+@given(ending())
+def test_what_has_ended_never_runs_again_in_whatever_order_it_is_told(
+    empty_store: Path, tmp_path_factory: Any, order: list[MoneyEvent]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "ending.db"
+    if not path.exists():
+        shutil.copy(empty_store, path)
+    ended_at = min(_ended_at(each) or datetime.max.replace(tzinfo=UTC) for each in order)
+
+    async def end() -> None:
+        db = Database(path)
+        try:
+            held = await _told(db, order)
+            assert held == await _told(db, sorted(order, key=lambda each: each.name))
+        finally:
+            await db.close()
+        (row,) = held["subscription"]
+        assert (row["state"], row["ended_at"]) == (SubscriptionState.ENDED, ended_at)
+        changes = held["subscription_change"]
+        last = max(changes, key=lambda each: (each["occurred_at"], each["key"]))
+        assert (last["state"], last["occurred_at"]) == (SubscriptionState.ENDED, ended_at)
+        until = {each.name for each in order if (_ended_at(each) or each.occurred_at) <= ended_at}
+        assert len(changes) == len(until)
+
+    asyncio.run(end())
+
+
+def _ended_at(told: MoneyEvent) -> datetime | None:
+    """When what is told says that a subscription ended."""
+    run = told.subscription
+    if run is None or run.state is not SubscriptionState.ENDED:
+        return None
+    return run.ended_at or told.occurred_at
 
 
 @settings(max_examples=8)

@@ -1,7 +1,8 @@
 """Subscriptions: what each was from a time on, in whatever order that is told.
 
-Where a subscription stands is its last change by (time, key). What the timeline says of a change is
-what it changed, seen from the one before it, so one that comes late has those around it say it anew.
+Where a subscription stands is its last change by (time, key). One that ended never runs again: what
+is told of a time after its end is not kept, whichever comes first. What the timeline says of a change
+is what it changed, seen from the one before it, so one that comes late has those around it say it anew.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from crm_tui.db.engine import WriteSession
 from crm_tui.db.models import Subscription, SubscriptionChange
@@ -56,13 +57,25 @@ async def tell(
     elif await session.scalar(select(SubscriptionChange.id).where(SubscriptionChange.key == key)):
         return False
     row.started_at = min(row.started_at, told.started_at)
+    is_over = told.state is SubscriptionState.ENDED
+    at = (told.ended_at or event.occurred_at) if is_over else event.occurred_at
+    ended_at = await _ended_at(session, row)
+    if ended_at is not None and at > ended_at:
+        await session.flush()
+        return False
+    if is_over:
+        await session.execute(
+            delete(SubscriptionChange)
+            .where(
+                SubscriptionChange.subscription_id == row.id, SubscriptionChange.occurred_at > at
+            )
+            .execution_options(synchronize_session="fetch")
+        )
     session.add(
         SubscriptionChange(
             key=key,
             subscription_id=row.id,
-            occurred_at=told.ended_at or event.occurred_at
-            if told.state is SubscriptionState.ENDED
-            else event.occurred_at,
+            occurred_at=at,
             state=told.state,
             amount=told.amount,
             currency=told.currency.upper(),
@@ -86,8 +99,11 @@ async def tell(
 def _change_key(event: MoneyEvent, told: SubscriptionTold, place: Place) -> str:
     """A name under which changes of one moment stand in the order they happened.
 
-    What is recorded by hand has names in that order. What is so still comes behind the rest.
+    What is recorded by hand has names in that order. What is so still comes behind the rest, and
+    the end behind all.
     """
+    if told.state is SubscriptionState.ENDED:
+        return place.key(f"~~{event.name}")
     if place.mode is Mode.MANUAL:
         return place.key(event.name)
     return place.key(f"{'~' if told.still else ''}{_STEPS.index(told.state)}:{event.name}")
@@ -108,6 +124,16 @@ def _new(business_id: int, told: SubscriptionTold, place: Place) -> Subscription
         interval_count=told.interval_count,
         started_at=told.started_at,
         ended_at=(told.ended_at or told.started_at) if is_over else None,
+    )
+
+
+async def _ended_at(session: WriteSession, row: Subscription) -> datetime | None:
+    """When a subscription ended, as far as that was told."""
+    return await session.scalar(
+        select(func.min(SubscriptionChange.occurred_at)).where(
+            SubscriptionChange.subscription_id == row.id,
+            SubscriptionChange.state == SubscriptionState.ENDED,
+        )
     )
 
 
@@ -247,8 +273,6 @@ def _moved(before: SubscriptionState, state: SubscriptionState) -> tuple[EventKi
         return EventKind.SUBSCRIPTION_PAUSED, "subscription paused"
     if before is SubscriptionState.PAUSED:
         return EventKind.SUBSCRIPTION_RESUMED, "subscription resumed"
-    if before is SubscriptionState.ENDED:
-        return EventKind.SUBSCRIPTION_STARTED, "subscription started again"
     if state in _INTO:
         return EventKind.SUBSCRIPTION_UPDATED, _INTO[state]
     if before is SubscriptionState.TRIALING:
