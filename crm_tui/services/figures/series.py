@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -20,13 +20,15 @@ from crm_tui import money
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Message, Payment, Subscription, SubscriptionChange
 from crm_tui.db.types import utc_text
-from crm_tui.services.figures import among, messages
+from crm_tui.services.figures import among, messages, subscriptions
+from crm_tui.services.figures.asking import end_of
 from crm_tui.services.figures.base import Scope
 from crm_tui.services.figures.calendar import Parts, Step, day_of, read, step_for
 from crm_tui.services.figures.customers import first_payments
 from crm_tui.services.figures.sales import counted
+from crm_tui.services.filters.stages import EARNS
 from crm_tui.services.money.terms import a_month
-from crm_tui.vocabulary import Interval, SubscriptionState
+from crm_tui.vocabulary import Interval
 
 _MOMENT = timedelta(microseconds=1)
 
@@ -87,13 +89,17 @@ def parts_of(scope: Scope, first: datetime | None) -> Parts | None:
 
     None where nothing is told of, or nothing has begun yet.
     """
-    zone, now = scope.standpoint.zone, scope.standpoint.now
+    zone, until = scope.standpoint.zone, _end(scope)
     since = scope.period.since or first
-    until = min(scope.period.until or now + _MOMENT, now + _MOMENT)
     if first is None or since is None or since >= until:
         return None
     begin, last = day_of(since, zone), day_of(until - _MOMENT, zone)
     return Parts(begin, last, step_for(begin, last), zone)
+
+
+def _end(scope: Scope) -> datetime:
+    """When the period ends, or now."""
+    return min(end_of(scope), scope.standpoint.now + _MOMENT)
 
 
 async def _new_customers(session: ReadSession, scope: Scope) -> list[Series]:
@@ -112,19 +118,16 @@ async def _new_customers(session: ReadSession, scope: Scope) -> list[Series]:
 
 
 async def _sends(session: ReadSession, scope: Scope) -> list[Series]:
-    sent = (messages.SENT, *among.of_leads(Message.business_id, scope))
-    parts = parts_of(scope, await session.scalar(select(func.min(Message.sent_at)).where(*sent)))
+    first = select(func.min(Message.sent_at)).where(
+        messages.SENT, *among.of_leads(Message.business_id, scope)
+    )
+    parts = parts_of(scope, await session.scalar(first))
     if parts is None:
         return []
     rough = parts.rough(Message.sent_at)
-    statement = (
-        select(rough, func.count())
-        .where(*sent, *among.within(Message.sent_at, scope.period))
-        .group_by(rough)
-    )
-    rows = await session.execute(statement)
+    statement = select(rough, func.count()).where(*messages.sent_in(scope)).group_by(rough)
     counts: Counter[int] = Counter()
-    for at, count in rows:
+    for at, count in await session.execute(statement):
         counts[parts.at(max(read(at), parts.edges[0]))] += count
     return [_counted(SeriesName.SENDS, parts, counts)]
 
@@ -139,10 +142,7 @@ async def _mrr(session: ReadSession, scope: Scope) -> list[Series]:
     parts = parts_of(scope, datetime.fromisoformat(moves[0][0]) if moves else None)
     if parts is None:
         return []
-    last = min(
-        scope.standpoint.now + _MOMENT, scope.period.until or datetime.max.replace(tzinfo=UTC)
-    )
-    ends = [utc_text(min(end, last)) for _, end in parts.spans]
+    ends = [utc_text(min(end, _end(scope))) for _, end in parts.spans]
     standing: defaultdict[str, Fraction] = defaultdict(Fraction)
     points: defaultdict[str, list[Point]] = defaultdict(list)
     currencies = sorted({currency for _, currency, _ in moves})
@@ -178,7 +178,7 @@ async def _moves(session: ReadSession, scope: Scope) -> list[_Move]:
             SubscriptionChange.interval_count,
         )
         .join(Subscription, Subscription.id == SubscriptionChange.subscription_id)
-        .where(Subscription.mode.in_(scope.modes), *among.of_leads(Subscription.business_id, scope))
+        .where(*subscriptions.of_scope(scope))
         .order_by(
             SubscriptionChange.subscription_id,
             SubscriptionChange.occurred_at,
@@ -191,13 +191,10 @@ async def _moves(session: ReadSession, scope: Scope) -> list[_Move]:
         if number in standing:
             was, worth = standing[number]
             moves.append((at, was, -worth))
-        worth = _worth(amount, interval, count) if state in _EARNING else Fraction()
+        worth = _worth(amount, interval, count) if state in EARNS else Fraction()
         standing[number] = currency, worth
         moves.append((at, currency, worth))
     return sorted(moves, key=lambda each: each[0])
-
-
-_EARNING = frozenset(state.value for state in SubscriptionState if state.earns)
 
 
 @lru_cache(maxsize=1024)
