@@ -20,8 +20,8 @@ from crm_tui import money
 from crm_tui.config import Settings
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Business, Message
+from crm_tui.services.figures import among
 from crm_tui.services.figures.base import Scope
-from crm_tui.services.filters import compile as compiled
 
 _MILLION = 1_000_000
 
@@ -105,10 +105,4 @@ def _within(
 ) -> Select[Any]:
     if by is By.SOURCE or scope.where is not None:
         statement = statement.join(Business, Business.id == Message.business_id)
-    if scope.where is not None:
-        statement = statement.where(compiled.test(scope.where, scope.standpoint))
-    if scope.period.since is not None:
-        statement = statement.where(at >= scope.period.since)
-    if scope.period.until is not None:
-        statement = statement.where(at < scope.period.until)
-    return statement
+    return statement.where(*among.found(scope), *among.within(at, scope.period))
