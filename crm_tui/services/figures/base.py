@@ -12,7 +12,6 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any
 
 from crm_tui.config import MoneySettings
 from crm_tui.services.filters import Standpoint
@@ -122,6 +121,3 @@ class Record:
     at: datetime | None
     part: str
     """"numerator", "denominator" or "both"."""
-
-
-Row = tuple[Any, ...]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select, true
+from sqlalchemy import ColumnElement, Select, case, func, select, true
 
 from crm_tui import money
 from crm_tui.db.engine import ReadSession
@@ -272,7 +272,7 @@ async def _spend(asked: _Asked) -> list[Record]:
             None,
             f"{kind}: {note}" if note else kind,
             money.amount_words(amount, currency),
-            dates.utc_of(datetime.combine(day, time()), zone),
+            dates.midnight(day, zone),
             NUMERATOR,
         )
         for kind, amount, currency, note, day in rows
@@ -329,7 +329,7 @@ async def _standing(
         .select_from(stood)
         .join(Subscription, Subscription.id == stood.c.subscription_id)
         .join(Business, Business.id == Subscription.business_id)
-        .where(and_(*tests))
+        .where(*tests)
         .order_by(Subscription.started_at.desc(), Subscription.id.desc())
     )
     return [
@@ -361,17 +361,10 @@ async def _value(asked: _Asked) -> list[Record]:
 
 
 async def _value_and_costs(asked: _Asked) -> list[Record]:
-    above = [_on(each, NUMERATOR) for each in await _value(_both(asked))]
-    below = [_on(each, DENOMINATOR) for each in await _costs(_both(asked))]
+    both = replace(asked, part=None)
+    above = [replace(each, part=NUMERATOR) for each in await _value(both)]
+    below = [replace(each, part=DENOMINATOR) for each in await _costs(both)]
     return [*above, *below]
-
-
-def _both(asked: _Asked) -> _Asked:
-    return _Asked(asked.session, asked.scope, asked.currency, None, asked.limit)
-
-
-def _on(record: Record, part: str) -> Record:
-    return Record(record.business_id, record.title, record.detail, record.at, part)
 
 
 _OF: dict[str, Callable[[_Asked], Awaitable[list[Record]]]] = {

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from itertools import pairwise
 
 from sqlalchemy import ColumnElement, Text, func, type_coerce
+
+from crm_tui.services.filters import dates
 
 
 class Step(StrEnum):
@@ -66,7 +68,7 @@ class Parts:
         self.step = step
         self.days: Sequence[date] = begins
         self.edges: Sequence[datetime] = [
-            midnight(each, zone) for each in (*begins, after(begins[-1], step))
+            dates.midnight(each, zone) for each in (*begins, after(begins[-1], step))
         ]
 
     def at(self, moment: datetime) -> int:
@@ -91,11 +93,6 @@ def read(rough: str) -> datetime:
     """The begin of the hour or minute that `Parts.rough` told of."""
     text = rough if len(rough) > len("2026-11-22T14") else f"{rough}:00"
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def midnight(day: date, zone: tzinfo | None) -> datetime:
-    """When a day begins in a zone (the machine's own when None), as aware UTC."""
-    return datetime.combine(day, time(0), zone).astimezone(UTC)
 
 
 def day_of(moment: datetime, zone: tzinfo | None) -> date:

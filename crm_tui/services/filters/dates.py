@@ -68,19 +68,19 @@ def bounds(when: When, now: datetime, zone: tzinfo | None) -> tuple[datetime, da
         return moment, moment
     if when.text in WORDS:
         first, after = _days(when.text, now.astimezone(zone).date())
-        return _midnight(first, zone), _midnight(after, zone)
+        return midnight(first, zone), midnight(after, zone)
     written = _DATE.fullmatch(when.text)
     assert written is not None
     year, *rest = (int(part) for part in written.groups() if part is not None)
     match rest:
         case []:
-            return _midnight(date(year, 1, 1), zone), _midnight(date(year + 1, 1, 1), zone)
+            return midnight(date(year, 1, 1), zone), midnight(date(year + 1, 1, 1), zone)
         case [month]:
             first = date(year, month, 1)
-            return _midnight(first, zone), _midnight(_months_on(first, 1), zone)
+            return midnight(first, zone), midnight(_months_on(first, 1), zone)
         case [month, day]:
             first = date(year, month, day)
-            return _midnight(first, zone), _midnight(first + timedelta(days=1), zone)
+            return midnight(first, zone), midnight(first + timedelta(days=1), zone)
     month, day, hour, minute = rest
     start = utc_of(datetime(year, month, day, hour, minute), zone)  # noqa: DTZ001 - the zone is added
     return start, start + timedelta(minutes=1)
@@ -121,7 +121,8 @@ def _months_on(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def _midnight(day: date, zone: tzinfo | None) -> datetime:
+def midnight(day: date, zone: tzinfo | None) -> datetime:
+    """When a day begins, as aware UTC; without a zone, in the machine's own."""
     return utc_of(datetime.combine(day, datetime.min.time()), zone)
 
 

@@ -24,7 +24,8 @@ from crm_tui.db.engine import Database, ReadSession
 from crm_tui.db.models import Business, Customer, Dispute, Payment, Refund
 from crm_tui.errors import BadInput
 from crm_tui.services.export import protected, replacing
-from crm_tui.services.figures.calendar import day_of, midnight
+from crm_tui.services.figures.calendar import day_of
+from crm_tui.services.filters import dates
 from crm_tui.text import plain_line
 from crm_tui.vocabulary import DisputeState, Mode, PaymentState, RefundState
 
@@ -142,7 +143,7 @@ async def year_lines(
     session: ReadSession, year: int, *, zone: tzinfo | None, modes: Sequence[Mode]
 ) -> list[TaxLine]:
     """What came and went in a year, in the order it did."""
-    span = midnight(date(year, 1, 1), zone), midnight(date(year + 1, 1, 1), zone)
+    span = dates.midnight(date(year, 1, 1), zone), dates.midnight(date(year + 1, 1, 1), zone)
     found = [line async for line in _lines(session, span, modes)]
     return sorted(found, key=lambda line: (line.at, line.payment, line.what))
 
