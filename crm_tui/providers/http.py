@@ -8,21 +8,20 @@ it decides, knowing whether the provider can tell a repetition.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import httpx
 
-from crm_tui.config.checks import is_loopback
 from crm_tui.providers.answers import CUT_OFF, Answer, read_http_date
+from crm_tui.providers.api_login import Login, check_base, may_go, usable
 from crm_tui.providers.base import (
     LoginRefused,
     Misconfigured,
@@ -31,7 +30,7 @@ from crm_tui.providers.base import (
     Unclear,
     said,
 )
-from crm_tui.providers.secrets import Lookup, Secret
+from crm_tui.providers.secrets import Secret
 
 __all__ = [
     "Answer",
@@ -60,43 +59,8 @@ _PATIENCE = 60.0
 """Seconds that one question waits for a provider that asks to be left alone, or does not answer."""
 _LARGEST = 32 * 1024 * 1024
 """Bytes of an answer that are read at most."""
-_KEY = re.compile("[ -~]+")
-_HOST = re.compile("[a-z0-9.-]+|[0-9a-f:.]+")
 _STOPPED = re.compile(r"\baccount\b.*\b(suspended|disabled|closed|deactivated)\b", re.IGNORECASE)
 _AGAIN = frozenset({429, 500, 502, 503, 504})
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """How a key is shown: HTTP Basic with a user's name, or in a header after a prefix."""
-
-    secret: Lookup
-    user: str = ""
-    header: str = ""
-    prefix: str = ""
-
-    def of(self, secret: Secret) -> tuple[Mapping[str, str], httpx.Auth | None]:
-        """What is sent along with every request."""
-        if self.header:
-            return {}, _InHeader(self.header, self.prefix, secret)
-        return {}, httpx.BasicAuth(self.user, secret.reveal())
-
-    def hidden_in(self, text: str, secret: Secret) -> str:
-        """The text without the key, however a server repeats what it was shown."""
-        basic = f"{self.user}:{secret.reveal()}".encode()
-        shown = Secret(base64.b64encode(basic).decode())
-        return shown.hidden_in(secret.hidden_in(text))
-
-
-class _InHeader(httpx.Auth):
-    """Shows a key in a header, put there only as the request leaves: so no traceback lists it."""
-
-    def __init__(self, name: str, prefix: str, secret: Secret) -> None:
-        self._name, self._prefix, self._secret = name, prefix, secret
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers[self._name] = f"{self._prefix}{self._secret.reveal()}"
-        yield request
 
 
 Wait = Callable[[Answer], float | None]
@@ -315,20 +279,7 @@ class Api:
 
     def allows(self, url: str) -> bool:
         """Whether a URL leads to the provider itself, as it is read by what follows it."""
-        try:
-            asked, base = httpx.URL(url), httpx.URL(self.base_url)
-        except (httpx.InvalidURL, ValueError, TypeError):
-            return False
-        host = _host_of(asked)
-        if asked.userinfo or not _HOST.fullmatch(host):
-            return False
-        if (asked.scheme, asked.raw_host, asked.port) == (base.scheme, base.raw_host, base.port):
-            return True
-        if asked.scheme != "https" or asked.port is not None:
-            return False
-        return any(
-            host.endswith(each) if each.startswith(".") else host == each for each in self.hosts
-        )
+        return may_go(url, self.base_url, self.hosts)
 
     def _whole(self, url: str) -> str:
         """Where a URL leads, or a path below the base.
@@ -337,7 +288,7 @@ class Api:
             Misconfigured: the base is none that the key may go to.
             Unavailable: to somebody else.
         """
-        _check_base(self.title, self.base_url)
+        check_base(self.title, self.base_url)
         whole = url if "://" in url else f"{self.base_url.rstrip('/')}/{url.lstrip('/')}"
         if not self.allows(whole):
             host = whole.partition("://")[2].partition("/")[0].rpartition("@")[2]
@@ -402,12 +353,12 @@ class Api:
         async with self._opening:
             if self._secret is None:
                 self._found = await self.login.secret.get()
-                self._secret = self._usable(self._found)
+                self._secret = usable(self._found, self.title, self.fix)
             elif self._is_refused:
                 # The operator may have exchanged it meanwhile.
                 newer = await self.login.secret.after(self._found)
                 if newer is not None:
-                    self._found, self._secret = newer, self._usable(newer)
+                    self._found, self._secret = newer, usable(newer, self.title, self.fix)
             self._is_refused = False
             if self._client is None:
                 timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
@@ -419,23 +370,6 @@ class Api:
                     trust_env=self.transport is None,
                 )
             return self._client, self._secret
-
-    def _usable(self, found: Secret | None) -> Secret:
-        """A key that can stand in a header.
-
-        Raises:
-            Misconfigured: there is none, or it cannot.
-        """
-        if found is None:
-            raise Misconfigured(f"There is no key for {self.title}.", fix=self.fix)
-        bare = Secret(found.reveal().strip())
-        if not _KEY.fullmatch(bare.reveal()):
-            raise Misconfigured(
-                f"The key for {self.title} is none: it has a line break or a letter beyond"
-                " ASCII in it.",
-                fix=self.fix,
-            )
-        return found if found.is_same(bare) else bare
 
     def _hidden(self, words: str) -> str:
         return words if self._secret is None else self.login.hidden_in(words, self._secret)
@@ -458,27 +392,6 @@ class OverApi:
         trace: TracebackType | None,
     ) -> None:
         await self._api.__aexit__(kind, error, trace)
-
-
-def _check_base(title: str, base_url: str) -> None:
-    """See that the key goes only over TLS, or to this machine."""
-    try:
-        base = httpx.URL(base_url)
-    except (httpx.InvalidURL, ValueError):
-        base = httpx.URL()
-    is_here = base.scheme == "http" and is_loopback(base.host)
-    is_host = bool(_HOST.fullmatch(_host_of(base)))
-    if is_host and not base.userinfo and (base.scheme == "https" or is_here):
-        return
-    raise Misconfigured(
-        f"The base_url of {title} is no https address.",
-        fix="Correct base_url; http is only for a server on this machine.",
-    )
-
-
-def _host_of(url: httpx.URL) -> str:
-    """The host as it is looked up, in ASCII."""
-    return url.raw_host.decode("ascii", "replace")
 
 
 def _reason(error: Exception) -> str:
