@@ -11,13 +11,11 @@ from crm_tui.config import Settings
 from crm_tui.db.engine import ReadSession
 from crm_tui.db.models import Message
 from crm_tui.providers import keys
+from crm_tui.providers.catalog import APIS
 from crm_tui.providers.events import EventStream
 from crm_tui.providers.money import MoneyStream
 from crm_tui.providers.threads import in_thread
 from crm_tui.services.contacts.contact import ascii_host
-
-APIS = ("mailgun", "resend", "brevo", "twilio")
-"""The providers that are polled."""
 
 _LATELY = timedelta(days=30)
 """Who sent for the operator so lately has still something to tell, another one may send by now."""
