@@ -70,14 +70,17 @@ class FigureScreen(AppScreen):
     FOOTER = ("list.open", "figure.export", "figure.leave")
     TAB = "funnel"
     AUTO_FOCUS = "#records"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high")]  # noqa: RUF012 - Textual's own type
     DEFAULT_CSS = """
     FigureScreen {
         & #figure-title {
             height: 1; margin-top: 1; padding: 0 3;
             text-wrap: nowrap; text-overflow: ellipsis;
         }
-        & Facts { padding: 1 3; }
+        & Facts { padding: 1 3; max-height: 40%; }
         & #records { height: 1fr; }
+        &.-low #figure-title { margin-top: 0; }
+        &.-low Facts { padding: 0 3 1 3; }
     }
     """
 

@@ -93,8 +93,13 @@ class Facts(Widget):
             self.refresh(layout=True)
 
     def render(self) -> Content:
-        """The facts, wrapped to the width there is."""
-        return Content("\n").join(self._lines(self.size.width))
+        """The facts, wrapped to the width there is; where there are too few lines, the last ends in …."""
+        lines = list(self._lines(self.size.width))
+        shown = lines[: self.size.height]
+        if len(shown) < len(lines) and shown:
+            cut = shown[-1].truncate(max(self.size.width - 2, 0))
+            shown[-1] = cut + styled(" …", Role.QUIET)
+        return Content("\n").join(shown)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The lines the facts take at this width."""

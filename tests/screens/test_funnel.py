@@ -363,6 +363,18 @@ async def test_the_report_is_a_page_of_what_the_period_and_the_filter_say(desk: 
     assert "city:Tampa" in page
 
 
+async def test_the_smallest_terminal_shows_records_below_a_figure(demo: Path) -> None:
+    async with app_on(demo).run_test(size=(40, 12)) as pilot:
+        await settle(pilot)
+        await press(pilot, ["4", "G", "k", "k", "enter"])
+        assert isinstance(pilot.app.screen, FigureScreen)
+        records = pilot.app.screen.query_one("#records", RowList)
+        footer = pilot.app.screen.query_one(Footer)
+        assert records.region.height >= 4
+        assert records.region.bottom <= footer.region.y < 12
+        assert "Formula" in str(pilot.app.screen.query_one(Facts).render())
+
+
 async def test_a_report_says_how_far_it_is_and_can_be_stopped(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,22 @@ async def test_a_note_that_does_not_fit_stands_below_its_value() -> None:
     ]
 
 
+async def test_where_there_are_too_few_lines_the_last_one_says_that_more_was_cut() -> None:
+    app = Host()
+    async with app.run_test(size=(24, 30)) as pilot:
+        widget = app.query_one(Facts)
+        widget.styles.max_height = 2
+        for address, cut in (
+            ("104-10 Rockaway Boulevard, Ozone Park", "         Boulevard, …"),
+            ("104-10 Rockaway Boulevard,Ozone Park", "         Boulevard,Ozo …"),
+            ("104-10 Rockaway Boulevard", "         Boulevard"),
+        ):
+            widget.set_facts([Fact("Address", address)])
+            await pilot.pause()
+            lines = [widget.render_line(y).text.rstrip() for y in range(widget.size.height)]
+            assert lines == ["Address  104-10 Rockaway", cut]
+
+
 async def test_outside_text_is_shown_and_never_obeyed() -> None:
     hostile = "\x1b]52;c;aGk=\x07 [/] [red]x[/red] \u202e" + "long " * 3000
     lines = await shown([Fact("Name", hostile, hostile[:40])], 60)
