@@ -13,7 +13,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 
 from crm_tui.config import Settings
 from crm_tui.db.engine import ReadSession
@@ -217,7 +217,7 @@ async def _payments(
             at.label("at"),
             Payment.paid_at,
             Payment.failed_at,
-            Payment.failure,
+            case((Payment.state == PaymentState.SUCCEEDED, None), else_=Payment.failure),
             Payment.attempts,
             Payment.next_attempt_at,
             Payment.invoice_number,

@@ -67,6 +67,7 @@ class PaymentRow:
         customer_id: None where nothing of this business ever came.
         at: when it was paid; else failed; else begun.
         fee, tax: parts of the amount; None where not known.
+        failure: why it did not come; None of one that came at last.
         name, address, country: of the invoice, as they were then.
     """
 
