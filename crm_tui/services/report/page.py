@@ -53,7 +53,6 @@ def as_html(report: Report) -> str:
                 "attribution": attribution.RULE,
                 "campaigns": by_group.CAMPAIGN_RULE,
                 "sources": by_group.SOURCE_RULE,
-                "series": series.RULES,
             },
             period=words.period(scope),
             made_at=words.stamp(scope.standpoint.now, scope.standpoint.zone),

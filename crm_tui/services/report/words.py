@@ -30,11 +30,9 @@ def title(name: str) -> str:
 
 def value(figure: Figure) -> str:
     """A figure for people: "12.5 %", "1,249.00 USD"; a dash where there is none."""
-    return part(figure.value, figure) if figure.value is not None else NOTHING
-
-
-def part(amount: float | Decimal, figure: Figure) -> str:
-    """A value in the unit of a figure."""
+    amount = figure.value
+    if amount is None:
+        return NOTHING
     match figure.unit:
         case Unit.RATIO if figure.currency is not None:
             return f"{amount:,.1f}"
