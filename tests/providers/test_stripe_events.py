@@ -199,6 +199,19 @@ async def test_a_failed_payment_that_was_paid_since_is_still_told_as_it_was_then
     assert [each.amount for each in its] == [4_900, 4_900]
 
 
+async def test_an_invoice_that_is_given_up_is_a_payment_only_where_that_was_tried() -> None:
+    world, stripe = a_stripe()
+    session = stripe.pay(a_link(stripe, interval="month"))
+    tried = stripe.renew(stripe.things[session["subscription"]], ok=False)
+    world.pass_time(days=9)
+    stripe.void(tried)
+    heard = [e.payment for e in await told(world, stripe) if e.payment]
+    [canceled] = [each for each in heard if each.state is PaymentState.CANCELED]
+    assert (canceled.invoice, canceled.amount) == (tried["id"], 4_900)
+    [only] = parse_money(event("invoice.voided", {"id": "in_1", "attempt_count": 0}))
+    assert (only.kind, only.payment) == (MoneyKind.NOTED, None)
+
+
 async def test_a_slow_payment_is_pending_until_it_comes() -> None:
     world, stripe = a_stripe()
     good = stripe.pay(a_link(stripe), reference=LEAD, slow=True)

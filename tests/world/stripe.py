@@ -66,7 +66,6 @@ class FakeStripe(Happenings, FakeProvider):
         lacks: what a restricted key may not do, as "event_read" or "payment_links_write".
         gone: names of objects that are not found any more.
         breaks: requests whose path begins so are answered 500.
-        replayed: how often something was made only once though asked for again.
         knows_types: whether a list of types is taken; localstripe takes none.
     """
 
@@ -75,7 +74,6 @@ class FakeStripe(Happenings, FakeProvider):
     lacks: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     breaks: str = ""
-    replayed: int = 0
     knows_types: bool = True
     things: dict[str, Thing] = field(default_factory=dict)
     _keys: dict[str, tuple[bytes, Thing, datetime]] = field(default_factory=dict)
@@ -276,7 +274,6 @@ class FakeStripe(Happenings, FakeProvider):
             if kept[0] != body:
                 words = "Keys for idempotent requests can only be used with the same parameters."
                 return _refused(400, words, kind="idempotency_error")
-            self.replayed += 1
             return JSONResponse(without_private(kept[1]))
         made = make()
         if key:

@@ -117,8 +117,8 @@ class Happenings:
             form["recurring"] = {"interval": interval}
         return self.make("price_", form)
 
-    def link(self, *prices: Thing, lead: str = "", limit: int = 1) -> Thing:
-        """A payment link that is there already."""
+    def link(self, *prices: Thing, lead: str = "") -> Thing:
+        """A payment link that is there already, for one payment."""
         metadata = {"lead_id": lead} if lead else {}
         return self.make(
             "plink_",
@@ -127,7 +127,7 @@ class Happenings:
                 "metadata": metadata,
                 "payment_intent_data": {"metadata": metadata},
                 "subscription_data": {"metadata": metadata},
-                "restrictions": {"completed_sessions": {"limit": str(limit)}},
+                "restrictions": {"completed_sessions": {"limit": "1"}},
             },
         )
 
