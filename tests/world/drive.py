@@ -17,20 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from crm_tui.db.types import utc_text
+from tests.world.brevo import KEY as BREVO_KEY
 from tests.world.brevo import FakeBrevo
 from tests.world.mailgun import FakeMailgun
+from tests.world.resend import DOMAIN as RESEND_DOMAIN
+from tests.world.resend import KEY as RESEND_KEY
 from tests.world.resend import FakeResend
 from tests.world.twilio import TOKEN, FakeTwilio
 from tests.world.world import FakeProvider, Happened, World
 
 SOURCE = "---\nsubject: Hello {{ business.name }}\n---\nA site for you. {{ unsubscribe }}\n"
 TEXT = "---\ndescription: hello\n---\nHello {{ business.name }}. {{ unsubscribe }}\n"
-_DOMAINS = {"mailgun": "mg.example.org", "brevo": "example.com", "resend": "studio.example"}
-_KEYS = {
-    "mailgun": "key-0123456789abcdef",
-    "brevo": "xkeysib-0123456789abcdef",
-    "resend": "re_test_key",
-}
+_DOMAINS = {"mailgun": FakeMailgun.domain, "brevo": "example.com", "resend": RESEND_DOMAIN}
+_KEYS = {"mailgun": FakeMailgun.key, "brevo": BREVO_KEY, "resend": RESEND_KEY}
 PERSON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36"
 RANKS = ("pending", "emailed", "opened", "clicked", "replied")
 
