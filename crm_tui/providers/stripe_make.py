@@ -36,6 +36,7 @@ class StripePayments(OverApi):
         api: Api | None = None,
     ) -> None:
         self._stripe = StripeApi(settings, key, transport=transport, api=api)
+        self._renewing: dict[str, bool] = {}  # by the price: it never changes
         super().__init__(self._stripe.api)
 
     async def make_prices(
@@ -132,14 +133,16 @@ class StripePayments(OverApi):
         await self._stripe.post(f"payment_links/{quote(link, safe='')}", form, key=f"{link}:close")
 
     async def _renews(self, price: str) -> bool:
-        """Whether a price is due again and again."""
-        answer = await self._stripe.get(f"prices/{quote(price, safe='')}")
-        if not answer.ok:
-            raise Unsendable(
-                f"Stripe does not know the price {price} any more ({answer.status}). Add the plan"
-                " anew."
-            )
-        return bool(thing(answer.object().get("recurring")))
+        """Whether a price is due again and again; asked once, however many links are made for it."""
+        if price not in self._renewing:
+            answer = await self._stripe.get(f"prices/{quote(price, safe='')}")
+            if not answer.ok:
+                raise Unsendable(
+                    f"Stripe does not know the price {price} any more ({answer.status}). Add the"
+                    " plan anew."
+                )
+            self._renewing[price] = bool(thing(answer.object().get("recurring")))
+        return self._renewing[price]
 
     async def _made(self, path: str, form: dict[str, str | int], *, key: str) -> str:
         made = thing(await self._stripe.post(path, form, key=key[:_LONGEST_KEY]))

@@ -55,6 +55,19 @@ async def test_a_link_takes_one_payment_and_says_everywhere_whose_it_is(
     assert price["product"] == prices.product
 
 
+async def test_for_many_links_of_a_plan_its_price_is_looked_at_once() -> None:
+    world, stripe = a_stripe()
+    async with making(world, stripe) as payments:
+        prices, _ = await a_link(payments)
+        for lead in ("8a", "8b"):
+            made = await payments.make_link(
+                prices, key=lead, reference=lead, email=None, plan="Gold"
+            )
+            assert stripe.things[made.id]["_metadata"]["subscription"]["lead_id"] == lead
+    asked = [path for method, path, _ in world.requests if method == "GET"]
+    assert asked == [f"/v1/prices/{prices.price}"]
+
+
 @pytest.mark.parametrize(
     ("currency", "ours", "stripes"), [("JPY", 4_900, 4_900), ("ISK", 4_900, 490_000)]
 )
