@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from crm_tui.providers.base import Misconfigured
+from crm_tui.providers.catalog import TITLES
 from crm_tui.providers.secrets import (
     Lookup,
     Secret,
@@ -61,7 +62,7 @@ def find_key(provider: str, environment: Mapping[str, str], *, timeout: float = 
     variable = VARIABLES[provider]
     if environment.get(variable):
         return first_line(os.fsencode(environment[variable]), variable)
-    raise Misconfigured(f"There is no key for {provider.capitalize()}.", fix=how_to_give(provider))
+    raise Misconfigured(f"There is no key for {TITLES[provider]}.", fix=how_to_give(provider))
 
 
 def variable_of(provider: str) -> str:
