@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -17,7 +17,7 @@ from crm_tui.db.models import Business, Spend
 from crm_tui.db.types import listed
 from crm_tui.services.campaigns.figures import Rate
 from crm_tui.services.figures import among, messages
-from crm_tui.services.figures.attribution import attribution, campaign_names
+from crm_tui.services.figures.attribution import Attributed, attribution, campaign_names
 from crm_tui.services.figures.base import Scope
 from crm_tui.services.figures.costs import costs
 from crm_tui.services.figures.customers import first_payments
@@ -78,12 +78,17 @@ class OfSource:
     money: tuple[Earned, ...]
 
 
-async def by_campaign(session: ReadSession, scope: Scope) -> list[OfCampaign]:
-    """Every campaign that did, brought or cost something in the period; the latest first."""
+async def by_campaign(
+    session: ReadSession, scope: Scope, attributed: Sequence[Attributed] | None = None
+) -> list[OfCampaign]:
+    """Every campaign that did, brought or cost something in the period; the latest first.
+
+    `attributed` is what `attribution` told of the scope, where that is known already.
+    """
     rows = await _reached(session, scope)
     customers: defaultdict[int | None, int] = defaultdict(int)
     revenue: dict[tuple[Any, str], Decimal] = {}
-    for each in await attribution(session, scope):
+    for each in await attribution(session, scope) if attributed is None else attributed:
         customers[each.campaign_id] += each.last_customers
         if each.last:
             revenue[each.campaign_id, each.currency] = each.last
