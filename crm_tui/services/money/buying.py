@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.models import Business, Customer, Payment, Site
+from crm_tui.db.models import Business, Customer, Event, Payment, Site
 from crm_tui.services import activity, events, statuses
 from crm_tui.services.events import NewEvent
+from crm_tui.services.money import lines
 from crm_tui.services.money.customers import typed_columns
 from crm_tui.services.money.folding import PAYER
 from crm_tui.services.sending.stopping import Stop, stop_all
@@ -70,6 +71,74 @@ async def still_bought(
             if row.id > after:
                 source = events.OPERATOR if row.mode is Mode.MANUAL else row.provider
                 await bought(session, row, source=source, now=now)
+
+
+async def not_bought(session: WriteSession, row: Payment, *, source: str, now: datetime) -> None:
+    """Take back what followed for a lead from a payment that turned out to be another lead's.
+
+    What the operator said of the lead since stays, and a lead that paid otherwise has bought all
+    the same. Nobody brings back what campaigns let be.
+
+    Args:
+        session: the transaction.
+        row: the payment as it was, which is gone.
+        source: who told.
+        now: aware UTC.
+    """
+    if row.paid_at is None:
+        return
+    business_id = row.business_id
+    if paid := await _paid(session, business_id):
+        await keep_customer(session, paid[-1])
+        return
+    words, outcome = "what was paid turned out to be another lead's", {}
+    lead = await session.get_one(Business, business_id, populate_existing=True)
+    if lead.outcome is Outcome.WON and (before := await _before_winning(session, row)):
+        lead.outcome = before
+        words = f"outcome set back to {before.replace('_', ' ')}: {words}"
+        outcome = {"outcome": before, "before": Outcome.WON}
+    kind = EventKind.OUTCOME_SET if outcome else EventKind.EDITED
+    key = _key(row, "anothers")
+    corrected = NewEvent(business_id, kind, now, words, source, key=key, data=outcome)
+    await events.record(session, corrected, now=now)
+    await _unsell(session, row)
+    stale = {_key(row, name) for name in ("won", "sold")}
+    standing = await lines.standing(session, business_id, _key(row, ""))
+    await lines.take_out(session, business_id, sorted(stale.intersection(standing)), now=now)
+    if not await typed_columns(session, business_id):
+        await session.execute(delete(Customer).where(Customer.business_id == business_id))
+    await session.flush()
+    await statuses.refold(session, [business_id])
+
+
+async def _before_winning(session: ReadSession, row: Payment) -> Outcome | None:
+    """The outcome of a lead before a payment won it; None where somebody said what it is since."""
+    said = await session.scalar(
+        select(Event)
+        .where(
+            Event.business_id == row.business_id,
+            Event.kind == EventKind.OUTCOME_SET,
+            Event.is_voided.is_(False),
+        )
+        .order_by(Event.id.desc())
+        .limit(1)
+    )
+    if said is None or said.key != _key(row, "won"):
+        return None
+    return Outcome(said.data["before"])
+
+
+async def _unsell(session: WriteSession, row: Payment) -> None:
+    """Have the site that a payment bought be what it was."""
+    sold = select(Event.site_id).where(Event.key == _key(row, "sold"), Event.is_voided.is_(False))
+    site = await session.scalar(
+        select(Site)
+        .where(Site.id.in_(sold), Site.status == SiteStatus.SOLD)
+        .execution_options(populate_existing=True)
+    )
+    if site is not None:
+        site.status = SiteStatus.PUBLISHED if site.published_url else SiteStatus.PREVIEW
+        await session.flush()
 
 
 async def keep_customer(

@@ -39,12 +39,14 @@ class Changed:
 
     Attributes:
         is_new: whether that was not known.
-        succeeded: whether it succeeded by this, and had not before.
+        succeeded: whether it succeeded by this, and had not before as its lead's.
+        taken: payments of other leads that turned out to be this one, and are gone.
     """
 
     row: Payment
     is_new: bool
     succeeded: bool = False
+    taken: Sequence[Payment] = ()
 
 
 def payer_of(payer: Payer) -> dict[str, Any]:
@@ -85,7 +87,8 @@ async def tell(
     known = told_of(row)
     if event.name in known and not others:
         return Changed(row, is_new=False)
-    before = any(each.paid_at is not None for each in rows)
+    taken = [each for each in others if each.business_id != row.business_id]
+    before = any(each.paid_at is not None for each in rows if each not in taken)
     _note_payer(row, payer, event.name, entry)
     row.told = {**known, event.name: known.get(event.name, entry)}
     if note:
@@ -93,7 +96,8 @@ async def tell(
     for other in others:
         await _unite(session, row, other, now=now)
     await _write(session, row, fold(row.told), place)
-    return Changed(row, is_new=True, succeeded=row.paid_at is not None and not before)
+    succeeded = row.paid_at is not None and not before
+    return Changed(row, is_new=True, succeeded=succeeded, taken=taken)
 
 
 async def named(

@@ -12,15 +12,15 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from crm_tui.db.engine import ReadSession, WriteSession
-from crm_tui.db.models import MoneyRef, Payment, PaymentLink, PlanPrice
+from crm_tui.db.models import MoneyRef, PaymentLink, PlanPrice
 from crm_tui.providers.money import MoneyEvent
 from crm_tui.services.money import payments, refunding, subscribing
-from crm_tui.services.money.buying import bought, keep_customer
+from crm_tui.services.money.buying import bought, keep_customer, not_bought
 from crm_tui.services.money.folding import is_nothing
 from crm_tui.services.money.linking import names_of
 from crm_tui.services.money.offered import STANDING
 from crm_tui.services.money.payment_lines import show_payment
-from crm_tui.services.money.payments import Place
+from crm_tui.services.money.payments import Changed, Place
 from crm_tui.vocabulary import LinkState, Mode
 
 
@@ -96,8 +96,7 @@ async def _tell_payment(
     note: str | None,
     now: datetime,
 ) -> bool:
-    row: Payment | None = None
-    new = succeeded = False
+    changed: Changed | None = None
     if event.payment is not None and not is_nothing(event.payment):
         changed = await payments.tell(
             session,
@@ -109,24 +108,35 @@ async def _tell_payment(
             note=note,
             now=now,
         )
-        row, new, succeeded = changed.row, changed.is_new, changed.succeeded
     elif event.refund is not None or event.dispute is not None:
-        row = await payments.named(session, business_id, event.payer.ids, place)
-        if row is None:
+        named = await payments.named(session, business_id, event.payer.ids, place)
+        if named is None:
             raise ValueError("it is of a payment that nobody told of")
-    if row is None:
+        changed = Changed(named, is_new=False)
+    if changed is None:
         return False
+    row, new = changed.row, changed.is_new
     if event.refund is not None:
         new |= await refunding.tell_refund(session, row, event.refund, place)
     if event.dispute is not None:
         new |= await refunding.tell_dispute(session, row, event.dispute, place)
     if new:
         await show_payment(session, row, source=source, now=now)
+    await _follow(session, changed, event, source=source, now=now)
+    return new
+
+
+async def _follow(
+    session: WriteSession, changed: Changed, event: MoneyEvent, *, source: str, now: datetime
+) -> None:
+    """Have leads be what their payments make them."""
+    row = changed.row
     if row.paid_at is not None:
         await keep_customer(session, row, tax_id=event.payer.tax_id.strip() or None)
-    if succeeded:
+    if changed.succeeded:
         await bought(session, row, source=source, now=now)
-    return new
+    for each in changed.taken:
+        await not_bought(session, each, source=source, now=now)
 
 
 async def _remember(
