@@ -29,6 +29,7 @@ from crm_tui.services.imports import cells
 from crm_tui.services.imports.cells import DateOrder
 from crm_tui.services.imports.sniff import sniff
 from crm_tui.services.imports.source import BROKEN, Source
+from crm_tui.services.lines_read import LinesRead
 from crm_tui.services.spending import NewSpend
 from crm_tui.text import fold, plural, visible
 
@@ -37,8 +38,6 @@ COLUMNS = ("date", "amount", "currency", "kind", "campaign", "source", "note")
 
 _MOST_BYTES = 20_000_000
 _AT_ONCE = 500
-_NAMED = 1_000
-"""Problems that are told one by one."""
 
 _NAMES = {
     name: column
@@ -58,37 +57,15 @@ _DECIMAL_POINT = re.compile(r"\.\d{1,2}\Z")
 _SIGNS = "$€£¥₹ \u00a0\u202f"
 
 
-class Problem(NamedTuple):
-    """A line of a file that could not be used, counted from 1, and why."""
-
-    line: int
-    reason: str
-
-
 @dataclass(slots=True)
-class Imported:
-    """What importing a table came to, in its lines, without the header and empty ones.
+class Imported(LinesRead):
+    """What importing a table came to, in its lines; of a dry run: what it would come to.
 
     Attributes:
-        seen: lines with something in them.
-        added: lines that are written down now; of a dry run: that would be.
-        known: lines that were there already.
-        rejected: lines that could not be used; the first thousand are in `problems`.
         totals: what was added by currency, in minor units.
     """
 
-    seen: int = 0
-    added: int = 0
-    known: int = 0
-    rejected: int = 0
     totals: Counter[str] = field(default_factory=Counter)
-    problems: list[Problem] = field(default_factory=list)
-
-    def reject(self, line: int, reason: str) -> None:
-        """Note that a line could not be used."""
-        self.rejected += 1
-        if len(self.problems) < _NAMED:
-            self.problems.append(Problem(line, reason))
 
 
 async def import_spend(

@@ -11,7 +11,6 @@ from crm_tui.services.suppression.freeing import Freed
 from crm_tui.services.suppression.listing import Line, order, rows_by_id
 from crm_tui.services.suppression.lists import (
     Imported,
-    Problem,
     export_list,
     import_list,
     write_list,
@@ -25,7 +24,6 @@ __all__ = [
     "Freed",
     "Imported",
     "Line",
-    "Problem",
     "Result",
     "Value",
     "add",

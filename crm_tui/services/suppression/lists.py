@@ -6,10 +6,10 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from sqlalchemy import select
 
@@ -21,6 +21,7 @@ from crm_tui.services import never
 from crm_tui.services.export import protected, replacing
 from crm_tui.services.imports.cells import unprotected
 from crm_tui.services.imports.source import detect_encoding
+from crm_tui.services.lines_read import LinesRead
 from crm_tui.services.suppression import acting
 from crm_tui.services.suppression.barring import POINTS, Entry, keyed
 from crm_tui.services.suppression.values import LONGEST, Value, read_value, value_in
@@ -33,8 +34,6 @@ COLUMNS = ("value", "kind", "reason")
 MOST_BYTES = 200_000_000
 _HEAD = 1 << 16
 _AT_ONCE = 500
-_NAMED = 1_000
-"""Problems that are told one by one."""
 
 _NAMES: Mapping[str, SuppressionKind | str] = {
     **dict.fromkeys(("value", "contact", "entry", "suppressed", "recipient"), "value"),
@@ -56,39 +55,17 @@ _NAMES: Mapping[str, SuppressionKind | str] = {
 """What columns are called: of values, their kind, and reasons."""
 
 
-class Problem(NamedTuple):
-    """A line of a file that could not be used, counted from 1, and why."""
-
-    line: int
-    reason: str
-
-
 @dataclass(slots=True)
-class Imported:
-    """What importing a list came to, in lines; `seen` leaves out empty ones and the header.
+class Imported(LinesRead):
+    """What importing a list came to; `added` and `known` count values, not lines.
 
     Attributes:
-        seen: lines with something in them.
-        added: values that are on the list now and were not.
-        known: values that were on it already, or came before in the file.
-        rejected: lines nothing could be read from; the first thousand are in `problems`.
         skipped: messages that waited and will not be sent.
         cancelled: whether it was stopped before the end.
     """
 
-    seen: int = 0
-    added: int = 0
-    known: int = 0
-    rejected: int = 0
     skipped: int = 0
     cancelled: bool = False
-    problems: list[Problem] = field(default_factory=list)
-
-    def reject(self, line: int, reason: str) -> None:
-        """Note that a line could not be used."""
-        self.rejected += 1
-        if len(self.problems) < _NAMED:
-            self.problems.append(Problem(line, reason))
 
 
 async def import_list(
