@@ -16,8 +16,8 @@ What of a cursor is missing or wrong is as if it had never been.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -70,7 +70,6 @@ class _Place:
     opened: int = 0
     again: int = 0
     gap: tuple[datetime, datetime] | None = None
-    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, cursor: Cursor, now: datetime) -> _Place:
@@ -162,12 +161,10 @@ class StripeStream(OverApi):
         settings: StripeSettings,
         key: Lookup,
         *,
-        now: Callable[[], datetime],
         transport: httpx.AsyncBaseTransport | None = None,
         api: Api | None = None,
     ) -> None:
         self.account: str = settings.mode
-        self._now = now
         self._stripe = StripeApi(settings, key, transport=transport, api=api)
         self._asks_types = True
         super().__init__(self._stripe.api)
@@ -270,13 +267,11 @@ class StripeStream(OverApi):
                 items = [
                     each for each in page if is_of(each, live=live) and _says_something(kind, each)
                 ]
-                names = {str(each["id"]): f"{each['id']}:{_standing(kind, each)}" for each in items}
                 belonging = await reader.read((str(each["id"]), each) for each in items)
                 for each in items:
-                    own = belonging[str(each["id"])]
-                    record = {"listed": kind, "name": names[str(each["id"])], **seen}
-                    record |= {**own, "object": own["object"] or lean(each)}
-                    found.append(RawEvent(names[str(each["id"])], record))
+                    name, own = f"{each['id']}:{_standing(kind, each)}", belonging[str(each["id"])]
+                    record = {"listed": kind, "name": name, **seen, **own}
+                    found.append(RawEvent(name, record | {"object": own["object"] or lean(each)}))
         return found
 
     async def _all(self, path: str, query: _Query) -> AsyncIterator[list[dict[str, Any]]]:

@@ -125,7 +125,6 @@ async def test_an_intent_is_of_the_invoice_it_paid_though_nothing_says_so() -> N
     stream = StripeStream(
         StripeSettings(mode="test"),
         Lookup.of(Secret("sk_test_1")),
-        now=lambda: NOW,
         transport=httpx.MockTransport(_stripe_without_payments_of_invoices),
     )
     async with stream:

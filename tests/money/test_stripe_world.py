@@ -81,7 +81,6 @@ class Shop:
         stream = StripeStream(
             self.stripe.settings,
             self.stripe.key,
-            now=self.world.clock,
             api=api(self.world, self.stripe),
         )
         poller = MoneyPoller(self.db, stream, Reader.of(mine, settings), mine, now=self.world.clock)

@@ -35,7 +35,7 @@ def api(world: World, stripe: FakeStripe) -> Api:
 
 def a_stream(world: World, stripe: FakeStripe) -> StripeStream:
     """Its stream."""
-    return StripeStream(stripe.settings, stripe.key, now=world.clock, api=api(world, stripe))
+    return StripeStream(stripe.settings, stripe.key, api=api(world, stripe))
 
 
 async def pages(

@@ -174,9 +174,7 @@ async def test_what_is_asked_is_described() -> None:
     stripe.refund(sessions[1], 100)
     stripe.dispute(sessions[0])
     stripe.stranger()
-    async with StripeStream(
-        stripe.settings, stripe.key, now=world.clock, transport=carried
-    ) as stream:
+    async with StripeStream(stripe.settings, stripe.key, transport=carried) as stream:
         await stream.fetch_events({}, Asked(now=world.now))
         await stream.reconcile(Asked(now=world.now), NOW)
     await check(stripe.settings, stripe.key, transport=carried)

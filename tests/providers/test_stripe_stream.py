@@ -327,9 +327,7 @@ async def test_a_key_of_the_other_mode_goes_nowhere_and_says_what_to_do(
     key: str, mode: str, words: str
 ) -> None:
     world, stripe = a_stripe(mode=mode)
-    stream = StripeStream(
-        stripe.settings, Lookup.of(Secret(key)), now=world.clock, transport=world.transport()
-    )
+    stream = StripeStream(stripe.settings, Lookup.of(Secret(key)), transport=world.transport())
     async with stream:
         with pytest.raises(Misconfigured) as refused:
             await stream.fetch_events({}, Asked(now=world.now))
@@ -341,7 +339,7 @@ async def test_a_key_of_the_other_mode_goes_nowhere_and_says_what_to_do(
 async def test_a_key_that_is_not_taken_is_said_to_be_so() -> None:
     world, stripe = a_stripe()
     other = Lookup.of(Secret("sk_test_another"))
-    stream = StripeStream(stripe.settings, other, now=world.clock, transport=world.transport())
+    stream = StripeStream(stripe.settings, other, transport=world.transport())
     async with stream:
         with pytest.raises(Misconfigured, match="Stripe does not take the key"):
             await stream.fetch_events({}, Asked(now=world.now))
@@ -397,7 +395,7 @@ async def test_the_address_may_have_v1_in_it_or_not(suffix: str) -> None:
     settings = type(stripe.settings)(
         base_url=stripe.base_url + suffix, api_version=NEW, mode="test"
     )
-    stream = StripeStream(settings, stripe.key, now=world.clock, transport=world.transport())
+    stream = StripeStream(settings, stripe.key, transport=world.transport())
     async with stream:
         page = await stream.fetch_events({}, Asked(now=world.now))
     assert len(page.events) == 1
@@ -406,7 +404,7 @@ async def test_the_address_may_have_v1_in_it_or_not(suffix: str) -> None:
 async def test_an_address_that_is_none_of_stripe_is_said_to_be_so() -> None:
     world, stripe = a_stripe()
     settings = type(stripe.settings)(base_url=f"{stripe.base_url}/elsewhere", mode="test")
-    stream = StripeStream(settings, stripe.key, now=world.clock, transport=world.transport())
+    stream = StripeStream(settings, stripe.key, transport=world.transport())
     async with stream:
         with pytest.raises(Misconfigured, match="Correct base_url or api_version"):
             await stream.fetch_events({}, Asked(now=world.now))

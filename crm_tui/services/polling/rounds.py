@@ -116,7 +116,7 @@ class Rounds:
         """The streams of payments, where their key is there."""
         now = self.now()
         if self._looked_at is None or not self._looked_at <= now < self._looked_at + _LOOK_EVERY:
-            found = await money_streams_of(self.settings, self.environment, now=self.now)
+            found = await money_streams_of(self.settings, self.environment)
             self._looked_at, self._of_money = now, found
         return self._of_money
 

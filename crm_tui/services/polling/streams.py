@@ -59,7 +59,7 @@ async def streams_of(
 
 
 async def money_streams_of(
-    settings: Settings, environment: Mapping[str, str], *, now: Callable[[], datetime]
+    settings: Settings, environment: Mapping[str, str]
 ) -> dict[str, MoneyStream]:
     """The streams of payment providers, by their names: polled where their key is there."""
     if not await _has_key("stripe", environment):
@@ -67,7 +67,7 @@ async def money_streams_of(
     from crm_tui.providers.stripe_stream import StripeStream  # noqa: PLC0415 - loads httpx
 
     key = keys.lookup("stripe", environment)
-    each = StripeStream(settings.providers.stripe, key, now=now)
+    each = StripeStream(settings.providers.stripe, key)
     return {f"{each.provider}:{each.account}:{each.name}": each}
 
 
