@@ -11,9 +11,9 @@ from sqlalchemy import select
 from crm_tui.config import Settings
 from crm_tui.db.engine import Database
 from crm_tui.db.models import Business, Customer, Event, Payment, Site
-from crm_tui.services import statuses, timeline
+from crm_tui.services import statuses, timeline, undo
 from crm_tui.services.doctor import examine
-from crm_tui.services.money import customers, listing
+from crm_tui.services.money import by_hand, customers, listing
 from crm_tui.services.outcomes import set_outcome
 from crm_tui.vocabulary import (
     ContactStatus,
@@ -160,3 +160,27 @@ async def test_what_the_operator_said_and_wrote_since_stays_though_the_payment_i
     told = await _told(db, second)
     assert "what was paid turned out to be another lead's" in told
     assert "won: they bought" not in told
+
+
+@pytest.mark.parametrize("site", [True, False])
+async def test_what_was_bought_is_told_once_however_often_a_payment_is_undone_and_done_again(
+    db: Database, add_lead: AddLead, settings: Settings, now: datetime, site: bool
+) -> None:
+    lead = await (_add(db, add_lead, "First") if site else add_lead("First"))
+    async with undo.action(db, "recorded a payment", now=now) as session:
+        await by_hand.pay(session, lead, 4900, "USD", now=now)
+    await tell_all(db, lead, [payment("evt_1")], now=now)
+    there = ["won: they bought", *(["site sold: first"] if site else [])]
+
+    async def bought() -> list[str]:
+        assert (await _is(db, lead))[:2] == BOUGHT[:2]
+        return [each for each in await _told(db, lead) if "bought" in each or "sold" in each]
+
+    assert sorted(await bought()) == sorted(there)
+    for _ in range(2):
+        await undo.undo(db, settings=settings, now=now)
+        assert sorted(await bought()) == sorted(there)
+        await undo.redo(db, settings=settings, now=now)
+        assert sorted(await bought()) == sorted(there)
+    found = {each.check for each in (await examine(db.path, settings=settings, now=now)).findings}
+    assert found <= {"missing_files", "publishing", "published_pages"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,12 +20,16 @@ from crm_tui.services.sending.stopping import Stop, stop_all
 from crm_tui.vocabulary import EventKind, Mode, Outcome, SiteStatus
 
 BOUGHT = "they bought"
+_INSTEAD = ":instead"
 
 
-async def bought(session: WriteSession, row: Payment, *, source: str, now: datetime) -> None:
+async def bought(
+    session: WriteSession, row: Payment, *, source: str, now: datetime, instead: bool = False
+) -> None:
     """Do what follows from a payment that succeeded.
 
-    A renewal changes nothing more of a lead that bought before.
+    A renewal changes nothing more of a lead that bought before. With `instead` it follows from this
+    payment only as an earlier one was taken back.
     """
     if row.is_renewal and not await _is_first(session, row):
         return
@@ -35,7 +40,11 @@ async def bought(session: WriteSession, row: Payment, *, source: str, now: datet
     ]
     await session.flush()
     if news:
-        await events.record(session, *news, now=now)
+        if instead:
+            news = [replace(each, key=f"{each.key}{_INSTEAD}") for each in news]
+        keys = await events.record(session, *news, now=now)
+        if instead:
+            await lines.bring_back(session, row.business_id, keys, now=now)
         await activity.renew_activity(session, [row.business_id])
         await statuses.refold(session, [row.business_id])
     await stop_all(session, [Stop(row.business_id, BOUGHT)], now=now)
@@ -70,7 +79,20 @@ async def still_bought(
         for row in paid:
             if row.id > after:
                 source = events.OPERATOR if row.mode is Mode.MANUAL else row.provider
-                await bought(session, row, source=source, now=now)
+                await bought(session, row, source=source, now=now, instead=True)
+
+
+async def bought_first(session: WriteSession, business_id: int, *, now: datetime) -> None:
+    """Have the lines of a lead say no more that later payments did what an earlier one does again."""
+    stale = await session.scalars(
+        select(Event.key).where(
+            Event.business_id == business_id,
+            Event.kind.in_((EventKind.OUTCOME_SET, EventKind.SITE_SOLD, EventKind.UNARCHIVED)),
+            Event.key.endswith(_INSTEAD),
+            Event.is_voided.is_(False),
+        )
+    )
+    await lines.take_out(session, business_id, list(stale), now=now)
 
 
 async def not_bought(session: WriteSession, row: Payment, *, source: str, now: datetime) -> None:
@@ -102,9 +124,9 @@ async def not_bought(session: WriteSession, row: Payment, *, source: str, now: d
     corrected = NewEvent(business_id, kind, now, words, source, key=key, data=outcome)
     await events.record(session, corrected, now=now)
     await _unsell(session, row)
-    stale = {_key(row, name) for name in ("won", "sold")}
-    standing = await lines.standing(session, business_id, _key(row, ""))
-    await lines.take_out(session, business_id, sorted(stale.intersection(standing)), now=now)
+    for name in ("won", "sold"):
+        stale = await lines.standing(session, business_id, _key(row, name))
+        await lines.take_out(session, business_id, stale, now=now)
     if not await typed_columns(session, business_id):
         await session.execute(delete(Customer).where(Customer.business_id == business_id))
     await session.flush()
@@ -123,14 +145,15 @@ async def _before_winning(session: ReadSession, row: Payment) -> Outcome | None:
         .order_by(Event.id.desc())
         .limit(1)
     )
-    if said is None or said.key != _key(row, "won"):
+    if said is None or said.key.removesuffix(_INSTEAD) != _key(row, "won"):
         return None
     return Outcome(said.data["before"])
 
 
 async def _unsell(session: WriteSession, row: Payment) -> None:
     """Have the site that a payment bought be what it was."""
-    sold = select(Event.site_id).where(Event.key == _key(row, "sold"), Event.is_voided.is_(False))
+    keys = (_key(row, "sold"), _key(row, "sold") + _INSTEAD)
+    sold = select(Event.site_id).where(Event.key.in_(keys), Event.is_voided.is_(False))
     site = await session.scalar(
         select(Site)
         .where(Site.id.in_(sold), Site.status == SiteStatus.SOLD)

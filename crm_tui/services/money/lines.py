@@ -60,7 +60,7 @@ async def show(
     await take_out(session, business_id, silent, now=now)
     speaking = [key for key, each in there.items() if key in told and each.is_voided]
     if speaking:
-        await _bring_back(session, business_id, speaking, now=now)
+        await bring_back(session, business_id, speaking, now=now)
     return bool(new)
 
 
@@ -84,6 +84,27 @@ async def take_out(
         await void(session, business_id, [key], why=_WHY, now=now)
 
 
+async def bring_back(
+    session: WriteSession, business_id: int, keys: Collection[str], *, now: datetime
+) -> None:
+    """Bring back those of these lines that were taken out, as they speak again."""
+    names = func.json_each(Event.data, "$.voids").table_valued("value")
+    found = await session.scalars(
+        select(Event.key)
+        .join(names, names.c.value.in_(listed(keys)))
+        .where(
+            Event.business_id == business_id,
+            Event.kind == EventKind.VOIDED,
+            Event.is_voided.is_(False),
+            Event.summary == _WHY,
+        )
+        .distinct()
+    )
+    voids = list(found)
+    if voids:
+        await void(session, business_id, voids, why=_WHY, now=now)
+
+
 async def _there(session: WriteSession, business_id: int, begins: str) -> dict[str, Event]:
     """The lines of one thing that are written, by their keys; those that were taken out, too."""
     await session.flush()
@@ -105,24 +126,3 @@ def _put_right(known: Event, line: NewEvent) -> bool:
     for each in differing:
         setattr(known, each, getattr(line, each))
     return bool(differing)
-
-
-async def _bring_back(
-    session: WriteSession, business_id: int, keys: Collection[str], *, now: datetime
-) -> None:
-    """Take out the voids of ours that silence lines which speak again."""
-    names = func.json_each(Event.data, "$.voids").table_valued("value")
-    found = await session.scalars(
-        select(Event.key)
-        .join(names, names.c.value.in_(listed(keys)))
-        .where(
-            Event.business_id == business_id,
-            Event.kind == EventKind.VOIDED,
-            Event.is_voided.is_(False),
-            Event.summary == _WHY,
-        )
-        .distinct()
-    )
-    voids = list(found)
-    if voids:
-        await void(session, business_id, voids, why=_WHY, now=now)

@@ -65,6 +65,9 @@ async def turn(
     await _judge(session, part.changes)
     if undoing:
         await _stay_bought(session, written, now=now)
+    else:
+        for business_id in sorted(_payers(written)):
+            await buying.bought_first(session, business_id, now=now)
     if in_book:
         done = [c.id for c in part.changes if c.record in settled] + [c.id for c in written]
         await _mark(session, done, undoing=undoing)
@@ -111,6 +114,12 @@ async def _stay_bought(session: WriteSession, written: Sequence[Change], *, now:
             was_won_by_it=business_id in won,
             now=now,
         )
+
+
+def _payers(written: Sequence[Change]) -> set[int]:
+    """The leads that payments were brought back to."""
+    then = (_lead_of(each.then) for each in written if each.record.table == "payment")
+    return {each for each in then if each is not None}
 
 
 def _loser(change: Change) -> int | None:
