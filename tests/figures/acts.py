@@ -5,7 +5,7 @@ What is told may have happened long before: acts come in any order of their own 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -194,9 +194,14 @@ class Done:
 
     def lead(self, place: int) -> int:
         """The lead that has what belonged to this one."""
-        while place in self.went_to:
-            place = self.went_to[place]
-        return place
+        return root(self.went_to, place)
+
+
+def root(went_to: Mapping[int, int], place: int) -> int:
+    """The lead that another is part of in the end, by what went to what."""
+    while place in went_to:
+        place = went_to[place]
+    return place
 
 
 _times = st.integers(0, 264 * 24 * 2).map(lambda half: BEGIN + timedelta(minutes=30 * half))

@@ -84,54 +84,22 @@ class Oracle:
         """The highest of what stands: what a status set by hand knew does not."""
         known: list[tuple[int, int, bool]] = []  # origin, rank, by hand
         overruled: set[int] = set()
+        went: dict[int, int] = {}
         for act in self.done.acts:
-            if isinstance(act, acts.Merge | acts.Spent | acts.Imported) or self.of_then(act, lead):
-                continue
-            origin = self.origin(act)
-            if isinstance(act, acts.SetStatus):
-                # It knows what belonged to the lead then.
-                mine = self.belonging(origin, self.done.acts.index(act))
-                overruled |= {at for at, each in enumerate(known) if each[0] in mine}
-                known.append((origin, act.status.rank, True))
-            else:
-                known += [(origin, rank, False) for rank in self.ranks(act)]
+            if isinstance(act, acts.Merge):
+                went[acts.root(went, act.other)] = acts.root(went, act.lead)
+            elif not isinstance(act, acts.Spent | acts.Imported) and self.of(act) == lead:
+                # The lead in the store that it happened to, which may be merged later.
+                origin = acts.root(went, act.lead)
+                if isinstance(act, acts.SetStatus):
+                    # It knows what belonged to the lead then.
+                    overruled |= {
+                        at for at, each in enumerate(known) if acts.root(went, each[0]) == origin
+                    }
+                    known.append((origin, act.status.rank, True))
+                else:
+                    known += [(origin, rank, False) for rank in self.ranks(act)]
         return self.highest(known, overruled)
-
-    def of_then(self, act: Any, lead: int) -> bool:
-        return self.of(act) != lead
-
-    def origin(self, act: Any) -> int:
-        """The lead in the store that it happened to, which may have been merged since."""
-        index = next(i for i, each in enumerate(self.done.acts) if each is act)
-        lead = act.lead
-        for merge in self.done.acts[:index]:
-            if isinstance(merge, acts.Merge):
-                lead = self._after(merge, lead)
-        return int(lead)
-
-    def _after(self, merge: acts.Merge, lead: int) -> int:
-        index = next(i for i, each in enumerate(self.done.acts) if each is merge)
-        went: dict[int, int] = {}
-        for each in self.done.acts[: index + 1]:
-            if isinstance(each, acts.Merge):
-                keep, other = self._root(went, each.lead), self._root(went, each.other)
-                went[other] = keep
-        return self._root(went, lead)
-
-    @staticmethod
-    def _root(went: dict[int, int], lead: int) -> int:
-        while lead in went:
-            lead = went[lead]
-        return lead
-
-    def belonging(self, origin: int, index: int) -> set[int]:
-        """The origins whose events a lead had at a moment."""
-        went: dict[int, int] = {}
-        for each in self.done.acts[:index]:
-            if isinstance(each, acts.Merge):
-                keep, other = self._root(went, each.lead), self._root(went, each.other)
-                went[other] = keep
-        return {lead for lead in range(len(self.done.captured)) if self._root(went, lead) == origin}
 
     @staticmethod
     def highest(known: list[tuple[int, int, bool]], overruled: set[int]) -> int:
