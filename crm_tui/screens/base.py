@@ -38,7 +38,7 @@ from crm_tui.actions import actions_in
 from crm_tui.clock import since_words
 from crm_tui.session import Draft, Place, Session, draft_key
 from crm_tui.widgets.frame import Footer, TopLine
-from crm_tui.widgets.keys import FirstKey, KeyArea, at_hand
+from crm_tui.widgets.keys import FirstKey, KeyArea, at_hand, keymap_of
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
@@ -190,6 +190,11 @@ class AppScreen(Screen[None], KeyArea):
         # coroutine unbegun; Python would complain of that in the middle of the terminal.
         finalize(worker, work.close).atexit = False
         return worker
+
+    def way_back(self) -> str:
+        """The key that takes back what was just done, after its sentence: " u takes it back."."""
+        keys = keymap_of(self).action("everywhere.undo").keys
+        return f" {keys[0]} takes it back." if keys else ""
 
     def in_order(self, work: Coroutine[Any, Any, None], *, group: str) -> None:
         """Do what the keys that follow must find done: typed ahead, they wait for its end.

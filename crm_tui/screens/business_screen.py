@@ -16,7 +16,6 @@ from crm_tui.screens.base import AppScreen, Job
 from crm_tui.screens.dialogs import Confirm
 from crm_tui.text import plural, visible
 from crm_tui.vocabulary import WebsiteStatus
-from crm_tui.widgets.keys import keymap_of
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ T = TypeVar("T")
 MANY = 50
 """What is done to more leads than these asks before."""
 
-_UNDO = "everywhere.undo"
 _NAME = 50
 """Characters of a name in a title or a sentence."""
 
@@ -242,7 +240,7 @@ class BusinessDesk(AppScreen):
     def say_done(self, words: str) -> None:
         """Say what was done, and the key that takes it back; "" where nothing was different."""
         if words:
-            self.host.say(f"{_sentence(words)}.{self._way_back()}", Role.GOOD)
+            self.host.say(f"{_sentence(words)}.{self.way_back()}", Role.GOOD)
         else:
             self.host.say("Nothing was different.")
 
@@ -253,13 +251,9 @@ class BusinessDesk(AppScreen):
             words += f"; {result.unchanged:,} were so already"
         if result.cancelled:
             words = f"Stopped after {result.reached:,} of {result.matched:,}. {words}"
-        back = self._way_back() if result.entry_id is not None else ""
+        back = self.way_back() if result.entry_id is not None else ""
         role = Role.ATTENTION if result.cancelled else Role.GOOD if result.changed else Role.TEXT
         return f"{words}.{back}", role
-
-    def _way_back(self) -> str:
-        keys = keymap_of(self).action(_UNDO).keys
-        return f" {keys[0]} takes it back." if keys else ""
 
 
 def _sentence(words: str) -> str:

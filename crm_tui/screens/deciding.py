@@ -10,13 +10,11 @@ from crm_tui.screens.base import AppScreen
 from crm_tui.services import duplicates, merge, undo
 from crm_tui.services.duplicates import Suggestion
 from crm_tui.text import visible
-from crm_tui.widgets.keys import keymap_of
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
     from crm_tui.db.engine import ReadSession
 
-_UNDO = "everywhere.undo"
 _NAME = 40
 
 
@@ -64,9 +62,7 @@ class DecidingScreen(AppScreen):
 
     async def _say_done(self, words: str) -> None:
         """Say what was done, and let the screens know of it."""
-        keys = keymap_of(self).action(_UNDO).keys
-        back = f" {keys[0]} takes it back." if keys else ""
-        self.decided = f"{words[:1].upper()}{words[1:]}.{back}"
+        self.decided = f"{words[:1].upper()}{words[1:]}.{self.way_back()}"
         await self.host.look_for_changes()
         await self.read_pairs()
         self.host.say(self.decided, Role.GOOD)

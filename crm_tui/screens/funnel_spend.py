@@ -14,7 +14,6 @@ from crm_tui.text import fold, visible
 from crm_tui.widgets.columns import Cell
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import Form, LineField
-from crm_tui.widgets.keys import keymap_of
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ async def add(screen: AppScreen) -> None:
         async with undo.action(db, f"wrote down spend: {said}", now=now) as session:
             await spending.add(session, new, now=now)
         await screen.host.look_for_changes()
-        screen.host.say(f"Written down: {said}.{undo_words(screen)}", Role.GOOD)
+        screen.host.say(f"Written down: {said}.{screen.way_back()}", Role.GOOD)
 
     names = [visible(each.name, 60) for each in campaigns]
     fields = [
@@ -191,10 +190,4 @@ async def _remove(screen: AppScreen, spend_id: int) -> None:
         line = await spending.remove(session, spend_id)
         entry.words = f"removed spend: {line.words}"
     await screen.host.look_for_changes()
-    screen.host.say(f"Removed: {line.words}.{undo_words(screen)}", Role.GOOD)
-
-
-def undo_words(screen: AppScreen) -> str:
-    """Which key takes it back: " u takes it back."."""
-    keys = keymap_of(screen).action("everywhere.undo").keys
-    return f" {keys[0]} takes it back." if keys else ""
+    screen.host.say(f"Removed: {line.words}.{screen.way_back()}", Role.GOOD)

@@ -21,7 +21,6 @@ from crm_tui.widgets.choice import Option
 from crm_tui.widgets.columns import Cell, Column
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import ChoiceField, Form, LineField
-from crm_tui.widgets.keys import keymap_of
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_list import RowList
 from crm_tui.widgets.row_messages import RowOpened
@@ -36,7 +35,7 @@ _INTERVALS = (
     Option(Interval.YEAR, "each year"),
     Option(Interval.ONCE, "once"),
 )
-_OFTEN = {Interval.MONTH: "each month", Interval.YEAR: "each year", Interval.ONCE: "once"}
+_OFTEN = {each.value: each.word for each in _INTERVALS}
 
 
 def _name(row: PlanRow, _now: datetime) -> Cell:
@@ -247,9 +246,7 @@ class PlansScreen(AppScreen):
         if entry.id is None:
             self.host.say("Nothing was different.")
             return
-        keys = keymap_of(self).action("everywhere.undo").keys
-        back = f" {keys[0]} takes it back." if keys else ""
-        self.host.say(f"{words[:1].upper()}{words[1:]}.{back}", Role.GOOD)
+        self.host.say(f"{words[:1].upper()}{words[1:]}.{self.way_back()}", Role.GOOD)
 
 
 def _amounts(values: Mapping[str, str]) -> tuple[int, str, int]:

@@ -19,7 +19,6 @@ from crm_tui.widgets.columns import Cell, Column
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.filter_line import FilterLine
 from crm_tui.widgets.forms import Form, LineField
-from crm_tui.widgets.keys import keymap_of
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_list import RowList
 from crm_tui.widgets.row_messages import RowOpened, RowsWanted
@@ -236,7 +235,7 @@ class SuppressionScreen(AppScreen):
             if result.skipped
             else ""
         )
-        return f"Nothing goes to {shown} any more.{skipped}{self._undo_words()}"
+        return f"Nothing goes to {shown} any more.{skipped}{self.way_back()}"
 
     def action_remove(self) -> None:
         """Take the entry under the cursor off the list."""
@@ -264,13 +263,7 @@ class SuppressionScreen(AppScreen):
 
         value = suppression.Value(row.kind, row.value)
         freed: Freed = await suppression.remove(db, value, reason, now=self.host.now())
-        await self._done(
-            f"{visible(freed.name, _NAME)} may be contacted again.{self._undo_words()}"
-        )
-
-    def _undo_words(self) -> str:
-        keys = keymap_of(self).action("everywhere.undo").keys
-        return f" {keys[0]} takes it back." if keys else ""
+        await self._done(f"{visible(freed.name, _NAME)} may be contacted again.{self.way_back()}")
 
     async def _done(self, words: str) -> None:
         await self.host.look_for_changes()

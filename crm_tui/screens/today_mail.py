@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from crm_tui.screens.dialogs import Pick, Picker
 from crm_tui.text import visible
-from crm_tui.widgets.keys import keymap_of
 from crm_tui.widgets.look import Role
 
 if TYPE_CHECKING:
@@ -119,9 +118,7 @@ async def _create(screen: AppScreen, item: Item, name: str) -> None:
 
 def _done(screen: AppScreen, words: str) -> None:
     screen.data_changed()
-    keys = keymap_of(screen).action("everywhere.undo").keys
-    back = f" {keys[0]} takes it back." if keys else ""
-    screen.host.say(f"{words[:1].upper()}{words[1:]}.{back}", Role.GOOD)
+    screen.host.say(f"{words[:1].upper()}{words[1:]}.{screen.way_back()}", Role.GOOD)
 
 
 # Whether it was sent
