@@ -6,13 +6,13 @@ import asyncio
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crm_tui.errors import BadInput
 from crm_tui.screens.base import Job
 from crm_tui.screens.business_mail import MailActions
 from crm_tui.screens.business_screen import Subjects, Target
+from crm_tui.screens.chosen_file import ChosenFile
 from crm_tui.screens.dialogs import Confirm, Pick, Picker
 from crm_tui.text import plural, visible
 from crm_tui.widgets.look import Role
@@ -186,16 +186,10 @@ class LinkActions(MailActions):
         from crm_tui.widgets.forms import Form, LineField
 
         usual = f"request-{asked.reference}.html"
-        agreed: Path | None = None
+        file = ChosenFile()
 
         async def save(values: Mapping[str, str]) -> None:
-            nonlocal agreed
-            path = _file(values["path"], usual)
-            if path != agreed and await asyncio.to_thread(path.exists):
-                agreed = path
-                raise BadInput(
-                    f"{visible(path.name, 60)} is there already. enter again replaces it."
-                )
+            path = await file.path(values["path"], usual)
             try:
                 await asyncio.to_thread(path.write_text, as_page(asked), "utf-8")
             except OSError as error:
@@ -212,8 +206,3 @@ class LinkActions(MailActions):
 
         field = LineField("path", "File", hint=f"{usual}, in the folder crm-tui was started in")
         return Form("A payment request to print", [field], save=save, verb="Write")
-
-
-def _file(typed: str, usual: str) -> Path:
-    """The file that was typed, in the folder the app was started in."""
-    return Path(typed.strip() or usual).expanduser().absolute()

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crm_tui.errors import BadInput
+from crm_tui.screens.chosen_file import ChosenFile
 from crm_tui.screens.funnel_sheet import Table
 from crm_tui.text import visible
 from crm_tui.widgets.choice import Option
@@ -44,16 +44,12 @@ def ask(
             offered.
     """
     day = screen.host.now().astimezone(screen.host.settings.operator.zone).date()
-    agreed: Path | None = None
+    file = ChosenFile()
 
     async def save(values: Mapping[str, str]) -> None:
-        nonlocal agreed
         kind = values["kind"]
         usual = f"{'report' if kind == 'html' else name}-{day}.{kind}"
-        path, is_there = _file(values["path"].strip() or usual)
-        if path != agreed and is_there:
-            agreed = path
-            raise BadInput(f"{visible(path.name, 60)} is there already. enter again replaces it.")
+        path = await file.path(values["path"], usual)
         if kind == "html" and report is not None:
 
             async def body(job: Job) -> None:
@@ -81,12 +77,6 @@ def ask(
             about=styled("Numbers as they are, money in the currency's major unit.", Role.QUIET),
         )
     )
-
-
-def _file(typed: str) -> tuple[Path, bool]:
-    """The file that was typed, in the folder the app was started in, and whether it is there."""
-    path = Path(typed).expanduser().absolute()
-    return path, path.exists()
 
 
 async def _write(path: Path, text: str) -> None:

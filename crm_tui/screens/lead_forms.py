@@ -16,6 +16,7 @@ from textual.content import Content
 
 from crm_tui import clock
 from crm_tui.errors import BadInput
+from crm_tui.screens.chosen_file import ChosenFile
 from crm_tui.services import never
 from crm_tui.services.contacts import phone_words
 from crm_tui.services.export import ExportFormat
@@ -278,15 +279,11 @@ def withdraw_form(whom: str, how: str, save: Callable[[str], Awaitable[None]]) -
 
 def export_form(whom: str, stem: str, save: SaveFile) -> Form:
     """Leads to be written to a file; one that is there is replaced when that was said twice."""
-    agreed: Path | None = None
+    file = ChosenFile()
 
     async def store(values: Mapping[str, str]) -> None:
-        nonlocal agreed
         form: ExportFormat = "json" if values["format"] == "json" else "csv"
-        path = _file(values["path"], f"{stem}.{form}")
-        if path != agreed and _is_there(path):
-            agreed = path
-            raise BadInput(f"{visible(path.name, 60)} is there already. enter again replaces it.")
+        path = await file.path(values["path"], f"{stem}.{form}")
         await save(path, form, lossless=values["format"] == _LOSSLESS)
 
     return Form(
@@ -306,15 +303,6 @@ def export_form(whom: str, stem: str, save: SaveFile) -> Form:
         save=store,
         verb="Export",
     )
-
-
-def _is_there(path: Path) -> bool:
-    return path.exists()
-
-
-def _file(typed: str, usual: str) -> Path:
-    """The file that was typed, in the folder the app was started in."""
-    return Path(typed.strip() or usual).expanduser().absolute()
 
 
 def fields_form(page: LeadPage, save: Callable[[Mapping[str, str]], Awaitable[None]]) -> Form:
