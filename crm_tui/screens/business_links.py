@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from crm_tui.errors import BadInput
+from crm_tui.money import amount_words
 from crm_tui.screens.base import Job
 from crm_tui.screens.business_mail import MailActions
 from crm_tui.screens.business_screen import Subjects, Target
@@ -61,7 +62,8 @@ class LinkActions(MailActions):
         known = {(each.provider == BANK, each.plan_id) for each in there}
         picks = []
         for plan in offered:
-            do = "copy the link" if (False, plan.id) in known else f"{plan.price}: make a link"
+            make = f"make a link: {amount_words(plan.first, plan.currency)}"
+            do = "copy the link" if (False, plan.id) in known else make
             picks.append(Pick(f"{_LINK} {plan.id}", visible(plan.name, 30), do))
         for plan in offered:
             do = "asked already" if (True, plan.id) in known else "ask for it"

@@ -242,17 +242,21 @@ class Picker(ModalScreen[str | None]):
 
     def _line(self, pick: Pick) -> Content:
         """A name and its remark, all remarks beginning at one column; what has no room is cut."""
+        room = min(self.app.size.width - _BESIDE, _ROOM)
         longest = max((cell_len(each.remark) for each in self._picks), default=0)
-        column = min(_REMARKS_AT, max(_ROOM - longest, _ROOM // 2))
-        name = styled(pick.name).truncate(column - 2 if pick.remark else _ROOM, ellipsis=True)
+        column = min(_REMARKS_AT, max(room - longest, room // 2))
+        name = styled(pick.name).truncate(column - 2 if pick.remark else room, ellipsis=True)
         if not pick.remark:
             return name
-        remark = styled(pick.remark, Role.QUIET).truncate(_ROOM - column, ellipsis=True)
+        remark = styled(pick.remark, Role.QUIET).truncate(room - column, ellipsis=True)
         return name + " " * (column - name.cell_length) + remark
 
 
-_ROOM = 54
-"""Cells of a line of a picker, beside border, padding and scrollbar."""
+_BESIDE = 6
+"""Cells of a picker that its lines do not have: border, padding and scrollbar."""
+
+_ROOM = 60 - _BESIDE
+"""Cells of a line of a picker, where the terminal is as wide as a picker gets."""
 
 _REMARKS_AT = 40
 """The column remarks begin at, where they are short enough."""

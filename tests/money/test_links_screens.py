@@ -9,9 +9,10 @@ from typing import Self
 
 import pytest
 from msgspec.structs import replace
+from rich.cells import cell_len
 from sqlalchemy import select
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from crm_tui.app import CrmApp
 from crm_tui.db.engine import Database
@@ -92,6 +93,20 @@ async def test_a_link_is_made_and_copied_and_found_again(
     assert said(pilot).startswith("Payment link of Ada Plumbing")
     await press(pilot, ("L", "enter"))
     assert account.asked == ["prices", "link"]
+
+
+@pytest.mark.parametrize("width", [80, 40])
+async def test_what_l_offers_takes_a_line_each_and_is_not_cut_where_there_is_room(
+    pilot: Pilot[None], width: int
+) -> None:
+    await pilot.resize_terminal(width, 24)
+    await press(pilot, ("L",))
+    options = pilot.app.screen.query_one(OptionList)
+    lines = [str(each.prompt) for each in options.options]
+    assert options.size.height == len(lines) == 2
+    assert all(cell_len(line) <= width - 6 for line in lines)
+    assert any("…" in line for line in lines) is (width == 40)
+    assert "make a link: " in lines[0]
 
 
 async def test_a_provider_that_is_gone_is_said(
