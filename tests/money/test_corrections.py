@@ -140,6 +140,20 @@ async def test_a_lead_that_paid_otherwise_too_has_bought_all_the_same(
         assert len((await session.scalars(select(Customer))).all()) == 2
 
 
+async def test_a_lead_whose_payments_were_all_anothers_has_bought_nothing_whichever_goes_last(
+    db: Database, add_lead: AddLead, now: datetime
+) -> None:
+    first, second = await _add(db, add_lead, "First"), await _add(db, add_lead, "Second")
+    theirs = payment("evt_0", at(0), invoice="in_2")
+    await tell_all(db, first, [BY_INVOICE, theirs], now=now)
+    await tell_all(db, second, [BY_INTENT, payment("evt_4", at(2), session="cs_2")], now=now)
+    await tell_all(db, first, [BOTH], now=now)
+    assert await _is(db, second) == BOUGHT
+    await tell_all(db, first, [payment("evt_5", at(3), invoice="in_2", session="cs_2")], now=now)
+    assert await _is(db, second) == OPEN
+    assert "won: they bought" not in await _told(db, second)
+
+
 async def test_what_the_operator_said_and_wrote_since_stays_though_the_payment_is_anothers(
     db: Database, add_lead: AddLead, now: datetime
 ) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from crm_tui.db.engine import ReadSession, WriteSession
 from crm_tui.db.models import Business, Customer, Event, Payment, Site
@@ -20,7 +20,8 @@ from crm_tui.services.sending.stopping import Stop, stop_all
 from crm_tui.vocabulary import EventKind, Mode, Outcome, SiteStatus
 
 BOUGHT = "they bought"
-_INSTEAD = ":instead"
+_FOLLOWS, _INSTEAD = ":bought-", ":instead"
+"""What keys of lines hold that follow from a payment, and how those end that do so only now."""
 
 
 async def bought(
@@ -84,15 +85,9 @@ async def still_bought(
 
 async def bought_first(session: WriteSession, business_id: int, *, now: datetime) -> None:
     """Have the lines of a lead say no more that later payments did what an earlier one does again."""
-    stale = await session.scalars(
-        select(Event.key).where(
-            Event.business_id == business_id,
-            Event.kind.in_((EventKind.OUTCOME_SET, EventKind.SITE_SOLD, EventKind.UNARCHIVED)),
-            Event.key.endswith(_INSTEAD),
-            Event.is_voided.is_(False),
-        )
-    )
-    await lines.take_out(session, business_id, list(stale), now=now)
+    stale = [each.key for each in await _followed(session, business_id)]
+    instead = [each for each in stale if each.endswith(_INSTEAD)]
+    await lines.take_out(session, business_id, instead, now=now)
 
 
 async def not_bought(session: WriteSession, row: Payment, *, source: str, now: datetime) -> None:
@@ -114,54 +109,64 @@ async def not_bought(session: WriteSession, row: Payment, *, source: str, now: d
         await keep_customer(session, paid[-1])
         return
     words, outcome = "what was paid turned out to be another lead's", {}
+    followed = await _followed(session, business_id)
     lead = await session.get_one(Business, business_id, populate_existing=True)
-    if lead.outcome is Outcome.WON and (before := await _before_winning(session, row)):
+    before = await _before_winning(session, business_id)
+    if lead.outcome is Outcome.WON and before is not None:
         lead.outcome = before
         words = f"outcome set back to {before.replace('_', ' ')}: {words}"
         outcome = {"outcome": before, "before": Outcome.WON}
     kind = EventKind.OUTCOME_SET if outcome else EventKind.EDITED
-    key = _key(row, "anothers")
+    key = f"{row.provider}:{row.mode.value}:not-bought-{row.id}"
     corrected = NewEvent(business_id, kind, now, words, source, key=key, data=outcome)
     await events.record(session, corrected, now=now)
-    await _unsell(session, row)
-    for name in ("won", "sold"):
-        stale = await lines.standing(session, business_id, _key(row, name))
-        await lines.take_out(session, business_id, stale, now=now)
+    await _unsell(session, [each.site_id for each in followed if each.site_id is not None])
+    stale = [each.key for each in followed if each.kind is not EventKind.UNARCHIVED]
+    await lines.take_out(session, business_id, stale, now=now)
     if not await typed_columns(session, business_id):
         await session.execute(delete(Customer).where(Customer.business_id == business_id))
     await session.flush()
     await statuses.refold(session, [business_id])
 
 
-async def _before_winning(session: ReadSession, row: Payment) -> Outcome | None:
+async def _followed(session: ReadSession, business_id: int) -> list[Event]:
+    """The lines of a lead that say what followed from its payments."""
+    found = await session.scalars(
+        select(Event).where(
+            Event.business_id == business_id,
+            Event.kind.in_((EventKind.OUTCOME_SET, EventKind.SITE_SOLD, EventKind.UNARCHIVED)),
+            func.instr(Event.key, _FOLLOWS) > 0,
+            Event.is_voided.is_(False),
+        )
+    )
+    return list(found)
+
+
+async def _before_winning(session: ReadSession, business_id: int) -> Outcome | None:
     """The outcome of a lead before a payment won it; None where somebody said what it is since."""
     said = await session.scalar(
         select(Event)
         .where(
-            Event.business_id == row.business_id,
+            Event.business_id == business_id,
             Event.kind == EventKind.OUTCOME_SET,
             Event.is_voided.is_(False),
         )
         .order_by(Event.id.desc())
         .limit(1)
     )
-    if said is None or said.key.removesuffix(_INSTEAD) != _key(row, "won"):
-        return None
-    return Outcome(said.data["before"])
+    return Outcome(said.data["before"]) if said is not None and _FOLLOWS in said.key else None
 
 
-async def _unsell(session: WriteSession, row: Payment) -> None:
-    """Have the site that a payment bought be what it was."""
-    keys = (_key(row, "sold"), _key(row, "sold") + _INSTEAD)
-    sold = select(Event.site_id).where(Event.key.in_(keys), Event.is_voided.is_(False))
-    site = await session.scalar(
+async def _unsell(session: WriteSession, site_ids: Sequence[int]) -> None:
+    """Have sites that payments bought be what they were."""
+    found = await session.scalars(
         select(Site)
-        .where(Site.id.in_(sold), Site.status == SiteStatus.SOLD)
+        .where(Site.id.in_(site_ids), Site.status == SiteStatus.SOLD)
         .execution_options(populate_existing=True)
     )
-    if site is not None:
+    for site in found.all():
         site.status = SiteStatus.PUBLISHED if site.published_url else SiteStatus.PREVIEW
-        await session.flush()
+    await session.flush()
 
 
 async def keep_customer(
@@ -203,7 +208,7 @@ async def keep_customer(
 
 def _key(row: Payment, name: str) -> str:
     """What an event that follows from a payment is known by."""
-    return f"{row.provider}:{row.mode.value}:bought-{row.id}:{name}"
+    return f"{row.provider}:{row.mode.value}{_FOLLOWS}{row.id}:{name}"
 
 
 def _latest(paid: Sequence[Payment]) -> Mapping[str, Any]:
