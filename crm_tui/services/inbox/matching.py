@@ -205,49 +205,25 @@ async def create(
     if waits.kind is UnmatchedKind.BOUNCE:
         raise BadInput("A mail that came back is not from anybody; link it to the lead, or let go.")
     if waits.kind is UnmatchedKind.PAYMENT:
-        return await _create_payer(session, item_id, mail, name, settings=settings, now=now)
-    reached = "phone" if texts_in.from_waiting(waits.payload, None) else "email"
-    fields = {"name": name, reached: mail.sender}
+        contact = email(mail.sender)
+        reached = {"email": contact.value} if contact is not None and contact.valid else {}
+        source, summary = "payment", "captured from a payment"
+    else:
+        kind = "phone" if texts_in.from_waiting(waits.payload, None) else "email"
+        reached = {kind: mail.sender}
+        source, summary = MAILBOX, "captured from a mail"
     business_id = await leads.add(
         session,
-        fields,
+        {"name": name} | reached,
         settings=settings,
         now=now,
-        source=MAILBOX,
-        summary="captured from a mail",
+        source=source,
+        summary=summary,
         duplicate=True,
     )
     await link(
         session, item_id, business_id, settings=settings, now=now, state=UnmatchedState.CREATED
     )
-    return business_id
-
-
-async def _create_payer(
-    session: WriteSession,
-    item_id: int,
-    mail: Kept,
-    name: str,
-    *,
-    settings: Settings,
-    now: datetime,
-) -> int:
-    """Make a lead of somebody who paid, and link it."""
-    contact = email(mail.sender)
-    fields = {"name": name}
-    if contact is not None and contact.valid:
-        fields["email"] = contact.value
-    business_id = await leads.add(
-        session,
-        fields,
-        settings=settings,
-        now=now,
-        source="payment",
-        summary="captured from a payment",
-        duplicate=True,
-    )
-    state = UnmatchedState.CREATED
-    await link(session, item_id, business_id, settings=settings, now=now, state=state)
     return business_id
 
 
