@@ -86,12 +86,13 @@ def first_contact(
     firsts: Subquery, said: Callable[[Any], ColumnElement[Any]] = lambda at: at
 ) -> Select[Any]:
     """When a business was first written to, or called; said in a form of its own."""
-    return select(said(func.min(Event.occurred_at))).where(
+    contacts = select(said(Event.occurred_at)).where(
         Event.business_id == firsts.c.business_id,
-        # In the words of the index.
+        # In the words of the index, where the first one stands first.
         Event.kind.in_(words(CONTACTS)),
         Event.is_voided == literal_column("0"),
     )
+    return contacts.order_by(Event.occurred_at).limit(1)
 
 
 async def waits(session: ReadSession, scope: Scope) -> Waits:

@@ -113,7 +113,8 @@ def _ahead(scope: Scope) -> CompoundSelect[int]:
     buyers = union_all(stages.payers(scope.modes), stages.clients(scope.modes)).subquery()
     known = aliased(Business)
     says_so = select(known.id).where(known.contact_status == _PURCHASED)
-    return select(buyers.c.business_id).except_(says_so)
+    # In order: so the two are merged, where one would else be kept as a table to look into.
+    return select(buyers.c.business_id).except_(says_so).order_by(buyers.c.business_id)
 
 
 async def _clients(session: ReadSession, scope: Scope, tests: Sequence[ColumnElement[bool]]) -> int:
