@@ -68,7 +68,6 @@ async def gather(
 
     progress(done, total)
     async with db.read() as session:
-        attributed = await part(attribution(session, scope))
         return Report(
             scope=scope,
             stages=await part(funnel(session, scope)),
@@ -76,7 +75,7 @@ async def gather(
             earlier=[] if past is None else await part(kpis(session, past)),
             series={name: await part(series(session, scope, name)) for name in SeriesName},
             cohorts=await part(cohorts(session, scope)),
+            attribution=(attributed := await part(attribution(session, scope))),
             campaigns=await part(by_campaign(session, scope, attributed)),
             sources=await part(by_source(session, scope)),
-            attribution=attributed,
         )
