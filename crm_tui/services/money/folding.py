@@ -82,7 +82,6 @@ class Paid:
         pending_at: when it was first said to be on its way.
         failures: its attempts that failed, in order.
         refunded: how much went back at least, and when that was known first.
-        is_purchase: whether money came, or what is free was ordered.
     """
 
     columns: Mapping[str, Any]
@@ -90,7 +89,6 @@ class Paid:
     pending_at: datetime | None
     failures: Sequence[Failure]
     refunded: tuple[int, datetime] | None
-    is_purchase: bool
 
 
 def told_of(row: Payment) -> Mapping[str, Entry]:
@@ -166,7 +164,6 @@ def fold(told: Mapping[str, Entry]) -> Paid:
         pending_at=min((_time(each["at"]) for each in pending), default=None),
         failures=failures,
         refunded=_refunded(entries),
-        is_purchase=state is PaymentState.SUCCEEDED,
     )
 
 

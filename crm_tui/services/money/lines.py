@@ -32,8 +32,8 @@ async def show(
     *,
     begins: str,
     now: datetime,
-) -> bool:
-    """Have a timeline hold these lines of one thing, and no others of it; whether any was new.
+) -> None:
+    """Have a timeline hold these lines of one thing, and no others of it.
 
     Args:
         session: the transaction.
@@ -61,7 +61,6 @@ async def show(
     speaking = [key for key, each in there.items() if key in told and each.is_voided]
     if speaking:
         await bring_back(session, business_id, speaking, now=now)
-    return bool(new)
 
 
 async def standing(session: ReadSession, business_id: int, begins: str) -> list[str]:

@@ -24,8 +24,8 @@ _REST = "rest"
 _LONGEST = 200
 
 
-async def show_payment(session: WriteSession, row: Payment, *, source: str, now: datetime) -> bool:
-    """Have the timeline tell of a payment what is known by now; whether a line was new."""
+async def show_payment(session: WriteSession, row: Payment, *, source: str, now: datetime) -> None:
+    """Have the timeline tell of a payment what is known by now."""
     await session.flush()
     paid = fold(told_of(row))
     found = await session.scalars(
@@ -40,7 +40,7 @@ async def show_payment(session: WriteSession, row: Payment, *, source: str, now:
         *(each for refund in refunds for each in _of_refund(row, refund, source)),
         *(each for dispute in disputes for each in _of_dispute(row, dispute, source)),
     ]
-    return await show(session, row.business_id, lines, begins=line_key(row), now=now)
+    await show(session, row.business_id, lines, begins=line_key(row), now=now)
 
 
 def _line(
