@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -119,14 +119,14 @@ class FigureScreen(AppScreen):
 
     async def _read(self) -> None:
         from crm_tui.services.figures.behind import behind
-        from crm_tui.services.figures.kpis import kpis
+        from crm_tui.services.figures.told import told
 
         name, currency = self._behind.name, self._behind.currency
 
-        async def count(db: Database) -> tuple[list[Record], list[Figure]]:
+        async def count(db: Database) -> tuple[list[Record], Sequence[Figure]]:
             async with db.read() as session:
                 records = await behind(session, self._scope, name, currency=currency, limit=_MOST)
-                return records, await kpis(session, self._scope)
+            return records, (await told(db, self._scope)).figures
 
         records, figures = await self._aside(count)
         found = [each for each in figures if (each.name, each.currency) == (name, currency)]

@@ -32,16 +32,14 @@ class View(NamedTuple):
 
 async def _stages(db: Database, scope: Scope) -> Sheet:
     from crm_tui.services.figures.asking import before
-    from crm_tui.services.figures.funnel import funnel
-    from crm_tui.services.figures.kpis import kpis
+    from crm_tui.services.figures.told import told
 
     past = before(scope)
-    async with db.read() as session:
-        stages = await funnel(session, scope)
-        figures = await kpis(session, scope)
-        stages_before = await funnel(session, past) if past is not None else []
-        figures_before = await kpis(session, past) if past is not None else []
-    return stages_sheet(stages, figures, stages_before, figures_before)
+    found = await told(db, scope)
+    if past is None:
+        return stages_sheet(found.stages, found.figures, [], [])
+    earlier = await told(db, past)
+    return stages_sheet(found.stages, found.figures, earlier.stages, earlier.figures)
 
 
 VIEWS: tuple[View, ...] = (
