@@ -37,20 +37,15 @@ from crm_tui.services.publishing.alone import alone
 from crm_tui.services.publishing.batch import Batch, Failure, Named, Report
 from crm_tui.services.publishing.pages import Offer, public_page, with_offer
 from crm_tui.services.publishing.publisher import Publisher
+from crm_tui.services.sites.public import SLASH, preview_of
 from crm_tui.vocabulary import SiteStatus
 
-_SLASH = "/"
 _OFFERING = (SiteStatus.PREVIEW, SiteStatus.PUBLISHED)
 
 
 def mark(content_hash: str, offer: Offer | None) -> str:
     """What a public page is known by that is made of this preview and names this offer."""
-    return content_hash if offer is None else f"{content_hash}{_SLASH}{offer.link_id}"
-
-
-def preview_of(published_hash: str) -> str:
-    """The hash of the preview that a public page was made of."""
-    return published_hash.partition(_SLASH)[0]
+    return content_hash if offer is None else f"{content_hash}{SLASH}{offer.link_id}"
 
 
 def is_of_preview() -> ColumnElement[bool]:
@@ -58,7 +53,7 @@ def is_of_preview() -> ColumnElement[bool]:
     return or_(
         Site.published_hash == Site.content_hash,
         func.substr(Site.published_hash, 1, func.length(Site.content_hash) + 1)
-        == Site.content_hash + _SLASH,
+        == Site.content_hash + SLASH,
     )
 
 
@@ -89,10 +84,10 @@ async def _prices(session: ReadSession, links: Iterable[Offered]) -> Mapping[int
 async def due(session: ReadSession) -> list[int]:
     """Public sites whose page names another offer than it should."""
     preview = func.substr(
-        Site.published_hash, 1, func.instr(Site.published_hash.concat(_SLASH), _SLASH) - 1
+        Site.published_hash, 1, func.instr(Site.published_hash.concat(SLASH), SLASH) - 1
     )
     own = (
-        select(literal(_SLASH).concat(cast(func.max(PaymentLink.id), Text)))
+        select(literal(SLASH).concat(cast(func.max(PaymentLink.id), Text)))
         .join(Plan, Plan.id == PaymentLink.plan_id)
         .where(PaymentLink.business_id == Site.business_id, is_offered())
         .scalar_subquery()

@@ -37,6 +37,15 @@ _WORDS = {
 }
 
 
+SLASH = "/"
+"""What stands in `published_hash` before the number of the payment link on the public page, if any."""
+
+
+def preview_of(published_hash: str) -> str:
+    """The hash of the preview that a public page was made of."""
+    return published_hash.partition(SLASH)[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Public:
     """The public side of a site.
@@ -64,8 +73,7 @@ class Public:
     ) -> Public:
         """The public side of a row, from its PUBLIC columns in their order."""
         if url is not None:
-            # After a slash it names the payment link that stands on the public page.
-            is_current = (published_hash or "").partition("/")[0] == content_hash
+            is_current = preview_of(published_hash or "") == content_hash
             state = PublicState.PUBLISHED if is_current else PublicState.OLDER
         elif published_hash is not None:
             state = PublicState.LEFT
