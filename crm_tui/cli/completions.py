@@ -8,7 +8,6 @@ way for all shells keeps words with spaces whole and never evaluates what comes 
 from __future__ import annotations
 
 import os
-import sqlite3
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
@@ -171,6 +170,8 @@ def query_words(_context: typer.Context, incomplete: str) -> list[tuple[str, str
 
 def _ask(context: typer.Context, question: str, incomplete: str) -> list[tuple[str, str]]:
     """Rows of the store, read without SQLAlchemy; none where anything is in the way."""
+    import sqlite3
+
     from crm_tui.config import store_path
 
     try:

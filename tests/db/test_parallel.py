@@ -15,6 +15,18 @@ library = ctypes.CDLL(_sqlite3.__file__)
 library.sqlite3_memory_used.restype = ctypes.c_longlong
 print("counted" if library.sqlite3_memory_used() else "not counted")
 """
+_ORDER = """
+import sys
+from crm_tui.__main__ import main
+
+sys.argv[1:] = ["--db", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+modules = list(sys.modules)
+print(modules.index("crm_tui.db") < modules.index("_sqlite3"))
+"""
 _READ = """
 import asyncio, sys
 from pathlib import Path
@@ -30,8 +42,8 @@ asyncio.run(read())
 """
 
 
-def run(program: str, store: Path) -> str:
-    arguments = [sys.executable, "-c", f"says = {_SAYS!r}\n{program}", str(store)]
+def run(program: str, store: Path, *words: str) -> str:
+    arguments = [sys.executable, "-c", f"says = {_SAYS!r}\n{program}", str(store), *words]
     return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
 
 
@@ -47,3 +59,8 @@ def test_memory_is_not_counted_once_a_store_is_open(store_path: Path) -> None:
 
 def test_a_store_opens_as_well_where_sqlite_was_at_work_before(store_path: Path) -> None:
     assert run("import sqlite3\n" + _READ, store_path) == "counted\n"
+
+
+@pytest.mark.parametrize("command", ["leads list", "funnel", "worker --once", "doctor", "backup"])
+def test_no_command_has_sqlite_work_before(command: str, store_path: Path) -> None:
+    assert run(_ORDER, store_path, *command.split()).splitlines()[-1] == "True"
