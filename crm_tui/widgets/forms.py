@@ -30,6 +30,9 @@ from crm_tui.widgets.look import Role
 
 __all__ = ["ChoiceField", "Field", "Fields", "Form", "Line", "LineField", "TextBox", "TextField"]
 
+_LOW = 16
+"""Lines below which a form leaves out what it is about, and the space between its parts."""
+
 Save = Callable[[Mapping[str, str]], Awaitable[None]]
 """Stores the values of a form, by the names of its fields.
 
@@ -75,8 +78,16 @@ class Form(ModalScreen[bool]):
             &:hover, &:focus { background: $panel; text-style: bold; }
         }
         & #form-keys #save { color: $text-accent; }
+        &.-low {
+            & #form { padding: 0 2; }
+            & #form-title { text-wrap: nowrap; text-overflow: ellipsis; }
+            & #form-about { display: none; }
+            & Fields, & #form-words { margin-top: 0; }
+        }
     }
     """
+
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (_LOW, "-high")]  # noqa: RUF012 - Textual's own type
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "Save", show=False, priority=True),
@@ -144,7 +155,8 @@ class Form(ModalScreen[bool]):
 
     def on_resize(self) -> None:
         """Let the fields scroll where they do not fit, so that the words and keys stay in sight."""
-        self._fit(10 if self._about is not None else 8)
+        rest = 10 if self._about is not None else 8
+        self._fit(rest if self.size.height >= _LOW else 5)
         if isinstance(self._about, Widget):
             self.call_after_refresh(self._fit_about, self._about)
 

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 import pytest
 from textual import events
 from textual.app import App
+from textual.content import Content
 from textual.widgets import Static
 
 from crm_tui.errors import BadInput
 from crm_tui.widgets.choice import Choice, Option
+from crm_tui.widgets.facts import styled
 from crm_tui.widgets.forms import ChoiceField, Field, Form, LineField, TextBox, TextField
 from crm_tui.widgets.look import Role
 
@@ -21,15 +23,16 @@ FIELDS: Sequence[Field] = (
 
 
 class Host(App[None]):
-    def __init__(self, fields: Sequence[Field] = FIELDS) -> None:
+    def __init__(self, fields: Sequence[Field] = FIELDS, about: Content | None = None) -> None:
         super().__init__()
         self.fields = fields
+        self.about = about
         self.saved: list[Mapping[str, str]] = []
         self.results: list[bool | None] = []
         self.refusal = ""
 
     def on_mount(self) -> None:
-        form = Form("A call", self.fields, save=self.save, verb="Save call")
+        form = Form("A call", self.fields, save=self.save, verb="Save call", about=self.about)
         self.push_screen(form, self.results.append)
 
     async def save(self, values: Mapping[str, str]) -> None:
@@ -226,3 +229,20 @@ async def test_the_arrows_go_through_the_picks_and_then_on() -> None:
         await pilot.press("up", *"mon", "down", "enter")
         await pilot.pause()
     assert app.saved == [{"when": "mon", "what": ""}]
+
+
+async def test_twelve_lines_have_room_for_a_field_and_for_why_it_was_refused() -> None:
+    about = styled("What this form is about takes more lines than there are here. " * 3)
+    app = Host([LineField(f"f{n}", f"Field {n}") for n in range(30)], about=about)
+    async with app.run_test(size=(40, 12)) as pilot:
+        form = app.screen
+        assert isinstance(form, Form)
+        await pilot.press(*["tab"] * 29)
+        form._say("It cannot be saved as it is. " * 2, Role.BAD)
+        await pilot.pause()
+        assert app.focused is not None
+        assert app.focused.id == "f29"
+        words, keys = form.query_one("#form-words"), form.query_one("#form-keys")
+        assert app.focused.region.bottom <= words.region.y
+        assert words.region.height == 2
+        assert words.region.bottom <= keys.region.y < keys.region.bottom <= 12
