@@ -83,7 +83,7 @@ class FunnelScreen(AppScreen):
     FOOTER = ("list.open", "funnel.filter", "funnel.period", "funnel.next", "funnel.export")
     TAB = "funnel"
     AUTO_FOCUS = "#figures"
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's own type
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's
     DEFAULT_CSS = """
     FunnelScreen {
         & #about { height: 1; padding: 0 3; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -95,7 +95,9 @@ class FunnelScreen(AppScreen):
         &.-tall #about { margin-bottom: 1; }
         &.-charts ChartArea { display: block; }
         &.-empty #empty { display: block; }
-        &.-empty #figures, &.-empty #rule, &.-empty ChartArea { display: none; max-height: 18; }
+        &.-empty #figures, &.-empty #rule, &.-empty ChartArea { display: none; }
+        &.-low #rule { max-height: 0; margin-top: 0; }
+        &.-low ChartArea { padding: 0 3; }
         &.-counting #figures { & > .row-view--text, & > .row-view--strong { color: $text-muted; } }
     }
     """

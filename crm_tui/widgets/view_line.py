@@ -48,9 +48,10 @@ class ViewLine(Widget):
     def render(self) -> Content:
         """The titles at the left, the words at the right, cut where there is no room for them."""
         place, words, role = self._shown
+        begin = self._begin()
         parts = [
             styled(title, Role.STRONG if number == place else Role.QUIET)
-            for number, title in enumerate(self._titles)
+            for number, title in enumerate(self._titles[begin:], begin)
         ]
         left = Content(" " * _GAP).join(parts)
         right = styled(words, role)
@@ -59,10 +60,20 @@ class ViewLine(Widget):
             right = right.truncate(room, ellipsis=True)
         return left + Content(" " * (room + _GAP - right.cell_length)) + right
 
+    def _begin(self) -> int:
+        """The first title: those before it give way where the one that is shown had no room."""
+        place, begin = self._shown[0], 0
+        while begin < place and self._width(begin, place + 1) > self.size.width:
+            begin += 1
+        return begin
+
+    def _width(self, begin: int, end: int) -> int:
+        return sum(cell_len(title) + _GAP for title in self._titles[begin:end]) - _GAP
+
     def on_click(self, event: events.Click) -> None:
         """A click on a title asks for its view."""
-        x = self.styles.padding.left
-        for place, title in enumerate(self._titles):
+        x, begin = self.styles.padding.left, self._begin()
+        for place, title in enumerate(self._titles[begin:], begin):
             if x <= event.x < x + cell_len(title):
                 self.post_message(self.Chosen(place))
             x += cell_len(title) + _GAP
