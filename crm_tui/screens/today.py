@@ -25,16 +25,17 @@ from crm_tui.screens.today_columns import (
     DEALT_WITH,
     TITLES,
     Heading,
+    TodayRow,
     heading_id,
     space_id,
     today_columns,
 )
-from crm_tui.screens.today_table import TodayTable
 from crm_tui.services.when import end_of_day, say_date
 from crm_tui.session import Place
 from crm_tui.text import visible
 from crm_tui.widgets.facts import styled
 from crm_tui.widgets.frame import Footer
+from crm_tui.widgets.headed_list import HeadedList
 from crm_tui.widgets.keys import keymap_of
 from crm_tui.widgets.look import Role
 from crm_tui.widgets.row_messages import RowHighlighted, RowOpened, RowsWanted
@@ -86,7 +87,7 @@ class TodayScreen(DealingScreen):
             yield Static(id="date")
             yield Static(id="count")
         columns = today_columns(self.host.settings.operator.zone)
-        self._table = TodayTable(columns, now=self.host.now, id="today")
+        self._table: HeadedList[TodayRow] = HeadedList(columns, now=self.host.now, id="today")
         with Container(id="list"):
             yield self._table
             yield LeadPane()
