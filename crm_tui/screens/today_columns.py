@@ -107,6 +107,6 @@ def today_columns(zone: tzinfo | None) -> Sequence[Column[TodayRow]]:
 
     return (
         Column("when", "When", when, width=12, sortable=False),
-        Column("who", "Lead", who, width=24, widest=32, rank=1, sortable=False),
+        Column("who", "Lead", who, width=24, widest=32, sortable=False),
         Column("what", "What", what, width=30, widest=120, rank=2, sortable=False),
     )

@@ -140,6 +140,14 @@ async def test_lines_stand_in_groups_the_most_pressing_first(leads: list[int], d
     assert desk.text("count") == "4 to deal with"
 
 
+async def test_the_smallest_terminal_says_whom_a_line_is_about(
+    leads: list[int], desk: Desk
+) -> None:
+    await desk.pilot.resize_terminal(40, 12)
+    await desk.settle()
+    assert desk.lines()[:2] == [" Follow-ups 2", "▸overdue 2h Alder Plumbing"]
+
+
 async def test_the_cursor_passes_over_headings(leads: list[int], desk: Desk) -> None:
     for keys, at in (("jj", 4), ("k", 2), ("G", 5), ("gg", 1), ("k", 1), ("jjjjjj", 5)):
         await desk.press(*keys)
