@@ -26,6 +26,13 @@ subscriptions = typer.Typer(
     help="Subscriptions: list, end, pause, resume, change.", no_args_is_help=True
 )
 
+
+def register(root: typer.Typer) -> None:
+    """Add both groups to the root."""
+    root.add_typer(customers, name="customers")
+    root.add_typer(subscriptions, name="subscriptions")
+
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Limit = Annotated[int | None, typer.Option(min=0, help="At most this many.")]
 Day = Annotated[

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crm_tui.cli import bulk, mail, merging, one_lead
 from crm_tui.cli.long_work import progress_of, stop_on_interrupt
 from crm_tui.cli.output import (
     MOST_ID,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from crm_tui.services.timeline import TimelineEntry
 
 app = typer.Typer(help="List, show, add and edit leads.", no_args_is_help=True)
+for _more in (one_lead, bulk, merging, mail):
+    _more.register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 _STANDING = (

@@ -12,38 +12,14 @@ from typing import Annotated
 import typer
 
 from crm_tui import __version__, first_keys
-from crm_tui.cli import (
-    bulk,
-    campaigns,
-    care,
-    completions,
-    config,
-    customers,
-    funnel,
-    imports,
-    inbox,
-    leads,
-    mail,
-    merging,
-    one_lead,
-    payments,
-    plans,
-    providers,
-    report,
-    sites,
-    spend,
-    suppression,
-    tasks,
-    templates,
-    undo,
-    views,
-    worker,
-)
+from crm_tui.cli import completions
+from crm_tui.cli.commands import Root
 from crm_tui.cli.output import Exit, Invocation, invocation, say
 from crm_tui.errors import UserError, WrongUsage
 
 app = typer.Typer(
     name="crm-tui",
+    cls=Root,
     help="A terminal CRM for selling websites to local businesses. Without a command: the app.",
     no_args_is_help=False,
     pretty_exceptions_enable=False,
@@ -51,32 +27,6 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-one_lead.register(leads.app)
-bulk.register(leads.app)
-merging.register(leads.app)
-mail.register(leads.app)
-app.add_typer(leads.app, name="leads")
-app.add_typer(tasks.app, name="tasks")
-app.add_typer(views.app, name="views")
-app.add_typer(sites.app, name="sites")
-app.add_typer(templates.app, name="templates")
-app.add_typer(suppression.app, name="suppression")
-app.add_typer(plans.app, name="plans")
-app.add_typer(payments.app, name="payments")
-app.add_typer(customers.customers, name="customers")
-app.add_typer(customers.subscriptions, name="subscriptions")
-app.add_typer(spend.app, name="spend")
-app.add_typer(inbox.app, name="inbox")
-app.add_typer(providers.app, name="providers")
-app.add_typer(campaigns.app, name="campaigns")
-worker.register(app)
-imports.register(app)
-undo.register(app)
-report.register(app)
-funnel.register(app)
-app.add_typer(config.app, name="config")
-care.register(app)
-completions.register(app)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature for an eager option
