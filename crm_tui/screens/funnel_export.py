@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _KINDS = {
     "csv": Option("csv", "CSV, for a spreadsheet: what is shown here"),
     "json": Option("json", "JSON, for a program: what is shown here"),
-    "html": Option("html", "HTML, to be read and printed: every view, with charts"),
+    "html": Option("html", "HTML, to read and print: every view and chart"),
 }
 
 

@@ -29,7 +29,7 @@ class Choice(Widget, can_focus=True):
     """A short list with one picked; enter on it is the form's own."""
 
     DEFAULT_CSS = """
-    Choice { height: auto; }
+    Choice { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,7 +91,7 @@ class Choice(Widget, can_focus=True):
             self.post_message(self.Entered())
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """A line each."""
+        """A line each, cut where there is no room: what wrapped would push the last ones out."""
         del container, viewport, width
         return len(self._options)
 

@@ -246,3 +246,15 @@ async def test_twelve_lines_have_room_for_a_field_and_for_why_it_was_refused() -
         assert app.focused.region.bottom <= words.region.y
         assert words.region.height == 2
         assert words.region.bottom <= keys.region.y < keys.region.bottom <= 12
+
+
+async def test_an_option_without_room_is_cut_and_hides_none_below_it() -> None:
+    options = [Option("a", "Website care: 49.00 USD a month, 99.00 USD"), Option("b", "no plan")]
+    app = Host([ChoiceField("plan", "For", options)])
+    async with app.run_test(size=(40, 12)):
+        choice = app.screen.query_one(Choice)
+        lines = [choice.render_line(y).text.rstrip() for y in range(choice.size.height)]
+        assert len(lines) == 2
+        assert lines[0].startswith("1  ● Website")
+        assert lines[0].endswith("…")
+        assert lines[1] == "2  ○ no plan"
