@@ -198,3 +198,31 @@ async def test_what_was_bought_is_told_once_however_often_a_payment_is_undone_an
         assert sorted(await bought()) == sorted(there)
     found = {each.check for each in (await examine(db.path, settings=settings, now=now)).findings}
     assert found <= {"missing_files", "publishing", "published_pages"}
+
+
+@pytest.mark.parametrize(
+    "turns", ["1 2 1 2", "1 2 2 1", "2 1 1 2", "2 1 2 1", "1 1 2 2", "2 2 1 1", "1 2 1 1 2 1"]
+)
+async def test_a_lead_has_bought_as_long_as_one_of_its_payments_stands(
+    db: Database, add_lead: AddLead, settings: Settings, now: datetime, turns: str
+) -> None:
+    """Each turn undoes the first or the second payment, or does it again where it is undone."""
+    lead = await _add(db, add_lead, "First")
+    numbers: dict[str, int] = {}
+    for name in "12":
+        async with undo.action(db, "recorded a payment", now=now) as session:
+            await by_hand.pay(session, lead, 4900, "USD", now=now)
+        async with db.read() as session:
+            numbers[name] = (await undo.entries(session))[0].id
+    gone: set[str] = set()
+    for name in turns.split():
+        turn = undo.redo if name in gone else undo.undo
+        await turn(db, entry_id=numbers[name], settings=settings, now=now)
+        gone ^= {name}
+        bought = len(gone) < 2
+        assert await _is(db, lead) == (BOUGHT if bought else OPEN)
+        told = [each for each in await _told(db, lead) if "bought" in each or "sold" in each]
+        assert sorted(told) == (["site sold: first", "won: they bought"] if bought else [])
+        async with db.read() as session:
+            found = await session.scalar(select(Customer.id).where(Customer.business_id == lead))
+        assert (found is not None) == bought

@@ -73,18 +73,31 @@ async def still_bought(
     """
     paid = await _paid(session, business_id)
     if not paid:
+        await _unwin(session, business_id, now=now)
         return
     await keep_customer(session, paid[-1], customer_id=customer_id)
     lead = await session.get_one(Business, business_id, populate_existing=True)
     if was_won_by_it or lead.outcome is Outcome.WON:
-        for row in paid:
-            if row.id > after:
-                source = events.OPERATOR if row.mode is Mode.MANUAL else row.provider
-                await bought(session, row, source=source, now=now, instead=True)
+        await _buy_instead(session, [row for row in paid if row.id > after], now=now)
+
+
+async def _buy_instead(session: WriteSession, paid: Sequence[Payment], *, now: datetime) -> None:
+    for row in paid:
+        source = events.OPERATOR if row.mode is Mode.MANUAL else row.provider
+        await bought(session, row, source=source, now=now, instead=True)
 
 
 async def bought_first(session: WriteSession, business_id: int, *, now: datetime) -> None:
-    """Have the lines of a lead say no more that later payments did what an earlier one does again."""
+    """Have the lines of a lead say no more that later payments did what an earlier one does again.
+
+    Where none did, as the first one is still gone, what came back does it in its place.
+    """
+    lead = await session.get_one(Business, business_id, populate_existing=True)
+    paid = await _paid(session, business_id)
+    if lead.outcome is Outcome.OPEN and paid:
+        await keep_customer(session, paid[-1])
+        await _buy_instead(session, paid, now=now)
+        return
     stale = [each.key for each in await _followed(session, business_id)]
     instead = [each for each in stale if each.endswith(_INSTEAD)]
     await lines.take_out(session, business_id, instead, now=now)
@@ -109,17 +122,28 @@ async def not_bought(session: WriteSession, row: Payment, *, source: str, now: d
         await keep_customer(session, paid[-1])
         return
     words, outcome = "what was paid turned out to be another lead's", {}
-    followed = await _followed(session, business_id)
-    lead = await session.get_one(Business, business_id, populate_existing=True)
-    before = await _before_winning(session, business_id)
-    if lead.outcome is Outcome.WON and before is not None:
-        lead.outcome = before
+    before = await _unwin(session, business_id, now=now)
+    if before is not None:
         words = f"outcome set back to {before.replace('_', ' ')}: {words}"
         outcome = {"outcome": before, "before": Outcome.WON}
     kind = EventKind.OUTCOME_SET if outcome else EventKind.EDITED
     key = f"{row.provider}:{row.mode.value}:not-bought-{row.id}"
     corrected = NewEvent(business_id, kind, now, words, source, key=key, data=outcome)
     await events.record(session, corrected, now=now)
+    await statuses.refold(session, [business_id])
+
+
+async def _unwin(session: WriteSession, business_id: int, *, now: datetime) -> Outcome | None:
+    """Take back what followed from payments of a lead that has none any more.
+
+    Returns:
+        The outcome it has again; None where it stays, as somebody said what it is since.
+    """
+    followed = await _followed(session, business_id)
+    lead = await session.get_one(Business, business_id, populate_existing=True)
+    before = await _before_winning(session, business_id) if lead.outcome is Outcome.WON else None
+    if before is not None:
+        lead.outcome = before
     await _unsell(session, [each.site_id for each in followed if each.site_id is not None])
     stale = [each.key for each in followed if each.kind is not EventKind.UNARCHIVED]
     await lines.take_out(session, business_id, stale, now=now)
@@ -127,6 +151,7 @@ async def not_bought(session: WriteSession, row: Payment, *, source: str, now: d
         await session.execute(delete(Customer).where(Customer.business_id == business_id))
     await session.flush()
     await statuses.refold(session, [business_id])
+    return before
 
 
 async def _followed(session: ReadSession, business_id: int) -> list[Event]:

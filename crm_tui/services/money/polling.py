@@ -45,6 +45,3 @@ class MoneyPoller(Polling[MoneyEvent]):
     async def _apply(self, raws: Sequence[Raw[MoneyEvent]]) -> Applied:
         async with self.db.write() as session:
             return await applying.apply(session, self.stream, raws, now=self.now())
-
-    def _why(self, error: Exception) -> str:
-        return f"{type(error).__name__} {error}"

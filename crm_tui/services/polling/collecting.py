@@ -232,7 +232,8 @@ class Polling(ABC, Generic[Told]):
             return await self._apply([raw])
         except STRANGE as error:
             async with self.db.write() as session:
-                why = self._why(error)
+                # The kind alone: the words of a database quote what was to be stored.
+                why = type(error).__name__
                 return await records.give_up(session, self.stream, raw.id, why, now=self.now())
 
     async def _note_gap(self, session: WriteSession, since: datetime, until: datetime) -> None:
@@ -319,10 +320,6 @@ class Polling(ABC, Generic[Told]):
     @abstractmethod
     async def _apply(self, raws: Sequence[Raw[Told]]) -> Applied:
         """Apply records in one transaction."""
-
-    def _why(self, error: Exception) -> str:
-        """What is said of a record that cannot be applied."""
-        return type(error).__name__
 
 
 @dataclass(slots=True)
