@@ -48,9 +48,12 @@ _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
 )
 _READER_PRAGMAS = (*_PRAGMAS, "PRAGMA query_only = ON")
-_WRITER_PRAGMAS = (*_PRAGMAS, "PRAGMA secure_delete = ON")
+_SECURE_PRAGMAS = (*_PRAGMAS, "PRAGMA secure_delete = ON")
+# What providers tell changes pages all over the store: with four times the usual 2 MB a tenth more of
+# it is applied in a second.
+_WRITER_PRAGMAS = (*_SECURE_PRAGMAS, "PRAGMA cache_size = -8000")
 _DURABLE_PRAGMAS = (
-    *_WRITER_PRAGMAS,
+    *_SECURE_PRAGMAS,
     "PRAGMA synchronous = FULL",
     # Of hundreds of small transactions a second many change the same pages: the longer the log, the
     # fewer of them are copied into the store.
