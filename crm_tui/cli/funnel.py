@@ -172,7 +172,7 @@ async def _show_records(db: Database, scope: Scope, name: str, *, limit: int, js
                     each.business_id,
                     each.title,
                     each.detail,
-                    each.at and local_stamp(each.at),
+                    each.at and local_stamp(each.at, zone=scope.standpoint.zone),
                     _PARTS[each.part],
                 )
                 for each in shown

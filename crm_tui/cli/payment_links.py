@@ -23,7 +23,7 @@ from crm_tui.cli.output import (
 from crm_tui.clock import local_stamp, utc_now
 from crm_tui.errors import BadInput, WrongUsage
 from crm_tui.money import amount_words
-from crm_tui.text import visible
+from crm_tui.text import plural, visible
 
 if TYPE_CHECKING:
     from crm_tui.config import Settings
@@ -232,6 +232,7 @@ def list_links(
     if json:
         show_json({"links": [_document(each) for each in found]})
         return
+    zone = invocation(context).settings.operator.zone
     show_table(
         ("Lead", "Business", "Plan", "Amount", "State", "Made", "Where"),
         [
@@ -241,12 +242,13 @@ def list_links(
                 each.plan,
                 _amount(each),
                 f"{each.state}, test" if each.mode == "test" else each.state,
-                local_stamp(each.created_at),
+                local_stamp(each.created_at, zone=zone),
                 each.url or each.reference,
             )
             for each in found
         ],
     )
+    say(plural(len(found), "payment link"))
 
 
 def _amount(link: LinkRow) -> str:

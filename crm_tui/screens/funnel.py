@@ -90,7 +90,7 @@ class FunnelScreen(AppScreen):
         & #rule { height: auto; max-height: 7; padding: 0 3; margin-top: 1; display: none; }
         & #empty { height: 1fr; padding: 1 3; display: none; }
         & #figures { height: 1fr; }
-        & ChartArea { display: none; max-height: 18; }
+        & ChartArea { display: none; }
         &.-tall FilterLine { margin: 1 0; }
         &.-tall #about { margin-bottom: 1; }
         &.-charts ChartArea { display: block; }

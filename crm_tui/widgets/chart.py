@@ -21,6 +21,9 @@ _FULL = "█"
 _GAP = 2
 """Cells between the numbers at the left and the columns."""
 
+_MOST_LINES = 16
+"""Lines of a chart, where there is room for more: higher columns say no more."""
+
 _WIDEST = 6
 """Cells of a column, where there are few."""
 
@@ -63,7 +66,8 @@ class ChartArea(Widget):
         """The chart in the room there is."""
         if self._chart is None:
             return Content("")
-        return Content("\n").join(draw(self._chart, self.size.width, self.size.height))
+        lines = draw(self._chart, self.size.width, min(self.size.height, _MOST_LINES))
+        return Content("\n").join(lines)
 
 
 def draw(chart: Chart, width: int, height: int) -> list[Content]:
