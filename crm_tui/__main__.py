@@ -13,7 +13,7 @@ def main() -> None:
         sys.stdout.write(f"crm-tui {__version__}\n")
         return
     try:
-        from crm_tui.cli.main import run  # noqa: PLC0415 - typer is not needed for the version
+        from crm_tui.cli.running import run  # noqa: PLC0415 - not needed for the version
 
         run()
     except KeyboardInterrupt:  # before there is anybody to see to it

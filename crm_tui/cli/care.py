@@ -132,7 +132,7 @@ def demo(context: typer.Context) -> None:
     import asyncio
     import tempfile
 
-    from crm_tui.cli.main import need_terminal, open_app
+    from crm_tui.cli.running import need_terminal, open_app
     from crm_tui.services.demo import open_world
 
     need_terminal()
@@ -141,8 +141,7 @@ def demo(context: typer.Context) -> None:
     say("Making a demo: 500 invented leads, their sites and campaigns …")
     with tempfile.TemporaryDirectory(prefix="crm-tui-demo-", ignore_cleanup_errors=True) as folder:
         store, own = asyncio.run(open_world(Path(folder), settings, now=utc_now()))
-        context.obj = _Demo(store, asked.config, own)
-        open_app(context, throw_away=True)
+        open_app(_Demo(store, asked.config, own), throw_away=True)
 
 
 class _Demo(Invocation):

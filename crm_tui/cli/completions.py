@@ -15,10 +15,8 @@ from typing import Annotated
 
 import typer
 
+from crm_tui.cli.running import ASKED
 from crm_tui.errors import UserError
-
-ASKED = "_CRM_TUI_COMPLETE"
-"""The variable that makes the program answer a script instead of running a command."""
 
 _ASK = (
     f"COLUMNS=9999 {ASKED}=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS"

@@ -10,13 +10,13 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
-
 from crm_tui.clock import utc_now
 from crm_tui.errors import UserError
 from crm_tui.text import plural, to_json, visible
 
 if TYPE_CHECKING:
+    import typer
+
     from crm_tui.config import Settings
     from crm_tui.db.engine import Database
 
@@ -135,7 +135,8 @@ async def _back_up(asked: Invocation) -> None:
 
 def say(words: str) -> None:
     """Tell the reader something on stderr."""
-    typer.echo(visible(words), err=True)
+    sys.stderr.write(visible(words) + "\n")
+    sys.stderr.flush()
 
 
 def show_json(document: Any) -> None:
