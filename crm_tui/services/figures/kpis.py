@@ -75,17 +75,19 @@ class Counted:
 
 async def kpis(session: ReadSession, scope: Scope) -> list[Figure]:
     """Every figure of a scope: one for each currency, where it is an amount."""
-    return figures_of(
-        scope,
-        Counted(
-            leads=await funnel.tally(session, scope),
-            rows=await rows_kept(session, scope),
-            messages=await messages.reach(session, scope),
-            waits=await customers.waits(session, scope),
-            spent=await spent_on(session, scope),
-            earning=await earning_at_end(session, scope),
-            churn=await churn_of_period(session, scope),
-        ),
+    return figures_of(scope, await count(session, scope))
+
+
+async def count(session: ReadSession, scope: Scope) -> Counted:
+    """All that the figures are made of, one after the other."""
+    return Counted(
+        leads=await funnel.tally(session, scope),
+        rows=await rows_kept(session, scope),
+        messages=await messages.reach(session, scope),
+        waits=await customers.waits(session, scope),
+        spent=await spent_on(session, scope),
+        earning=await earning_at_end(session, scope),
+        churn=await churn_of_period(session, scope),
     )
 
 

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from crm_tui.db.engine import Database, ReadSession
+from crm_tui.db.engine import Database
 from crm_tui.services.figures import customers, funnel, messages
 from crm_tui.services.figures.base import Figure, Scope, StageCount
 from crm_tui.services.figures.kpis import (
     Counted,
     churn_of_period,
+    count,
     earning_at_end,
     figures_of,
     rows_kept,
@@ -52,7 +53,7 @@ async def told(db: Database, scope: Scope) -> Told:
     if await db.data_version() != version:
         # What was counted beside each other may be of two states of the store.
         async with db.read() as session:
-            return _of(scope, await _one_by_one(session, scope))
+            return _of(scope, await count(session, scope))
     found = _of(scope, counted)
     kept[key] = now, found
     while len(kept) > _KEPT:
@@ -71,16 +72,12 @@ def _of(scope: Scope, counted: Counted) -> Told:
     return Told(tuple(funnel.stage_counts(counted.leads)), tuple(figures_of(scope, counted)))
 
 
-async def _one_by_one(session: ReadSession, scope: Scope) -> Counted:
-    return Counted(**{name: await count(session, scope) for part in _PARTS for name, count in part})
-
-
 async def _at_once(db: Database, scope: Scope) -> Counted:
     """Count with three connections side by side, each with a part of about the same size."""
 
     async def some(part: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
         async with db.read() as session:
-            return {name: await count(session, scope) for name, count in part}
+            return {name: await counts(session, scope) for name, counts in part}
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(some(part)) for part in _PARTS]
