@@ -27,8 +27,7 @@ class Connections:
 
     async def make(self) -> aiosqlite.Connection:
         """A new connection, for SQLAlchemy's pools."""
-        # A store that is gone is gone: SQLite would otherwise make an empty one in its place.
-        connection = aiosqlite.connect(f"{self.path.absolute().as_uri()}?mode=rw", uri=True)
+        connection = aiosqlite.connect(uri_of(self.path), uri=True)
         thread = _thread_of(connection)
         thread.daemon = True  # as SQLAlchemy says where it makes the connection itself
         self._known = [each for each in self._known if _thread_of(each).is_alive()]
@@ -44,6 +43,14 @@ class Connections:
                 connection.stop()
                 await asyncio.to_thread(_thread_of(connection).join)
         self._known.clear()
+
+
+def uri_of(path: Path) -> str:
+    """How SQLite is told to open a store that is there.
+
+    A store that is gone is gone: SQLite would otherwise make an empty one in its place.
+    """
+    return f"{path.absolute().as_uri()}?mode=rw"
 
 
 def _thread_of(connection: aiosqlite.Connection) -> Thread:

@@ -35,7 +35,7 @@ from sqlalchemy.util import await_only
 
 from crm_tui.db import functions
 from crm_tui.db.at_once import AtOnce, Work
-from crm_tui.db.driver import Connections
+from crm_tui.db.driver import Connections, uri_of
 from crm_tui.db.types import utc_text
 from crm_tui.errors import StoreError
 
@@ -181,7 +181,7 @@ class Database:
         # screen with them. SQLite keeps the order of a subquery for group_concat.
         in_one = f"WITH found (number) AS ({compiled}) SELECT group_concat(number) FROM found"  # noqa: S608 - compiled by us
         connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",
+            uri_of(self.path),
             uri=True,
             isolation_level=None,
             check_same_thread=False,

@@ -10,24 +10,22 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 
 _MEMSTATUS = 9
 """SQLITE_CONFIG_MEMSTATUS."""
 
 
-def prepare() -> bool:
-    """Switch the count off, before `sqlite3` is imported for the first time; whether it is off.
+def prepare() -> None:
+    """Switch the count off, before `sqlite3` is imported for the first time.
 
     Where that cannot be done (another platform, a Python that carries SQLite in itself, an import
     that came before), everything works as it does otherwise, one thread at a time.
     """
     module = find_spec("_sqlite3")
     if sys.platform != "linux" or module is None or not module.has_location:
-        return False
-    try:
-        # Symbols are looked for in the module and in the library it is linked to.
-        library = ctypes.CDLL(module.origin)
-        return bool(library.sqlite3_config(_MEMSTATUS, ctypes.c_int(0)) == 0)
-    except (OSError, AttributeError):
-        return False
+        return
+    # Symbols are looked for in the module and in the library it is linked to.
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(module.origin).sqlite3_config(_MEMSTATUS, ctypes.c_int(0))
