@@ -130,7 +130,6 @@ async def not_bought(session: WriteSession, row: Payment, *, source: str, now: d
     key = f"{row.provider}:{row.mode.value}:not-bought-{row.id}"
     corrected = NewEvent(business_id, kind, now, words, source, key=key, data=outcome)
     await events.record(session, corrected, now=now)
-    await statuses.refold(session, [business_id])
 
 
 async def _unwin(session: WriteSession, business_id: int, *, now: datetime) -> Outcome | None:

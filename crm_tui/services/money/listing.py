@@ -7,11 +7,11 @@ never among real money: `modes` says which of both is asked for, beside what was
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, case, func, select
 
@@ -46,6 +46,7 @@ from crm_tui.vocabulary import (
 )
 
 _SOME = 500
+T = TypeVar("T")
 
 
 def counted(settings: Settings) -> tuple[Mode, Mode]:
@@ -247,7 +248,7 @@ async def _payments(
 
 
 async def _disputes(session: ReadSession, ids: Sequence[int]) -> dict[int, list[DisputeRow]]:
-    query: Select[*tuple[Any, ...]] = (
+    query = (
         select(
             Dispute.payment_id,
             Dispute.id,
@@ -261,14 +262,11 @@ async def _disputes(session: ReadSession, ids: Sequence[int]) -> dict[int, list[
         .where(Dispute.payment_id.in_(one_parameter(ids)))
         .order_by(Dispute.opened_at, Dispute.id)
     )
-    found: dict[int, list[DisputeRow]] = defaultdict(list)
-    for payment_id, *values in await session.execute(query):
-        found[payment_id].append(DisputeRow(*values))
-    return found
+    return await _by_payment(session, query, DisputeRow)
 
 
 async def _refunds(session: ReadSession, ids: Sequence[int]) -> dict[int, list[RefundRow]]:
-    query: Select[*tuple[Any, ...]] = (
+    query = (
         select(
             Refund.payment_id,
             Refund.id,
@@ -280,9 +278,16 @@ async def _refunds(session: ReadSession, ids: Sequence[int]) -> dict[int, list[R
         .where(Refund.payment_id.in_(one_parameter(ids)))
         .order_by(Refund.refunded_at, Refund.id)
     )
-    found: dict[int, list[RefundRow]] = defaultdict(list)
+    return await _by_payment(session, query, RefundRow)
+
+
+async def _by_payment(
+    session: ReadSession, query: Select[*tuple[Any, ...]], row: Callable[..., T]
+) -> dict[int, list[T]]:
+    """What belongs to payments, of a query whose first column says to which."""
+    found: dict[int, list[T]] = defaultdict(list)
     for payment_id, *values in await session.execute(query):
-        found[payment_id].append(RefundRow(*values))
+        found[payment_id].append(row(*values))
     return found
 
 
